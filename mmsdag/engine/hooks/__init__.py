@@ -1,0 +1,10 @@
+from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .denormal_hook import DenormalHook
+from .progress_hook import ProgressHook
+from .sdag_guidance_hook import SDAGGuidanceHook
+from .seed_hook import SeedHook
+
+__all__ = [
+    'AtomicCheckpointHook', 'DenormalHook', 'ProgressHook',
+    'SDAGGuidanceHook', 'SeedHook'
+]

@@ -1,0 +1,3 @@
+from .loops import ResumableTrainLoop
+
+__all__ = ['ResumableTrainLoop']

@@ -1,0 +1,3 @@
+from .reconstruction_error import SDAGReconstructionError
+
+__all__ = ['SDAGReconstructionError']

@@ -1,0 +1,16 @@
+"""Pure tensor kernels: no registry, no config, no randomness of their own."""
+from .curves import apply_curves
+from .degradations import (add_gaussian_noise, add_poisson_gaussian_noise,
+                           darken_gamma, linear_to_srgb, read_variance,
+                           simulate_low_light, srgb_to_linear,
+                           standard_normal)
+from .normalization import (IMAGENET_MEAN, IMAGENET_STD, denormalize,
+                            normalize)
+from .similarity import SIMILARITY_DIMS, cosine_similarity
+
+__all__ = [
+    'IMAGENET_MEAN', 'IMAGENET_STD', 'SIMILARITY_DIMS', 'add_gaussian_noise',
+    'add_poisson_gaussian_noise', 'apply_curves', 'cosine_similarity',
+    'darken_gamma', 'denormalize', 'linear_to_srgb', 'normalize',
+    'read_variance', 'simulate_low_light', 'srgb_to_linear', 'standard_normal'
+]

@@ -1,0 +1,90 @@
+"""What all models of this package share."""
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmagic.models.base_models import BaseEditModel
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from mmsdag.registry import MODELS
+
+from .precision import autocast, check_amp_dtype
+
+#: Images leave it as (N, 3, H, W), RGB, [0, 1].
+DATA_PREPROCESSOR = dict(
+    type='mmagic.DataPreprocessor',
+    mean=[0.] * 3,
+    std=[255.] * 3,
+    output_channel_order='RGB')
+
+
+class UnsupervisedEditModel(BaseEditModel):
+    """An editing model that learns without ground truth.
+
+    Subclasses implement :meth:`losses`.
+
+    Args:
+        generator: Config of the network.
+        amp_dtype: Precision of the convolutions: ``None`` (float32, or what
+            ``AmpOptimWrapper`` sets), ``'bfloat16'``, ``'float16'``, or
+            ``'auto'`` (bfloat16 where the hardware has it). Works on a CPU
+            too, where ``AmpOptimWrapper`` does not.
+        train_cfg: Kept for mmagic's interface.
+        test_cfg: Kept for mmagic's interface.
+        data_preprocessor: Config; by default images become RGB, [0, 1].
+        init_cfg: Initial weights of the whole model.
+    """
+
+    def __init__(self,
+                 generator: dict,
+                 amp_dtype: str | None = None,
+                 train_cfg: dict | None = None,
+                 test_cfg: dict | None = None,
+                 data_preprocessor: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
+        # Past BaseEditModel's own constructor, which insists on a pixel loss
+        # against a ground truth.
+        BaseModel.__init__(
+            self,
+            data_preprocessor=data_preprocessor or DATA_PREPROCESSOR,
+            init_cfg=init_cfg)
+        self.train_cfg = train_cfg
+        self.test_cfg = test_cfg
+        self.amp_dtype = check_amp_dtype(amp_dtype, type(self).__name__)
+        self.generator = MODELS.build(generator)
+
+    def losses(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Loss terms by name, all beginning with ``loss_``.
+
+        Args:
+            inputs: Images (N, 3, H, W), RGB, [0, 1].
+        """
+        raise NotImplementedError
+
+    def forward_train(self,
+                      inputs: Tensor,
+                      data_samples: Any = None,
+                      **kwargs) -> dict[str, Tensor]:
+        """Loss terms of a batch; see :meth:`losses`."""
+        with autocast(self.amp_dtype, inputs.device):
+            return self.losses(self._laid_out(inputs))
+
+    def forward_tensor(self,
+                       inputs: Tensor,
+                       data_samples: Any = None,
+                       **kwargs) -> Tensor:
+        """Edited images (N, 3, H, W), RGB, [0, 1], float32."""
+        with autocast(self.amp_dtype, inputs.device):
+            return self.edit(self._laid_out(inputs)).float()
+
+    def edit(self, inputs: Tensor) -> Tensor:
+        """The network's image output; ``inputs`` as in :meth:`losses`."""
+        return self.generator.enhance(inputs)
+
+    @staticmethod
+    def _laid_out(inputs: Tensor) -> Tensor:
+        # Convolutions on CPUs and tensor cores want channels last; the
+        # layout spreads from the input through the network.
+        return inputs.contiguous(memory_format=torch.channels_last)

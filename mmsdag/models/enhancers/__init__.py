@@ -1,0 +1,3 @@
+from .zero_dce import ZeroDCE, ZeroDCENet
+
+__all__ = ['ZeroDCE', 'ZeroDCENet']

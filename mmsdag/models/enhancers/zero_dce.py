@@ -1,0 +1,113 @@
+"""Zero-DCE (Guo et al., CVPR 2020): curve maps from a small network."""
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmsdag.functional import apply_curves
+from mmsdag.models.base import UnsupervisedEditModel
+from mmsdag.registry import MODELS
+
+
+@MODELS.register_module()
+class ZeroDCENet(BaseModule):
+    """DCE-Net: seven 3x3 convolutions with symmetric skip concatenations.
+
+    Args:
+        channels: Width of the hidden layers.
+        num_iters: How many times the curve is applied; the last layer has
+            three maps for each.
+        init_cfg: Weights; without it, N(0, 0.02) as the authors have it.
+    """
+
+    def __init__(self,
+                 channels: int = 32,
+                 num_iters: int = 8,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(
+            init_cfg=init_cfg
+            or dict(type='Normal', layer='Conv2d', std=0.02))
+        self.num_iters = num_iters
+
+        def conv(inputs: int, outputs: int) -> nn.Conv2d:
+            return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+        self.conv1 = conv(3, channels)
+        self.conv2 = conv(channels, channels)
+        self.conv3 = conv(channels, channels)
+        self.conv4 = conv(channels, channels)
+        self.conv5 = conv(2 * channels, channels)
+        self.conv6 = conv(2 * channels, channels)
+        self.conv7 = conv(2 * channels, 3 * num_iters)
+
+    def curves(self, x: Tensor) -> Tensor:
+        """Curve maps (N, 3 * num_iters, H, W), [-1, 1], of images ``x``."""
+        x1 = F.relu(self.conv1(x))
+        x2 = F.relu(self.conv2(x1))
+        x3 = F.relu(self.conv3(x2))
+        x4 = F.relu(self.conv4(x3))
+        x5 = F.relu(self.conv5(torch.cat((x3, x4), dim=1)))
+        x6 = F.relu(self.conv6(torch.cat((x2, x5), dim=1)))
+        return torch.tanh(self.conv7(torch.cat((x1, x6), dim=1)))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Enhance images and say how.
+
+        Args:
+            x: Images (N, 3, H, W), RGB, [0, 1].
+
+        Returns:
+            The enhanced images (N, 3, H, W), RGB, [0, 1], and the curve maps
+            (N, 3 * num_iters, H, W), [-1, 1].
+        """
+        # Curves in float32 even under autocast: eight squarings in bf16
+        # would leave visible steps.
+        curves = self.curves(x).float()
+        return apply_curves(x.float(), curves, self.num_iters), curves
+
+    def enhance(self, x: Tensor) -> Tensor:
+        """The enhanced images alone."""
+        return self(x)[0]
+
+
+@MODELS.register_module()
+class ZeroDCE(UnsupervisedEditModel):
+    """Zero-DCE with its four zero-reference losses.
+
+    Args:
+        generator: Config of the network.
+        tv_loss: Illumination smoothness of the curve maps.
+        spatial_loss: Spatial consistency of input and output.
+        color_loss: Colour constancy of the output.
+        exposure_loss: Exposure control of the output.
+        **kwargs: See :class:`UnsupervisedEditModel`.
+    """
+
+    def __init__(
+            self,
+            generator: dict,
+            tv_loss: dict = dict(  # noqa: B006
+                type='mmsdag.IlluminationSmoothnessLoss', loss_weight=200.),
+            spatial_loss: dict = dict(  # noqa: B006
+                type='mmsdag.SpatialConsistencyLoss', loss_weight=1.),
+            color_loss: dict = dict(  # noqa: B006
+                type='mmsdag.ColorConstancyLoss', loss_weight=5.),
+            exposure_loss: dict = dict(  # noqa: B006
+                type='mmsdag.ExposureControlLoss', loss_weight=10.),
+            **kwargs) -> None:
+        super().__init__(generator=generator, **kwargs)
+        self.tv_loss = MODELS.build(tv_loss)
+        self.spatial_loss = MODELS.build(spatial_loss)
+        self.color_loss = MODELS.build(color_loss)
+        self.exposure_loss = MODELS.build(exposure_loss)
+
+    def losses(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""
+        enhanced, curves = self.generator(inputs)
+        return dict(
+            loss_tv=self.tv_loss(curves),
+            loss_spa=self.spatial_loss(enhanced, inputs),
+            loss_col=self.color_loss(enhanced),
+            loss_exp=self.exposure_loss(enhanced))

@@ -1,0 +1,83 @@
+"""Invertible coupling block with half-instance-norm transforms."""
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+
+class HalfInstanceNormBlock(BaseModule):
+    """Two 3x3 convolutions; the first half of the channels is normalised.
+
+    The block of HINet (Chen et al., CVPRW 2021) in the form that SDAG's
+    authors use: conv - half instance norm - LeakyReLU - conv - LeakyReLU,
+    plus a 1x1 convolution of the input.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output; even.
+        negative_slope: Slope of both LeakyReLUs.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 negative_slope: float = 0.2) -> None:
+        super().__init__()
+        self.negative_slope = negative_slope
+        self.identity = nn.Conv2d(in_channels, out_channels, 1)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.norm = nn.InstanceNorm2d(out_channels // 2, affine=True)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to (N, out_channels, H, W)."""
+        first, second = self.conv1(x).chunk(2, dim=1)
+        out = torch.cat((self.norm(first), second), dim=1)
+        out = self.conv2(F.leaky_relu(out, self.negative_slope))
+        return F.leaky_relu(out, self.negative_slope) + self.identity(x)
+
+
+class CouplingBlock(BaseModule):
+    r"""Affine coupling of two halves of the channels.
+
+    .. math::
+        y_1 = x_1 + F(x_2), \quad
+        s = c\,(2\sigma(H(y_1)) - 1), \quad
+        y_2 = x_2 e^{s} + G(y_1)
+
+    Args:
+        channels: Channels of input and output; a multiple of 4, because each
+            half is halved again by the instance norm.
+        clamp: Bound ``c`` of the log-scale ``s``.
+
+    Raises:
+        ValueError: If ``channels`` does not divide.
+    """
+
+    def __init__(self, channels: int, clamp: float = 0.8) -> None:
+        super().__init__()
+        if channels % 4:
+            raise ValueError(f'channels={channels} of the coupling block: '
+                             'must be a multiple of 4')
+        self.clamp = clamp
+        half = channels // 2
+        self.f = HalfInstanceNormBlock(half, half)
+        self.g = HalfInstanceNormBlock(half, half)
+        self.h = HalfInstanceNormBlock(half, half)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) to the same shape."""
+        x1, x2 = x.chunk(2, dim=1)
+        y1 = x1 + self.f(x2)
+        scale = self.clamp * (2 * torch.sigmoid(self.h(y1)) - 1)
+        y2 = x2 * torch.exp(scale) + self.g(y1)
+        return torch.cat((y1, y2), dim=1)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Recover the block's input from its output."""
+        y1, y2 = y.chunk(2, dim=1)
+        scale = self.clamp * (2 * torch.sigmoid(self.h(y1)) - 1)
+        x2 = (y2 - self.g(y1)) * torch.exp(-scale)
+        return torch.cat((y1 - self.f(x2), x2), dim=1)

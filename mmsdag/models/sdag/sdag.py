@@ -1,0 +1,93 @@
+"""Stage one: learn how degradations damage a recogniser's features."""
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmsdag.models.base import UnsupervisedEditModel
+from mmsdag.registry import MODELS, TRANSFORMS
+
+
+@MODELS.register_module()
+class SDAG(UnsupervisedEditModel):
+    r"""Self-supervised training of :class:`SDAGNet`.
+
+    .. math::
+        L = |\hat x - x|_1 + \sum_d 0.1\,|\hat x_d - x_d|_1
+            + \max(0,\ 0.5 - sim(\hat x, x) + sim(\hat x_d, x_d))
+
+    for every degradation ``d`` (Zheng et al., AAAI 2023, Sec. 3.2).
+
+    Args:
+        generator: Config of :class:`SDAGNet`.
+        degradations: Config of each degradation by name; the name appears in
+            the log. Applied to the batch on its own device.
+        enhancer: Config of a frozen enhancer network, weights by its
+            ``init_cfg``, that makes the training images out of dark ones.
+            ``None``: the dataset's images are the enhanced ones.
+        margin_loss: Config of the ranking loss, used once a degradation.
+        recon_weight: Weight of the reconstruction of the clean image.
+        degraded_recon_weight: Weight of those of the degraded ones.
+        **kwargs: See :class:`UnsupervisedEditModel`.
+    """
+
+    def __init__(
+            self,
+            generator: dict,
+            degradations: dict[str, dict] = dict(  # noqa: B006
+                gamma=dict(type='mmsdag.GammaDegradation', gamma=0.3),
+                noise=dict(
+                    type='mmsdag.GaussianNoiseDegradation', sigma=50 / 255)),
+            enhancer: dict | None = None,
+            margin_loss: dict = dict(  # noqa: B006
+                type='mmsdag.MarginRankingLoss', margin=0.5),
+            recon_weight: float = 1.,
+            degraded_recon_weight: float = 0.1,
+            **kwargs) -> None:
+        super().__init__(generator=generator, **kwargs)
+        if not degradations:
+            raise ValueError(
+                f'degradations={degradations!r} of SDAG: at least one is '
+                "needed, e.g. dict(gamma=dict(type='GammaDegradation'))")
+        self.degradations = {
+            name: TRANSFORMS.build(config)
+            for name, config in degradations.items()
+        }
+        self.margin_loss = MODELS.build(margin_loss)
+        self.recon_weight = recon_weight
+        self.degraded_recon_weight = degraded_recon_weight
+        self.enhancer = None
+        if enhancer is not None:
+            self.enhancer = MODELS.build(enhancer).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> SDAG:
+        """Switch the mode, but keep the frozen enhancer in eval."""
+        super().train(mode)
+        if self.enhancer is not None:
+            self.enhancer.eval()
+        return self
+
+    def edit(self, inputs: Tensor) -> Tensor:
+        """Reconstructions of ``inputs``, same shape."""
+        return self.generator(inputs)
+
+    def losses(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Loss terms of a batch (N, 3, H, W), RGB, [0, 1]; N >= 2."""
+        clean = inputs
+        if self.enhancer is not None:
+            with torch.no_grad():
+                clean = self.enhancer.enhance(inputs)
+        recon = self.generator(clean)
+        losses = dict(
+            loss_recon=self.recon_weight * F.l1_loss(recon, clean))
+        # One forward a degradation: joining them into one batch is slower on
+        # a CPU and needs three times the memory at once.
+        for name, degradation in self.degradations.items():
+            degraded = degradation.degrade(clean)
+            degraded_recon = self.generator(degraded)
+            losses[f'loss_margin_{name}'] = self.margin_loss(
+                recon, clean, degraded_recon, degraded)
+            losses[f'loss_recon_{name}'] = self.degraded_recon_weight * (
+                F.l1_loss(degraded_recon, degraded))
+        return losses

@@ -1,0 +1,228 @@
+"""What the command-line tools share: options, errors, processes."""
+from __future__ import annotations
+
+import argparse
+import difflib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.config.utils import ConfigParsingError
+from mmengine.device import get_device
+from mmengine.runner import Runner
+from torch import distributed
+
+from .env import environment_report
+
+#: What wrong input raises; the rest are faults of ours.
+USER_ERRORS = (AssertionError, ConfigParsingError, ImportError, KeyError,
+               OSError, SyntaxError, TypeError, ValueError)
+
+#: Where a launcher says which process this is: rank, world size, local rank.
+_RANK_VARIABLES = dict(
+    pytorch=('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
+    slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
+    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE',
+         'OMPI_COMM_WORLD_LOCAL_RANK'))
+
+#: Top-level keys that MMEngine reads although no argument of ``Runner``.
+_RUNNER_EXTRAS = ('activation_checkpointing', 'compile',
+                  'efficient_conv_bn_eval', 'find_unused_parameters',
+                  'model_wrapper_cfg', 'sync_bn')
+
+
+@contextmanager
+def clear_errors(unless: Callable[[], bool] = lambda: False
+                 ) -> Iterator[None]:
+    """Turn errors of the user's input into one sentence and exit status 2.
+
+    Args:
+        unless: Where it returns true, errors pass with their traceback.
+    """
+    try:
+        yield
+    except USER_ERRORS as error:
+        if os.environ.get('MMSDAG_TRACEBACK') or unless():
+            raise
+        # str(KeyError) is the repr of its message.
+        text = error.args[0] if isinstance(error, KeyError) else error
+        print(
+            f'error: {text or type(error).__name__}\n'
+            '(MMSDAG_TRACEBACK=1 shows where it arose)',
+            file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _key_value(text: str) -> str:
+    if '=' not in text:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no key=value, such as train_cfg.max_iters=1000')
+    return text
+
+
+class _PrintEnvironment(argparse.Action):
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: Any) -> None:
+        print(environment_report())
+        parser.exit()
+
+
+def tool_parser(description: str, examples: str) -> argparse.ArgumentParser:
+    """A parser with the options that training and testing share."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        epilog=f'examples:\n{examples}',
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file (.py)')
+    parser.add_argument(
+        '--work-dir',
+        help='folder for logs, checkpoints and results; by default the '
+        "config's work_dir, else ./work_dirs/<name of the config>")
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        type=_key_value,
+        metavar='KEY=VALUE',
+        help='override settings of the config, for example '
+        'train_cfg.max_iters=1000 optim_wrapper.optimizer.lr=1e-4; lists as '
+        'key="[a,b]", without blanks; items of a list as '
+        'train_pipeline.0.key=value')
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes were started; dist_*.sh and slurm_*.sh set '
+        'it. Without a GPU the processes talk through gloo')
+    parser.add_argument(
+        '--local_rank',
+        '--local-rank',
+        type=int,
+        default=0,
+        help='set by launchers, not by hand')
+    parser.add_argument(
+        '--env',
+        nargs=0,
+        action=_PrintEnvironment,
+        help='print versions and devices, for a bug report, and exit')
+    return parser
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config that a tool's arguments name and override.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: For an option that names nothing in the config.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if not Path(args.config).is_file():
+        raise FileNotFoundError(
+            f'config {args.config!r} does not exist; configs/ has some to '
+            'start from')
+    cfg = Config.fromfile(args.config)
+    options = args.cfg_options or {}
+    check_options(cfg.to_dict(), options)
+    cfg.merge_from_dict(options)
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    return cfg
+
+
+def check_options(cfg: Mapping, options: Mapping[str, Any]) -> None:
+    """Find misspelt keys, which MMEngine would add to the config unseen.
+
+    Every key but the last of a dotted path must exist. The last may be new
+    (an argument that the config leaves at its default), unless it looks like
+    a slip of one that exists.
+
+    Raises:
+        ValueError: For a key that is not there, naming those that are.
+    """
+    known = {*inspect.signature(Runner).parameters, *_RUNNER_EXTRAS}
+    for option in options:
+        node: Any = cfg
+        path = option.split('.')
+        for depth, key in enumerate(path):
+            if isinstance(node, (list, tuple)):
+                node = {str(i): item for i, item in enumerate(node)}
+                extensible = False
+            else:
+                extensible = isinstance(node, Mapping) and depth > 0
+            names = list(node) if isinstance(node, Mapping) else []
+            if key in names:
+                node = node[key]
+                continue
+            if depth == 0 and key in known:
+                node = {}
+                continue
+            slip = difflib.get_close_matches(
+                key, names if depth else {*names, *known}, n=1, cutoff=.8)
+            if extensible and depth == len(path) - 1 and not slip:
+                break
+            where = '.'.join(path[:depth]) or 'the config'
+            hint = (f'did you mean {slip[0]!r}?' if slip else
+                    f'it has {", ".join(sorted(names)) or "no keys"}')
+            raise ValueError(
+                f'--cfg-options {option}: {where} has no {key!r}; {hint}')
+
+
+def start_processes(cfg: Config) -> None:
+    """Join the other processes where MMEngine cannot: without a GPU.
+
+    MMEngine's launchers always call CUDA. Here the processes talk through
+    gloo, and the config's model wrapper is told that there are no devices.
+    Does nothing without a launcher. On GPUs MMEngine's own launchers do.
+
+    Args:
+        cfg: Config whose ``launcher`` is set; changed in place.
+
+    Raises:
+        ValueError: If the launcher's variables are missing, or there are more
+            processes than GPUs.
+    """
+    if cfg.launcher == 'none':
+        return
+    names = _RANK_VARIABLES[cfg.launcher]
+    missing = [name for name in names if name not in os.environ]
+    if missing:
+        raise ValueError(
+            f'--launcher {cfg.launcher} needs {", ".join(missing)} in the '
+            'environment: start through tools/dist_*.sh or tools/slurm_*.sh, '
+            'or leave --launcher out')
+    rank, world_size, local_rank = (os.environ[name] for name in names)
+    if get_device() == 'cuda' and int(
+            local_rank) >= torch.cuda.device_count():
+        raise ValueError(
+            f'process {local_rank} finds {torch.cuda.device_count()} GPUs: '
+            'start at most as many processes as GPUs, or set '
+            'CUDA_VISIBLE_DEVICES= to train on the CPU')
+    if get_device() != 'cpu':
+        return
+    os.environ.update(
+        RANK=rank, WORLD_SIZE=world_size, LOCAL_RANK=local_rank)
+    os.environ.setdefault('MASTER_ADDR', '127.0.0.1')
+    os.environ.setdefault('MASTER_PORT', '29500')
+    distributed.init_process_group('gloo')
+    cfg.setdefault(
+        'model_wrapper_cfg',
+        dict(
+            type='MMDistributedDataParallel',
+            broadcast_buffers=False,
+            find_unused_parameters=cfg.get('find_unused_parameters', False)))
+    cfg.model_wrapper_cfg.device_ids = None
+
+
+def stop_processes() -> None:
+    """Leave the other processes, if there are any."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()

@@ -1,0 +1,136 @@
+"""The reference computation that the benchmark measures against.
+
+What the published formulas say, written down in the simplest way: eager
+float32, default memory layout, one forward a batch, nothing fused, nothing in
+place. Networks are functions of a state dict with the names of ours, so that
+both sides compute with the same weights.
+"""
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Weights = dict[str, Tensor]
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+def _conv(x: Tensor, weights: Weights, name: str) -> Tensor:
+    weight = weights[f'{name}.weight']
+    return F.conv2d(
+        x, weight, weights[f'{name}.bias'], padding=weight.shape[-1] // 2)
+
+
+def _half_instance_norm_block(x: Tensor, weights: Weights,
+                              name: str) -> Tensor:
+    out = _conv(x, weights, f'{name}.conv1')
+    first, second = torch.chunk(out, 2, dim=1)
+    first = F.instance_norm(
+        first,
+        weight=weights[f'{name}.norm.weight'],
+        bias=weights[f'{name}.norm.bias'])
+    out = F.leaky_relu(torch.cat([first, second], dim=1), 0.2)
+    out = F.leaky_relu(_conv(out, weights, f'{name}.conv2'), 0.2)
+    return out + _conv(x, weights, f'{name}.identity')
+
+
+def sdag(x: Tensor, weights: Weights) -> Tensor:
+    """Reconstructions of images (N, 3, H, W), RGB, [0, 1]."""
+    mean = torch.tensor(MEAN, device=x.device).view(1, 3, 1, 1)
+    std = torch.tensor(STD, device=x.device).view(1, 3, 1, 1)
+    x = _conv((x - mean) / std, weights, 'extractor.features.0')
+    x = _conv(F.relu(x), weights, 'extractor.features.2')
+    block = 0
+    while f'blocks.{block}.f.conv1.weight' in weights:
+        name = f'blocks.{block}'
+        x1, x2 = torch.chunk(x, 2, dim=1)
+        y1 = x1 + _half_instance_norm_block(x2, weights, f'{name}.f')
+        h = _half_instance_norm_block(y1, weights, f'{name}.h')
+        scale = 0.8 * (torch.sigmoid(h) * 2 - 1)
+        g = _half_instance_norm_block(y1, weights, f'{name}.g')
+        y2 = x2 * torch.exp(scale) + g
+        x = torch.cat([y1, y2], dim=1)
+        block += 1
+    return _conv(x, weights, 'head') * std + mean
+
+
+def zero_dce(x: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
+    """Enhanced images and curve maps of images (N, 3, H, W), [0, 1]."""
+    x1 = F.relu(_conv(x, weights, 'conv1'))
+    x2 = F.relu(_conv(x1, weights, 'conv2'))
+    x3 = F.relu(_conv(x2, weights, 'conv3'))
+    x4 = F.relu(_conv(x3, weights, 'conv4'))
+    x5 = F.relu(_conv(torch.cat([x3, x4], 1), weights, 'conv5'))
+    x6 = F.relu(_conv(torch.cat([x2, x5], 1), weights, 'conv6'))
+    curves = torch.tanh(_conv(torch.cat([x1, x6], 1), weights, 'conv7'))
+    enhanced = x
+    for r in torch.split(curves, 3, dim=1):
+        enhanced = enhanced + r * (torch.pow(enhanced, 2) - enhanced)
+    return enhanced, curves
+
+
+def _similarity(x: Tensor, y: Tensor) -> Tensor:
+    return F.cosine_similarity(x.flatten(1), y.flatten(1), dim=0)
+
+
+def stage_one_loss(clean: Tensor, noise: Tensor, weights: Weights) -> Tensor:
+    """SDAG's first stage with its two degradations, three forwards."""
+    dark = clean**(1 / 0.3)
+    noisy = clean + noise
+    recon = sdag(clean, weights)
+    dark_recon = sdag(dark, weights)
+    noisy_recon = sdag(noisy, weights)
+    better = _similarity(recon, clean)
+    loss = F.l1_loss(recon, clean)
+    for out, target in ((dark_recon, dark), (noisy_recon, noisy)):
+        worse = _similarity(out, target)
+        loss = loss + 0.1 * F.l1_loss(out, target)
+        loss = loss + torch.clamp(0.5 - better + worse, min=0).mean()
+    return loss
+
+
+def _spatial(enhanced: Tensor, low: Tensor) -> Tensor:
+    pooled = [
+        F.avg_pool2d(torch.mean(image, 1, keepdim=True), 4)
+        for image in (low, enhanced)
+    ]
+    loss = torch.zeros_like(pooled[0])
+    for row, column in ((1, 0), (1, 2), (0, 1), (2, 1)):
+        kernel = torch.zeros(1, 1, 3, 3, device=low.device)
+        kernel[0, 0, 1, 1] = 1
+        kernel[0, 0, row, column] = -1
+        before, after = (F.conv2d(p, kernel, padding=1) for p in pooled)
+        loss = loss + torch.pow(before - after, 2)
+    return loss.mean()
+
+
+def _exposure(enhanced: Tensor) -> Tensor:
+    grey = F.avg_pool2d(torch.mean(enhanced, 1, keepdim=True), 16)
+    return torch.mean(torch.pow(grey - 0.6, 2))
+
+
+def _color(enhanced: Tensor) -> Tensor:
+    red, green, blue = torch.mean(enhanced, (2, 3)).unbind(1)
+    differences = (red - green, red - blue, green - blue)
+    return torch.sqrt(sum(torch.pow(torch.pow(d, 2), 2)
+                          for d in differences)).mean()
+
+
+def _smoothness(curves: Tensor) -> Tensor:
+    batch, channels, height, width = curves.shape
+    rows = torch.pow(curves[:, :, 1:] - curves[:, :, :-1], 2).sum()
+    columns = torch.pow(curves[..., 1:] - curves[..., :-1], 2).sum()
+    return 2 * (rows / ((height - 1) * width) + columns /
+                (height * (width - 1))) / batch
+
+
+def guided_loss(low: Tensor, weights: Weights, frozen: Weights,
+                guidance_weight: float) -> Tensor:
+    """Zero-DCE's four losses, and SDAG's guidance of its output."""
+    enhanced, curves = zero_dce(low, weights)
+    guidance = F.l1_loss(sdag(enhanced, frozen), enhanced)
+    return (200 * _smoothness(curves) + _spatial(enhanced, low) +
+            5 * _color(enhanced) + 10 * _exposure(enhanced) +
+            guidance_weight * guidance)
