@@ -1,2 +1,89 @@
+"""Packaging of mmsdag."""
+import re
+from pathlib import Path
+
 from setuptools import find_packages, setup
-setup(name='mmsdag', version='0.1.0', packages=find_packages(include=['mmsdag','mmsdag.*']))
+from setuptools.command.egg_info import egg_info
+
+ROOT = Path(__file__).resolve().parent
+
+DETECTION = ['mmdet>=3.0.0,<4.0.0']
+SEGMENTATION = ['mmsegmentation>=1.0.0,<2.0.0', 'ftfy', 'regex']
+# The trainable models extend MMagic's. It is no plain requirement, because
+# the newest versions of what it declares do not fit together: pip would
+# change a detection or segmentation environment, and then MMagic could not be
+# imported. The bounds are those with which it can.
+EDITING = [
+    'mmagic>=1.0.0,<2.0.0', 'albumentations', 'safetensors', 'numpy<2',
+    'opencv-python<4.12', 'diffusers>=0.23,<0.25', 'transformers<4.39',
+    'huggingface-hub<0.26'
+]
+
+
+def read(name: str) -> str:
+    """Text of a file of the project."""
+    return (ROOT / name).read_text(encoding='utf-8')
+
+
+def requirements(name: str) -> list:
+    """Lines of a file in ``requirements/``, without the comments."""
+    return [
+        line for line in read(f'requirements/{name}.txt').splitlines()
+        if line and not line.startswith('#')
+    ]
+
+
+class EggInfo(egg_info):
+    """Lets MMEngine find the configs of an editable installation.
+
+    It looks for ``mmsdag::`` configs in the folder that it composes of where
+    the metadata lie, in site-packages, and of what ``top_level.txt`` says.
+    """
+
+    def run(self) -> None:
+        """Write the metadata; ``top_level.txt`` names the checkout."""
+        super().run()
+        if 'editable_wheel' in self.distribution.commands:
+            Path(self.egg_info, 'top_level.txt').write_text(
+                f'{ROOT / "mmsdag"}\n', encoding='utf-8')
+
+
+setup(
+    name='mmsdag',
+    version=re.search(r"'(.+)'", read('mmsdag/version.py')).group(1),
+    description='Semantic degradation-aware guidance: low-light image '
+    'enhancement that serves detection and segmentation, for OpenMMLab',
+    long_description=read('README.md') if (ROOT / 'README.md').exists() else
+    '',
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    keywords='low-light image enhancement, detection, segmentation, '
+    'OpenMMLab',
+    classifiers=[
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python :: 3',
+        'Topic :: Scientific/Engineering :: Image Processing',
+    ],
+    packages=find_packages(include=['mmsdag', 'mmsdag.*']),
+    # mmsdag/.mim holds links to configs/, tools/ and model-index.yml: an
+    # editable installation follows them, a wheel gets copies.
+    package_data={
+        'mmsdag': [
+            'py.typed', '.mim/model-index.yml', '.mim/configs/**/*.py',
+            '.mim/configs/**/*.yml', '.mim/configs/**/*.md',
+            '.mim/tools/**/*.py', '.mim/tools/**/*.sh'
+        ]
+    },
+    python_requires='>=3.8',
+    install_requires=requirements('runtime'),
+    extras_require={
+        'edit': EDITING,
+        'det': DETECTION,
+        'seg': SEGMENTATION,
+        'all': EDITING + DETECTION + SEGMENTATION,
+        'dev': requirements('dev'),
+        # `mim install` reads this one: it gets mmcv from OpenMMLab's wheels.
+        'mim': ['mmcv>=2.0.0,<2.2.0', 'mmengine>=0.10.0,<1.0.0'],
+    },
+    cmdclass={'egg_info': EggInfo},
+    zip_safe=False)

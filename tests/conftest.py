@@ -1,7 +1,9 @@
 """Fixtures that every test may use."""
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +25,25 @@ def shared() -> Path:
 @pytest.fixture(autouse=True)
 def fixed_seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope='session')
+def official(shared):
+    """Load an authors' file into one of our networks, by our converter."""
+    spec = importlib.util.spec_from_file_location(
+        'convert_for_tests', ROOT / 'tools' / 'convert_checkpoint.py')
+    tool = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = tool  # dataclasses look their module up
+    spec.loader.exec_module(tool)
+
+    def load(net: torch.nn.Module, method: str, name: str,
+             key: str | None = None) -> torch.nn.Module:
+        state = tool.convert(method, shared / 'weights' / name,
+                             key)['state_dict']
+        net.load_state_dict(
+            {k.removeprefix('generator.'): v
+             for k, v in state.items()})
+        return net
+
+    yield load
+    del sys.modules[spec.name]

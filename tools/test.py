@@ -12,10 +12,15 @@ from mmengine.runner import Runner
 
 import mmsdag  # noqa: F401  (registers everything)
 from mmsdag.utils import load_checkpoint, write_atomically
-from mmsdag.utils.launch import (clear_errors, load_config, start_processes,
-                                 stop_processes, tool_parser)
+from mmsdag.utils.launch import (
+    clear_errors,
+    load_config,
+    start_processes,
+    stop_processes,
+    tool_parser,
+)
 
-EXAMPLES = '''\
+EXAMPLES = """\
   python tools/test.py configs/sdag/sdag_short.py work_dirs/sdag_short/iter_2000.pth
 
   # metrics into a file
@@ -23,7 +28,7 @@ EXAMPLES = '''\
 
   # two processes (GPUs where there are two, CPU cores else)
   bash tools/dist_test.sh CONFIG CHECKPOINT 2
-'''
+"""
 OUT_FORMATS = ('json', 'yaml', 'yml', 'pkl')
 
 
@@ -88,7 +93,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
             runner.test_loop  # noqa: B018  (builds the dataset)
         metrics = runner.test()
         if args.out and is_main_process():
-            text = mmengine.dump(metrics, file_format=Path(args.out).suffix[1:])
+            text = mmengine.dump(
+                metrics, file_format=Path(args.out).suffix[1:])
             write_atomically(
                 args.out, text if isinstance(text, bytes) else text.encode())
         return metrics

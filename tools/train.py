@@ -14,10 +14,15 @@ from mmengine.runner import Runner
 import mmsdag  # noqa: F401  (registers everything)
 from mmsdag.utils import find_latest_checkpoint, load_checkpoint
 from mmsdag.utils.env import package_versions
-from mmsdag.utils.launch import (clear_errors, load_config, start_processes,
-                                 stop_processes, tool_parser)
+from mmsdag.utils.launch import (
+    clear_errors,
+    load_config,
+    start_processes,
+    stop_processes,
+    tool_parser,
+)
 
-EXAMPLES = '''\
+EXAMPLES = """\
   # the short recipe of stage one, on your own photographs
   python tools/train.py configs/sdag/sdag_short.py \\
       --cfg-options train_dataloader.dataset.data_root=photos
@@ -31,7 +36,7 @@ EXAMPLES = '''\
   # another place, fewer iterations, no validation
   python tools/train.py CONFIG --work-dir runs/a --no-validate \\
       --cfg-options train_cfg.max_iters=1000
-'''
+"""
 
 
 class _Started(Hook):
@@ -83,7 +88,8 @@ def use_amp(cfg: Config) -> None:
             'it out and set --cfg-options model.amp_dtype=auto')
     wrappers = cfg.optim_wrapper
     several = [
-        w for w in wrappers.values() if isinstance(w, dict) and 'optimizer' in w
+        wrapper for wrapper in wrappers.values()
+        if isinstance(wrapper, dict) and 'optimizer' in wrapper
     ]
     for wrapper in [wrappers] if 'optimizer' in wrappers else several:
         kind = wrapper.get('type', 'OptimWrapper')

@@ -1,0 +1,4 @@
+from .folder import FolderReport, enhance_folder
+from .inferencer import LowLightInferencer
+
+__all__ = ['FolderReport', 'LowLightInferencer', 'enhance_folder']

@@ -73,7 +73,7 @@ def inspect_image(path: str | os.PathLike) -> tuple[int, int]:
         if not size:
             raise ValueError('empty file (0 bytes)')
         with Image.open(file) as image:
-            end_mark = _END_MARKS.get(image.format)
+            end_mark = _END_MARKS.get(image.format or '')
             file.seek(max(size - _TAIL, 0))
             if end_mark and file.read().rstrip(b'\0').endswith(end_mark):
                 width, height = image.size

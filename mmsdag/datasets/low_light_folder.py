@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from logging import INFO, WARNING
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -112,8 +112,8 @@ class LowLightFolderDataset(BaseDataset):
         ]
         if not names:
             raise FileNotFoundError(
-                f'no images for {type(self).__name__} in {self.folder} and the '
-                f'folders in it (pattern={self.pattern!r}, files of '
+                f'no images for {type(self).__name__} in {self.folder} and '
+                f'the folders in it (pattern={self.pattern!r}, files of '
                 f'{", ".join(IMAGE_SUFFIXES)}): check data_root and '
                 'data_prefix.img_path')
         infos, broken = [], []
@@ -227,7 +227,7 @@ class LowLightFolderDataset(BaseDataset):
             f'({size / 2**30:.2f} GiB)', 'current', INFO)
 
     def _map(self, function: Callable[[str], Any], paths: list[str],
-             verb: str) -> Iterable:
+             verb: str) -> list:
         """Results, or the errors about broken files, in order."""
 
         def attempt(path: str) -> Any:
@@ -238,12 +238,11 @@ class LowLightFolderDataset(BaseDataset):
 
         with ThreadPoolExecutor(_THREADS) as pool:
             results = pool.map(attempt, paths)
-            if len(paths) < _BIG_FOLDER or not is_main_process():
-                yield from results
-            else:
+            if len(paths) >= _BIG_FOLDER and is_main_process():
                 print_log(f'{verb} {len(paths)} images in {self.folder}',
                           'current', INFO)
-                yield from track_iter_progress((results, len(paths)))
+                results = track_iter_progress((results, len(paths)))
+            return list(results)
 
 
 def _walk(folder: Path) -> Iterable[str]:

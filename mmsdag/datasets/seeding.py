@@ -32,6 +32,7 @@ class DrawIndex(int):
     seed: int
 
     def __new__(cls, index: int, draw: int, seed: int) -> DrawIndex:
+        """Number a draw; see the class."""
         self = super().__new__(cls, index)
         self.draw = draw
         self.seed = seed

@@ -37,7 +37,7 @@ def add_gaussian_noise(x: Tensor,
                        sigma: Parameter = 50 / 255,
                        noise: Tensor | None = None,
                        generator: torch.Generator | None = None) -> Tensor:
-    """Add white noise: ``x + sigma * noise``, not clipped (nor do the authors).
+    """Add white noise: ``x + sigma * noise``, not clipped, as the authors.
 
     Args:
         x: Images.
@@ -99,11 +99,11 @@ def simulate_low_light(x: Tensor,
                        generator: torch.Generator | None = None) -> Tensor:
     """Take the photograph again with less light, as a camera does.
 
-    sRGB → linear light → ``exposure`` times as much of it → shot and read noise
-    → clipped to the sensor's range → sRGB → rounded to ``bits``. These are the
-    steps about light and noise of Cui et al., "Multitask AET with Orthogonal
-    Tangent Regularity for Dark Object Detection", ICCV 2021; their tone curve,
-    colour matrix and white balance are left out.
+    sRGB → linear light → ``exposure`` times as much of it → shot and read
+    noise → clipped to the sensor's range → sRGB → rounded to ``bits``. These
+    are the steps about light and noise of Cui et al., "Multitask AET with
+    Orthogonal Tangent Regularity for Dark Object Detection", ICCV 2021; their
+    tone curve, colour matrix and white balance are left out.
 
     Args:
         x: Images in sRGB.

@@ -17,7 +17,8 @@ DATA_PREPROCESSOR = dict(
     type='mmagic.DataPreprocessor',
     mean=[0.] * 3,
     std=[255.] * 3,
-    output_channel_order='RGB')
+    output_channel_order='RGB',
+    data_keys=[])
 
 
 class UnsupervisedEditModel(BaseEditModel):

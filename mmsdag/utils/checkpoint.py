@@ -7,6 +7,7 @@ A checkpoint is a pickle, and a pickle can run anything. Here, and after
 """
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import os
@@ -67,14 +68,18 @@ def _training_globals() -> list:
 def _weights_only(source: str) -> Iterator[None]:
     """Force ``weights_only`` on each ``torch.load`` inside; explain errors."""
     forced = dict(
-        TORCH_FORCE_WEIGHTS_ONLY_LOAD='1', TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD='0')
+        TORCH_FORCE_WEIGHTS_ONLY_LOAD='1',
+        TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD='0')
     before = {name: os.environ.get(name) for name in forced}
     os.environ.update(forced)
     try:
         yield
-    except OSError:
-        raise
     except Exception as error:
+        # torch seeks to impossible places in a file that is cut off.
+        elsewhere = isinstance(error, OSError) and error.errno != errno.EINVAL
+        wrong_device = 'map_location' in str(error)
+        if elsewhere or wrong_device:
+            raise
         # torch's own advice is to switch the protection off: not repeated.
         raise ValueError(_explain(source, error)) from None
     finally:
@@ -219,7 +224,7 @@ def _safely(load: Callable) -> Callable:
     """Give a loader of MMEngine weights-only semantics."""
 
     @functools.wraps(load)
-    def load_safely(filename: str, *args, **kwargs) -> Any:
+    def load_safely(filename: str, *args: Any, **kwargs: Any) -> Any:
         with _weights_only(filename):
             content = load(filename, *args, **kwargs)
         return _flush_weights(content)

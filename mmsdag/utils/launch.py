@@ -21,8 +21,8 @@ from torch import distributed
 from .env import environment_report
 
 #: What wrong input raises; the rest are faults of ours.
-USER_ERRORS = (AssertionError, ConfigParsingError, ImportError, KeyError,
-               OSError, SyntaxError, TypeError, ValueError)
+USER_ERRORS = (AssertionError, ImportError, KeyError, OSError, TypeError,
+               ValueError)
 
 #: Where a launcher says which process this is: rank, world size, local rank.
 _RANK_VARIABLES = dict(
@@ -119,14 +119,18 @@ def load_config(args: argparse.Namespace) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such config.
-        ValueError: For an option that names nothing in the config.
+        ValueError: If it cannot be parsed, or for an option that names
+            nothing in it.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not Path(args.config).is_file():
         raise FileNotFoundError(
             f'config {args.config!r} does not exist; configs/ has some to '
             'start from')
-    cfg = Config.fromfile(args.config)
+    try:
+        cfg = Config.fromfile(args.config)
+    except (ConfigParsingError, SyntaxError) as error:
+        raise ValueError(f'config {args.config!r}: {error}') from error
     options = args.cfg_options or {}
     check_options(cfg.to_dict(), options)
     cfg.merge_from_dict(options)

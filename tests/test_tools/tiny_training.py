@@ -18,14 +18,17 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from torch import nn
 
-from mmsdag.datasets.seeding import seeded
+from mmsdag.datasets.seeding import DrawIndex, seeded
 from mmsdag.registry import DATASETS, HOOKS, METRICS, MODELS
 from mmsdag.utils import files
 
 
 @DATASETS.register_module()
 class TinyDataset:
-    """Eleven samples with random numbers of all three generators."""
+    """Eleven samples with random numbers of all three generators.
+
+    In testing, where draws have no numbers, they are the same each time.
+    """
 
     metainfo = dict(names=('a', 'b'), scale=np.float64(0.5))
 
@@ -33,6 +36,8 @@ class TinyDataset:
         return 11
 
     def __getitem__(self, index: int) -> dict:
+        if not isinstance(index, DrawIndex):
+            index = DrawIndex(index, index, 0)
         with seeded(index):
             noise = random.random() + np.random.rand() + torch.rand(3, 6, 6)
         return dict(inputs=noise + index / 11)
@@ -97,5 +102,8 @@ def _die_while_writing(name: str) -> None:
     files.os.fsync = dying_fsync
 
 
+if os.environ.get('TINY_PROCESS'):
+    # Spares importing mmagic, which nothing here needs and takes seconds.
+    MODELS._imported = True
 if os.environ.get('TINY_DIE_WRITING'):
     _die_while_writing(os.environ['TINY_DIE_WRITING'])

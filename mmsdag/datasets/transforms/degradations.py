@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 import torch
@@ -181,7 +181,7 @@ class GammaDegradation(Degradation):
         **kwargs: See :class:`Degradation`.
     """
 
-    def __init__(self, gamma: Level = 0.3, **kwargs) -> None:
+    def __init__(self, gamma: Level = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.gamma = Draw('gamma', gamma)
 
@@ -199,7 +199,7 @@ class GaussianNoiseDegradation(Degradation):
         **kwargs: See :class:`Degradation`.
     """
 
-    def __init__(self, sigma: Level = 50 / 255, **kwargs) -> None:
+    def __init__(self, sigma: Level = 50 / 255, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.sigma = Draw('sigma', sigma, log=False, zero=True)
 
@@ -224,7 +224,7 @@ class PoissonGaussianNoiseDegradation(Degradation):
     def __init__(self,
                  shot: Level = (0.0001, 0.012),
                  read: Level | None = None,
-                 **kwargs) -> None:
+                 **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.shot = Draw('shot', shot, zero=True)
         self.read = None if read is None else Draw('read', read, zero=True)
@@ -254,53 +254,46 @@ class LowLightDegradation(Degradation):
 
     Args:
         order: ``'authors'`` or ``'camera'``.
-        gamma, sigma: Of ``'authors'``. Default to 0.3 and 50/255.
-        exposure: Of ``'camera'``: factor of the light, a value or a range
-            (log-uniform). Defaults to 0.1, where the distribution of Cui et
-            al., ICCV 2021, is centred.
-        shot, read: Of ``'camera'``: see
-            :class:`PoissonGaussianNoiseDegradation`.
-        bits: Of ``'camera'``: bits of the dark file, 8 by default; 0 does not
-            round.
-        **kwargs: See :class:`Degradation`.
+        key, out_key, seed: See :class:`Degradation`.
+        **levels: Of ``'authors'``: ``gamma`` and ``sigma``. Of ``'camera'``:
+            ``exposure``, the factor of the light, a value or a range
+            (log-uniform), by default 0.1, where the distribution of Cui et
+            al., ICCV 2021, has its centre; ``shot`` and ``read``, see
+            :class:`PoissonGaussianNoiseDegradation`; ``bits`` of the dark
+            file, 0 for no rounding.
     """
 
-    ORDERS = dict(
-        authors=('gamma', 'sigma'),
-        camera=('exposure', 'shot', 'read', 'bits'))
+    DEFAULTS: dict[str, dict[str, Any]] = dict(
+        authors=dict(gamma=0.3, sigma=50 / 255),
+        camera=dict(exposure=0.1, shot=(0.0001, 0.012), read=None, bits=8))
 
     def __init__(self,
                  order: str = 'authors',
-                 gamma: Level | None = None,
-                 sigma: Level | None = None,
-                 exposure: Level | None = None,
-                 shot: Level | None = None,
-                 read: Level | None = None,
-                 bits: int | None = None,
-                 **kwargs) -> None:
-        super().__init__(**kwargs)
-        if order not in self.ORDERS:
-            raise ValueError(f'LowLightDegradation: order={order!r} is none of '
-                             f'{", ".join(self.ORDERS)}')
-        levels = dict(
-            gamma=gamma, sigma=sigma, exposure=exposure, shot=shot, read=read,
-            bits=bits)
-        given = {name: v for name, v in levels.items() if v is not None}
-        foreign = sorted(given.keys() - set(self.ORDERS[order]))
-        if foreign:
+                 key: str = 'img',
+                 out_key: str | None = None,
+                 seed: int | None = None,
+                 **levels: Level | None) -> None:
+        super().__init__(key, out_key, seed)
+        if order not in self.DEFAULTS:
+            raise ValueError(f'LowLightDegradation: order={order!r} is none '
+                             f'of {", ".join(self.DEFAULTS)}')
+        values = {**self.DEFAULTS[order], **levels}
+        if len(values) > len(self.DEFAULTS[order]):
             raise ValueError(
-                f'LowLightDegradation: order={order!r} has no '
-                f'{", ".join(foreign)}; it takes '
-                f'{", ".join(self.ORDERS[order])}')
+                f'LowLightDegradation: order={order!r} takes '
+                f'{", ".join(self.DEFAULTS[order])}, got {", ".join(levels)}')
         self.order = order
         if order == 'authors':
-            self.steps = (GammaDegradation(**_pick(given, 'gamma')),
-                          GaussianNoiseDegradation(**_pick(given, 'sigma')))
+            self.steps = (GammaDegradation(values['gamma']),
+                          GaussianNoiseDegradation(values['sigma']))
             return
-        self.exposure = Draw('exposure', given.get('exposure', 0.1))
-        self.noise = PoissonGaussianNoiseDegradation(
-            **_pick(given, 'shot', 'read'))
-        self.bits = given.get('bits', 8)
+        self.exposure = Draw('exposure', values['exposure'])
+        self.noise = PoissonGaussianNoiseDegradation(values['shot'],
+                                                     values['read'])
+        self.bits = values['bits']
+        if self.bits not in range(17):
+            raise ValueError(f'bits={self.bits!r} must be a whole number from '
+                             '0 (no rounding) to 16')
 
     def _degrade(self, x: Tensor, generator: Generator | None) -> Tensor:
         if self.order == 'authors':
@@ -311,7 +304,3 @@ class LowLightDegradation(Degradation):
         shot, read = self.noise.draw(x, generator)
         return F.simulate_low_light(
             x, exposure, shot, read, self.bits, generator=generator)
-
-
-def _pick(mapping: dict, *names: str) -> dict:
-    return {name: mapping[name] for name in names if name in mapping}

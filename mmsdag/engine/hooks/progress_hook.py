@@ -4,6 +4,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from tqdm import tqdm
@@ -37,8 +38,8 @@ class ProgressHook(Hook):
         """Advance the bar."""
         if self._bar is not None:
             if outputs and 'loss' in outputs:
-                self._bar.set_postfix(
-                    loss=f"{float(outputs['loss']):.4g}", refresh=False)
+                loss = torch.as_tensor(outputs['loss']).item()
+                self._bar.set_postfix(loss=f'{loss:.4g}', refresh=False)
             self._bar.update()
 
     def after_train(self, runner: Runner) -> None:

@@ -1,0 +1,32 @@
+_base_ = [
+    '../_base_/default_runtime.py', '../_base_/models/zero_dce.py',
+    '../_base_/datasets/brackets_zero_dce.py',
+    '../_base_/datasets/brackets_test.py',
+    '../_base_/schedules/zero_dce_50k.py'
+]
+
+sdag_checkpoint = '{{ fileDirname }}/../../checkpoints/' \
+    'sdag_vgg16_1xb16-1k_brackets.pth'
+
+# 50 k iterations in short: smaller crops at a higher rate, annealed.
+train_dataloader = dict(
+    dataset=dict(
+        min_size=128,
+        in_memory=True,
+        pipeline=[
+            dict(type='LoadLowLightImage'),
+            dict(
+                type='mmagic.FixedCrop', keys=['img'], crop_size=(128, 128)),
+            dict(type='mmagic.PackInputs', keys=['img'])
+        ]))
+train_cfg = dict(max_iters=2000)
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
+param_scheduler = dict(
+    type='CosineAnnealingLR', by_epoch=False, T_max=2000, eta_min=5e-6)
+default_hooks = dict(
+    logger=dict(interval=20), checkpoint=dict(interval=200, max_keep_ckpts=1))
+
+# How degraded the held-out dark shots look before and after.
+test_cfg = dict(type='TestLoop')
+test_evaluator = dict(
+    type='SDAGReconstructionError', checkpoint=sdag_checkpoint)

@@ -1,0 +1,390 @@
+"""Enhance images with a trained model."""
+from __future__ import annotations
+
+import difflib
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from itertools import product
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, Union
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from torch import Tensor, nn
+
+from mmsdag.datasets.image_io import read_image
+from mmsdag.registry import MODELS, SCOPE
+from mmsdag.utils import load_checkpoint
+
+from .paths import find_images, output_paths, write_png
+from .tiling import blend_weights, bytes_per_pixel, receptive_radius, spans
+
+PathOrStr = Union[str, 'PathLike[str]']
+ImageInput = Union[PathOrStr, np.ndarray]
+
+#: What the network may take with ``tile='auto'``: more is not faster. Fixed
+#: numbers, so that the same image is cut alike on every machine.
+_MEMORY = dict(cpu=2**30, cuda=4 * 2**30)
+
+#: Overlap of the pieces, in pixels on each side, where no overlap is enough.
+_BLEND = 32
+
+_PREFIX = 'generator.'
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def find_config(name: PathOrStr) -> Path:
+    """Find a config file.
+
+    Args:
+        name: Path of a file, or the name of a config of this package, with
+            or without folder and suffix: ``'zero_dce/zero-dce_brackets'``.
+
+    Raises:
+        FileNotFoundError: If it is neither; names similar ones.
+        ValueError: If several configs have that name.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    # In an installed package, or beside it in a clone.
+    folders = (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs')
+    folder = next((f for f in folders if f.is_dir()), folders[1])
+    wanted = Path(name)
+    if wanted.suffix == '.py':
+        wanted = wanted.with_suffix('')
+    known = {
+        path.relative_to(folder).with_suffix(''): path
+        for path in sorted(folder.rglob('*.py'))
+        if '_base_' not in path.relative_to(folder).parts
+    }
+    if wanted in known:
+        return known[wanted]
+    found = [key for key in known if key.name == str(wanted)]
+    if len(found) == 1:
+        return known[found[0]]
+    if found:
+        raise ValueError(f'config {str(name)!r} names several: '
+                         f'{", ".join(key.as_posix() for key in found)}')
+    names = [key.as_posix() for key in known]
+    close = difflib.get_close_matches(wanted.as_posix(), names, 3, .4)
+    raise FileNotFoundError(
+        f'config {str(name)!r} is no file, and no config of mmsdag'
+        + (f'; did you mean {" or ".join(close)}?' if close else ''))
+
+
+class LowLightInferencer:
+    """Enhance images of any size.
+
+    Large images go through the network in pieces. For a network that looks a
+    limited number of pixels far (Zero-DCE: 7), the pieces give what the whole
+    image gives, up to the rounding of float32. Others, with instance norm or
+    pooling, are cut only where the whole image does not fit into half of the
+    memory; their pieces fade into each other, and a warning says so.
+
+    Args:
+        model: Config of a model whose ``generator`` is an enhancer: a path,
+            a name as in ``'zero_dce/zero-dce_brackets'``, or a ``Config``.
+        weights: Checkpoint of that model.
+        device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``, ...; by default CUDA where
+            there is a device, else the CPU.
+        tile: Edge of a piece in pixels, overlap included; images of more
+            than ``tile ** 2`` pixels are cut. ``'auto'`` takes what about
+            1 GiB of memory (CUDA: 4) allows; 0 never cuts.
+        amp_dtype: ``None`` for float32, ``'bfloat16'``, ``'float16'``, or
+            ``'auto'`` for bfloat16 where the hardware has it: faster, but
+            an 8-bit result may be a few levels off.
+
+    Raises:
+        FileNotFoundError: If the config or the checkpoint is missing.
+        ValueError: If the config has no enhancer, the checkpoint is not of
+            this network, or an option is wrong.
+    """
+
+    def __init__(self,
+                 model: PathOrStr | Config,
+                 weights: PathOrStr,
+                 device: str | torch.device | None = None,
+                 tile: int | Literal['auto'] = 'auto',
+                 amp_dtype: str | None = None) -> None:
+        if tile != 'auto' and (not isinstance(tile, int) or tile < 0):
+            raise ValueError(f"tile={tile!r}: must be 'auto', 0 (never cut), "
+                             'or the edge of a piece in pixels')
+        self.device = _check_device(device)
+        config, name = _load_config(model)
+        state = _load_state(Path(weights))
+        # Only now: it imports mmagic, which takes seconds.
+        from mmsdag.models import precision
+        self.amp_dtype = precision.check_amp_dtype(amp_dtype,
+                                                   type(self).__name__)
+        self._autocast = precision.autocast
+        network = _build_network(config, name)
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(
+                f'checkpoint {str(weights)!r} is not of the network that '
+                f'{name} describes: {error}') from error
+        self.radius = receptive_radius(network)
+        self.network = network.to(self.device)
+        #: Pixels that the network may take at once, of one image or several.
+        self.max_pixels = self._memory() // bytes_per_pixel(self.network)
+        if tile and isinstance(tile, int):
+            spans(tile + 1, tile, self.halo)  # raises if too small
+        self.tile = (
+            tile if isinstance(tile, int) else
+            # In pieces smaller than this, most would be overlap.
+            max(int(self.max_pixels**0.5), 8 * self.halo + 64))
+
+    @property
+    def halo(self) -> int:
+        """Pixels at the inner edges of a piece that overlap its neighbour."""
+        return _BLEND if self.radius is None else self.radius
+
+    def __call__(self,
+                 inputs: ImageInput | Sequence[ImageInput],
+                 out_dir: PathOrStr | None = None,
+                 bit_depth: int = 8) -> list[dict[str, Any]]:
+        """Enhance images and keep the results in memory.
+
+        For a folder that does not fit there, see :func:`enhance_folder`.
+
+        Args:
+            inputs: A path, an array, or a list of either. A folder stands for
+                the images in it and its sub-folders. Arrays: see
+                :meth:`enhance`.
+            out_dir: Where to write PNGs of the same names; those of a folder
+                in the same sub-folders, arrays as ``000000.png`` with their
+                place in the list. Existing files are replaced. ``None``
+                writes nothing.
+            bit_depth: 8 or 16 bits a channel, of results and files.
+
+        Returns:
+            A dict for each image, in order: ``image`` (H, W, 3), BGR, uint8
+            or uint16; ``path`` and ``out_path``, None where there is none.
+
+        Raises:
+            BrokenImageError: For a file that is no image; names it.
+            ValueError: If a folder has no images, two results would get the
+                same name, or one that of an input.
+        """
+        dtype = _dtype_of(bit_depth)
+        if isinstance(inputs, (str, PathLike, np.ndarray)):
+            inputs = [inputs]
+        items: list[tuple[Path, Path | np.ndarray]] = []
+        for item in inputs:
+            if isinstance(item, np.ndarray):
+                items.append((Path(f'{len(items):06d}.png'), item))
+            elif Path(item).is_dir():
+                items += [(name, Path(item) / name)
+                          for name in find_images(Path(item))]
+            else:
+                items.append((Path(Path(item).name), Path(item)))
+        targets: list[Path | None] = [None] * len(items)
+        if out_dir is not None:
+            sources = [item if isinstance(item, Path) else name
+                       for name, item in items]
+            targets = list(
+                output_paths([name for name, _ in items], sources,
+                             Path(out_dir)))
+        results = []
+        for (_, item), target in zip(items, targets):
+            path = None if isinstance(item, np.ndarray) else item
+            image = self.enhance(
+                item if isinstance(item, np.ndarray) else read_image(item),
+                dtype)
+            if target is not None:
+                write_png(image, target)
+            results.append(dict(image=image, path=path, out_path=target))
+        return results
+
+    @torch.inference_mode()
+    def enhance(self, images: np.ndarray, dtype: Any = np.uint8) -> np.ndarray:
+        """Enhance an image, or several of one size together.
+
+        Args:
+            images: (H, W, 3) or (N, H, W, 3), BGR (as OpenCV and mmcv have
+                it): uint8, uint16, or floating point in [0, 255].
+            dtype: Of the result: uint8, uint16, or float32 in [0, 255], which
+                is not rounded.
+
+        Returns:
+            The enhanced images: shape and channel order of ``images``.
+
+        Raises:
+            ValueError: If ``images`` has another shape or type, or the
+                network's output is not finite.
+        """
+        if images.ndim not in (3, 4) or images.shape[-1] != 3 or (
+                0 in images.shape):
+            raise ValueError(f'images of shape {images.shape}: must be '
+                             '(H, W, 3) or (N, H, W, 3), BGR')
+        batch = images if images.ndim == 4 else images[None]
+        while True:
+            try:
+                out = self._enhance_batch(batch, np.dtype(dtype))
+                return out if images.ndim == 4 else out[0]
+            except torch.cuda.OutOfMemoryError:
+                if self.tile // 2 <= 4 * self.halo:
+                    raise
+                self.tile //= 2
+            # Outside of the handler, which keeps the tensors alive.
+            torch.cuda.empty_cache()
+
+    def _enhance_batch(self, batch: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        height, width = batch.shape[1:3]
+        tile = self.tile
+        if not tile or height * width <= tile**2:
+            tile = max(height, width)
+        rows, columns = (spans(length, tile, self.halo)
+                         for length in (height, width))
+        if self.radius is None and len(rows) * len(columns) > 1:
+            warnings.warn(
+                f'{type(self.network).__name__} looks at the whole image, '
+                f'but {width}x{height} pixels go through it in pieces of '
+                f'{tile}: the result differs a little; tile=0 avoids it, '
+                'given the memory',
+                stacklevel=4)
+            return self._blended(batch, rows, columns, dtype)
+        out = np.empty(batch.shape, dtype)
+        for row, column in product(rows, columns):
+            piece = self._run(batch[:, row.start:row.stop,
+                                    column.start:column.stop])
+            piece = piece[..., row.first - row.start:row.last - row.start,
+                          column.first - column.start:column.last
+                          - column.start]
+            out[:, row.first:row.last, column.first:column.last] = (
+                _to_array(piece, dtype))
+        return out
+
+    def _blended(self, batch: np.ndarray, rows: list, columns: list,
+                 dtype: np.dtype) -> np.ndarray:
+        out = np.zeros(batch.shape, np.float32)
+        height, width = batch.shape[1:3]
+        for row, column in product(rows, columns):
+            window = np.s_[:, row.start:row.stop, column.start:column.stop]
+            weights = np.multiply.outer(
+                blend_weights(row, height, self.halo),
+                blend_weights(column, width, self.halo))
+            piece = _to_array(self._run(batch[window]), np.dtype(np.float32))
+            out[window] += piece * weights[..., None]
+        if dtype == np.float32:
+            return out
+        return np.rint(out * (np.iinfo(dtype).max / 255)).astype(dtype)
+
+    def _run(self, batch: np.ndarray) -> Tensor:
+        """(N, h, w, 3), BGR to (N, 3, h, w), RGB, [0, 1], float32."""
+        images = _to_tensor(batch, self.device)
+        with self._autocast(self.amp_dtype, self.device):
+            enhanced = self.network.enhance(images)  # type: ignore[operator]
+        enhanced = enhanced.float()
+        if not torch.isfinite(enhanced).all():
+            raise ValueError(
+                'the network put out infinite or undefined numbers: the image '
+                'or the weights have some'
+                + (f', or amp_dtype={self.amp_dtype!r} is not precise enough'
+                   if self.amp_dtype else ''))
+        return enhanced.clamp(0, 1)
+
+    def _memory(self) -> int:
+        memory = _MEMORY.get(self.device.type, _MEMORY['cpu'])
+        if self.radius is None:
+            return max(memory, _total_memory(self.device) // 2)
+        return memory
+
+
+def _check_device(device: str | torch.device | None) -> torch.device:
+    has_cuda = torch.cuda.is_available()
+    if device is None:
+        device = 'cuda' if has_cuda else 'cpu'
+    try:
+        checked = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={device!r}: must be 'cpu', 'cuda', 'cuda:0', ..."
+        ) from error
+    if checked.type == 'cuda' and (checked.index or
+                                   0) >= torch.cuda.device_count():
+        raise ValueError(f"device={str(device)!r}: torch finds "
+                         f'{torch.cuda.device_count()} CUDA devices; '
+                         "choose another, or 'cpu'")
+    return checked
+
+
+def _total_memory(device: torch.device) -> int:
+    if device.type == 'cuda':
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+
+
+def _load_config(model: PathOrStr | Config) -> tuple[Config, str]:
+    if isinstance(model, Config):
+        return model, model.filename or 'the config'
+    path = find_config(model)
+    return Config.fromfile(path), str(path)
+
+
+def _load_state(path: Path) -> dict[str, Tensor]:
+    content: Any = load_checkpoint(path)
+    if isinstance(content, Mapping):
+        content = content.get('state_dict', content)
+    else:
+        content = {}
+    state = {
+        key[len(_PREFIX):]: value
+        for key, value in content.items() if key.startswith(_PREFIX)
+    }
+    if not state:
+        raise ValueError(
+            f'checkpoint {str(path)!r}: no weight begins with {_PREFIX!r}; '
+            "authors' files go through tools/convert_checkpoint.py first")
+    return state
+
+
+def _build_network(config: Config, name: str) -> nn.Module:
+    generator = (config.get('model') or {}).get('generator')
+    if not isinstance(generator, Mapping):
+        raise ValueError(f'{name} has no model.generator, the network that '
+                         'enhances; give the config of an enhancer')
+    scope = config.get('default_scope') or SCOPE
+    with DefaultScope.overwrite_default_scope(scope):
+        network = MODELS.build(generator)
+    if not callable(getattr(network, 'enhance', None)):
+        raise ValueError(
+            f'{name}: model.generator of type {type(network).__name__} has '
+            'no enhance(x): it is no enhancer; give the config of one')
+    return network.eval().requires_grad_(False)
+
+
+def _dtype_of(bit_depth: int) -> type:
+    dtypes = {8: np.uint8, 16: np.uint16}
+    if bit_depth not in dtypes:
+        raise ValueError(f'bit_depth={bit_depth!r}: must be 8 or 16')
+    return dtypes[bit_depth]
+
+
+def _to_tensor(batch: np.ndarray, device: torch.device) -> Tensor:
+    """(N, H, W, 3), BGR to (N, 3, H, W), RGB, [0, 1], float32."""
+    scale = 255
+    if batch.dtype == np.uint16:  # which older torch does not know
+        batch, scale = batch.astype(np.float32), 65535
+    elif batch.dtype != np.uint8:
+        if not np.issubdtype(batch.dtype, np.floating):
+            raise ValueError(f'images of type {batch.dtype}: must be uint8, '
+                             'uint16, or floating point in [0, 255]')
+        batch = batch.astype(np.float32)
+    tensor = torch.from_numpy(np.ascontiguousarray(batch)).to(device)
+    tensor = tensor.permute(0, 3, 1, 2).flip(1).float() / scale
+    return tensor.contiguous(memory_format=torch.channels_last)
+
+
+def _to_array(images: Tensor, dtype: np.dtype) -> np.ndarray:
+    """The way back; ``images`` in [0, 1], integers are rounded."""
+    scale = 255 if dtype == np.float32 else np.iinfo(dtype).max
+    images = images.flip(1).permute(0, 2, 3, 1) * scale
+    if dtype != np.float32:
+        images = images.round().to(torch.int32)
+    return images.cpu().numpy().astype(dtype)

@@ -1,0 +1,77 @@
+"""Which images there are, and where their results go."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmsdag.datasets.image_io import IMAGE_SUFFIXES
+from mmsdag.utils import write_atomically
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Images in a folder and its sub-folders, hidden ones left out.
+
+    Returns:
+        Paths relative to ``folder``, sorted.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If there is no image in it.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f'folder {str(folder)!r} does not exist')
+    found = []
+    for base, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith('.')]
+        found += [
+            Path(base, name).relative_to(folder) for name in files
+            if name.lower().endswith(IMAGE_SUFFIXES)
+            and not name.startswith('.')
+        ]
+    if not found:
+        raise ValueError(
+            f'folder {str(folder)!r} has no images, here or in sub-folders '
+            f'({", ".join(IMAGE_SUFFIXES)})')
+    return sorted(found)
+
+
+def output_paths(names: Sequence[Path], sources: Sequence[Path],
+                 out_dir: Path) -> list[Path]:
+    """Where the results go: ``sub/a.jpg`` becomes ``out_dir/sub/a.png``.
+
+    Args:
+        names: Names of the results, relative to ``out_dir``.
+        sources: The file that each is made of.
+        out_dir: Folder of the results.
+
+    Raises:
+        ValueError: If two results have the same name, or a result that of a
+            source: nothing would be written over it silently.
+    """
+    targets: dict[Path, Path] = {}
+    for name, source in zip(names, sources):
+        target = out_dir / name.with_suffix('.png')
+        if target in targets:
+            raise ValueError(
+                f'{str(targets[target])!r} and {str(source)!r} would both be '
+                f'written to {str(target)!r}: rename or move one of them')
+        targets[target] = source
+    real_sources = {source.resolve() for source in sources}
+    for target, source in targets.items():
+        if target.resolve() in real_sources:
+            raise ValueError(f'the result of {str(source)!r} would replace '
+                             f'the input {str(target)!r}: choose another '
+                             'folder for the results')
+    return list(targets)
+
+
+def write_png(image: np.ndarray, path: Path) -> None:
+    """Write (H, W, 3), BGR, uint8 or uint16 as a PNG, whole or not at all."""
+    written, content = cv2.imencode('.png', image)
+    if not written:
+        raise OSError(f'{path}: OpenCV cannot encode this image')
+    write_atomically(path, content.tobytes())

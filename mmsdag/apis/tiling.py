@@ -1,0 +1,165 @@
+"""Cutting an image into pieces that a network can take one at a time."""
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+#: Edges of the probe images. A network that sees farther than half of the
+#: last one counts as global.
+_PROBE_SIZES = (32, 128)
+
+
+class Span(NamedTuple):
+    """One piece along one axis of an image.
+
+    The network sees [start, stop); its output is kept in [first, last).
+    """
+    start: int
+    stop: int
+    first: int
+    last: int
+
+
+def spans(length: int, tile: int, halo: int) -> list[Span]:
+    """Cut one axis of an image into pieces of equal size.
+
+    Pieces overlap by ``2 * halo`` or more, and every pixel that is kept lies
+    ``halo`` or more from an edge of its piece that is no edge of the image.
+
+    Args:
+        length: Pixels along the axis.
+        tile: Most pixels of a piece, overlap included.
+        halo: Pixels at an inner edge that are not kept.
+
+    Raises:
+        ValueError: If ``tile`` is too small for ``halo``.
+    """
+    if length <= tile:
+        return [Span(0, length, 0, length)]
+    if tile <= 4 * halo:
+        raise ValueError(
+            f'tile={tile}: pieces that overlap by {2 * halo} pixels must be '
+            f'larger than {4 * halo}; choose a larger tile')
+    count = -(-(length - 2 * halo) // (tile - 2 * halo))
+    # Of equal size, so that kernels are prepared once, and as small as the
+    # count allows.
+    size = -(-(length - 2 * halo) // count) + 2 * halo
+    starts = [i * (length - size) // (count - 1) for i in range(count)]
+    cuts = [0, *(start + halo for start in starts[1:]), length]
+    return [
+        Span(start, start + size, first, last)
+        for start, first, last in zip(starts, cuts, cuts[1:])
+    ]
+
+
+def blend_weights(piece: Span, length: int, halo: int) -> np.ndarray:
+    """Weights that fade a piece into its neighbours along one axis.
+
+    Args:
+        piece: One of :func:`spans`.
+        length: Pixels along the axis.
+        halo: As for :func:`spans`; the fade is twice as wide.
+
+    Returns:
+        (stop - start,), float32; at each pixel of the axis the weights of
+        all pieces sum to one.
+    """
+    pixels = np.arange(piece.start, piece.stop, dtype=np.float32)
+
+    def rise(cut: int) -> np.ndarray:
+        return np.clip((pixels - cut + halo + 1) / (2 * halo + 1), 0, 1)
+
+    # Where one piece falls its neighbour rises, so that the sum telescopes.
+    weights = np.ones_like(pixels) if piece.first == 0 else rise(piece.first)
+    return weights if piece.last == length else weights - rise(piece.last)
+
+
+def receptive_radius(network: nn.Module) -> int | None:
+    """How many pixels away an enhancer looks.
+
+    A NaN in one pixel of the input spreads exactly as far as the network
+    looks, whatever its weights and layers.
+
+    Args:
+        network: Enhancer with ``enhance(x)``, (1, 3, H, W) to the same shape.
+
+    Returns:
+        The radius in pixels; ``None`` if a pixel depends on the whole image
+        (instance norm, pooling), on more than 63 pixels around it, or on
+        where it lies (strides), so that pieces cannot give the same result.
+    """
+    # In float64, for which there are no Winograd kernels that would spread
+    # the NaN farther.
+    probe = copy.deepcopy(network).cpu().double().eval()
+    # Between the taps of a dilated layer there are gaps, in which the border
+    # of a small image could be.
+    gaps = sum(
+        max(module.dilation) * (max(module.kernel_size) // 2)
+        for module in probe.modules()
+        if isinstance(module, nn.Conv2d) and max(module.dilation) > 1)
+    for size in _PROBE_SIZES:
+        centre = size // 2
+        if gaps >= centre:
+            continue
+        first, second = (_spread(probe, size, centre + i) for i in (0, 1))
+        if first is None or second is None:
+            continue
+        # With a stride, the region moves by none or by several pixels.
+        return max(map(abs, first)) if first == second else None
+    return None
+
+
+@torch.inference_mode()
+def _spread(network: nn.Module, size: int,
+            position: int) -> tuple[int, int, int, int] | None:
+    """Where a NaN at (position, position) gets to.
+
+    Returns:
+        Top, left, bottom, right, relative to the position; ``None`` if that
+        is nowhere, or up to the border.
+    """
+    image = torch.full((1, 3, size, size), 0.5, dtype=torch.float64)
+    image[..., position, position] = torch.nan
+    enhanced = network.enhance(image)  # type: ignore[operator]
+    reached = enhanced.isnan().any(1)[0].nonzero()
+    if not len(reached):
+        return None
+    low, high = reached.amin(0).tolist(), reached.amax(0).tolist()
+    if min(low) == 0 or max(high) == size - 1:
+        return None
+    top, left, bottom, right = (i - position for i in (*low, *high))
+    return top, left, bottom, right
+
+
+@torch.inference_mode()
+def bytes_per_pixel(network: nn.Module) -> int:
+    """Estimate the memory that an enhancer needs, in bytes a pixel.
+
+    Twice what its layers put out in float32: the other half is for what
+    happens between them (concatenations, activations, scratch space).
+    """
+    numel = 0
+
+    def count(module: nn.Module, args: tuple, output: object) -> None:
+        nonlocal numel
+        if isinstance(output, Tensor):
+            numel += output.numel()
+
+    handles = [
+        module.register_forward_hook(count) for module in network.modules()
+        if not any(module.children())
+    ]
+    size = 64
+    try:
+        device = next(network.parameters(), torch.zeros(0)).device
+        image = torch.zeros(1, 3, size, size, device=device)
+        network.enhance(image)  # type: ignore[operator]
+    finally:
+        for handle in handles:
+            handle.remove()
+    # The image itself, in and out, for networks without layers.
+    return 2 * 4 * (numel // size**2 + 2 * 3)

@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmsdag.apis import LowLightInferencer
+from mmsdag.apis.inferencer import find_config
+from mmsdag.datasets.image_io import BrokenImageError
+from mmsdag.models import ZeroDCENet
+
+REFERENCES = ('exdark_2015_02057', 'dicm_02', 'lol_lsrw_00001')
+
+
+@pytest.fixture(scope='module')
+def inferencer(config_file, checkpoint):
+    return LowLightInferencer(config_file, checkpoint, device='cpu')
+
+
+@pytest.fixture(scope='module')
+def published(shared, checkpoint_of, config_file):
+    """The authors' file, its layers renamed."""
+    weights = torch.load(
+        shared / 'weights' / 'zero_dce_official.pth',
+        map_location='cpu',
+        weights_only=True)
+    network = ZeroDCENet()
+    network.load_state_dict(
+        {key.replace('e_conv', 'conv'): v for key, v in weights.items()})
+    return LowLightInferencer(
+        config_file, checkpoint_of(network), device='cpu')
+
+
+def rgb_to_bgr_bytes(image: np.ndarray) -> np.ndarray:
+    """(3, H, W), RGB, [0, 1] to (H, W, 3), BGR, [0, 255]."""
+    return image[::-1].transpose(1, 2, 0) * 255
+
+
+@pytest.fixture(scope='module')
+def photo() -> np.ndarray:
+    """(110, 100, 3), BGR, uint8: noise on a ramp, dark."""
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(0, 90, 110)[:, None, None]
+    return (ramp + rng.uniform(0, 60, (110, 100, 3))).astype(np.uint8)
+
+
+@pytest.mark.parametrize('name', REFERENCES)
+def test_the_published_weights_give_the_authors_output(
+        shared, published, name):
+    reference = np.load(shared / 'reference' / f'{name}.npz')
+    out = published.enhance(
+        rgb_to_bgr_bytes(reference['input']), dtype=np.float32)
+    expected = rgb_to_bgr_bytes(reference['zero_dce'])
+    np.testing.assert_allclose(out / 255, expected / 255, atol=1e-5)
+
+
+@pytest.mark.parametrize('name', REFERENCES)
+def test_a_png_is_within_one_level_of_the_authors_output(
+        shared, published, tmp_path, name):
+    reference = np.load(shared / 'reference' / f'{name}.npz')
+    # The inputs are 8-bit photographs.
+    image = np.rint(rgb_to_bgr_bytes(reference['input'])).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / 'a.bmp'), image)
+    published(tmp_path / 'a.bmp', out_dir=tmp_path / 'out')
+    png = cv2.imread(str(tmp_path / 'out' / 'a.png'), cv2.IMREAD_UNCHANGED)
+    expected = rgb_to_bgr_bytes(reference['zero_dce'])
+    assert np.abs(png - expected).max() <= 1
+
+
+def test_no_denormal_weight_is_left(published):
+    for weight in published.network.parameters():
+        tiny = (weight != 0) & (weight.abs() < 1e-30)
+        assert not tiny.any()
+
+
+def test_arrays_are_bgr(inferencer, photo):
+    rgb = torch.from_numpy(photo[..., ::-1].copy()).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        expected = inferencer.network.enhance(rgb.float() / 255)
+    out = inferencer.enhance(photo, dtype=np.float32)
+    np.testing.assert_allclose(
+        out[..., ::-1] / 255,
+        expected[0].permute(1, 2, 0).clamp(0, 1),
+        atol=1e-5)
+
+
+@pytest.mark.parametrize('tile', [50, 101])
+def test_pieces_give_what_the_whole_image_gives(config_file, checkpoint,
+                                                photo, tile):
+    # docs/enhance.md states this figure.
+    whole, cut = (
+        LowLightInferencer(config_file, checkpoint, 'cpu', tile=size).enhance(
+            photo, np.float32) for size in (0, tile))
+    assert np.abs(whole - cut).max() / 255 <= 2e-6
+
+
+def test_a_smaller_overlap_would_show(config_file, checkpoint, photo):
+    whole, cut = (
+        LowLightInferencer(config_file, checkpoint, 'cpu', tile=size)
+        for size in (0, 50))
+    cut.radius = 6
+    difference = whole.enhance(photo, np.float32) - cut.enhance(
+        photo, np.float32)
+    assert np.abs(difference).max() / 255 > 1e-4
+
+
+def test_no_piece_is_larger_than_the_tile(config_file, checkpoint, photo,
+                                          monkeypatch):
+    inferencer = LowLightInferencer(config_file, checkpoint, 'cpu', tile=50)
+    sizes = []
+    enhance = inferencer.network.enhance
+    monkeypatch.setattr(inferencer.network, 'enhance', lambda x:
+                        (sizes.append(x.shape[-2:]), enhance(x))[1])
+    inferencer.enhance(photo)
+    assert max(max(size) for size in sizes) <= 50
+    # Rows: (110 - 14) / (50 - 14) -> 3; columns: (100 - 14) / 36 -> 3.
+    assert len(sizes) == 9
+
+
+def test_an_image_that_fits_is_not_cut(inferencer, photo, monkeypatch):
+    assert inferencer.tile**2 >= 400 * 600
+    sizes = []
+    monkeypatch.setattr(inferencer.network, 'enhance', lambda x:
+                        (sizes.append(x.shape), x)[1])
+    inferencer.enhance(photo)
+    assert sizes == [(1, 3, 110, 100)]
+
+
+def test_a_global_network_warns_and_blends_its_pieces(make_inferencer):
+    inferencer = make_inferencer('mmsdag.GlobalEnhancer')
+    assert inferencer.radius is None
+    ramp = np.linspace(0, 150, 240, dtype=np.float32)
+    photo = np.tile(ramp[:, None, None], (1, 100, 3))
+    whole = inferencer.enhance(photo, np.float32)
+    inferencer.tile = 150
+    with pytest.warns(UserWarning, match='GlobalEnhancer looks at the whole'):
+        cut = inferencer.enhance(photo, np.float32)
+    inferencer.radius = 32  # the same overlap, but cut
+    seamed = inferencer.enhance(photo, np.float32)
+
+    def largest_step(image):
+        # Away from the image's border, around the seam at half its height.
+        rows = (image - whole).mean(axis=(1, 2))[60:180] / 255
+        return np.abs(np.diff(rows)).max()
+
+    print(largest_step(cut), largest_step(seamed), np.abs(cut - whole).max() / 255)
+    assert largest_step(cut) < largest_step(seamed) / 5
+    assert 0
+
+
+def test_constant_pieces_blend_to_the_constant(make_inferencer):
+    inferencer = make_inferencer('mmsdag.Identity', tile=150)
+    inferencer.radius = None
+    image = np.full((200, 170, 3), 77, np.uint8)
+    with pytest.warns(UserWarning, match='pieces'):
+        np.testing.assert_array_equal(inferencer.enhance(image), image)
+
+
+def test_sixteen_bits_are_kept(make_inferencer):
+    inferencer = make_inferencer('mmsdag.Identity')
+    image = np.arange(2 * 4 * 3, dtype=np.uint16).reshape(2, 4, 3) + 1000
+    np.testing.assert_array_equal(
+        inferencer.enhance(image, np.uint16), image)
+
+
+def test_sixteen_bit_files_are_enhanced_at_full_precision(
+        make_inferencer, tmp_path):
+    inferencer = make_inferencer('mmsdag.Identity')
+    image = np.arange(2 * 4 * 3, dtype=np.uint16).reshape(2, 4, 3) + 1000
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    result, = inferencer(
+        tmp_path / 'a.png', out_dir=tmp_path / 'out', bit_depth=16)
+    written = cv2.imread(str(result['out_path']), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(written, image)
+
+
+def test_eight_bits_are_rounded_not_cut_off(make_inferencer):
+    inferencer = make_inferencer('mmsdag.Identity')
+    image = np.full((2, 2, 3), 99.6, np.float32)
+    assert (inferencer.enhance(image) == 100).all()
+
+
+def test_a_batch_gives_what_its_images_give(inferencer, photo):
+    batch = np.stack([photo, photo[::-1]])
+    together = inferencer.enhance(batch, np.float32)
+    for image, out in zip(batch, together):
+        np.testing.assert_allclose(
+            inferencer.enhance(image, np.float32) / 255, out / 255,
+            atol=2e-6)
+
+
+def test_bfloat16_stays_within_a_few_levels(config_file, published, photo):
+    exact = published.enhance(photo).astype(int)
+    published.amp_dtype = 'bfloat16'
+    try:
+        rough = published.enhance(photo).astype(int)
+    finally:
+        published.amp_dtype = None
+    assert 0 < np.abs(exact - rough).max() <= 4
+
+
+def test_memory_running_out_makes_the_pieces_smaller(
+        make_inferencer, monkeypatch):
+    inferencer = make_inferencer('mmsdag.Identity')
+
+    def enhance(x):
+        if x.shape[-1] * x.shape[-2] > 1000:
+            raise torch.cuda.OutOfMemoryError('no memory')
+        return x
+
+    monkeypatch.setattr(inferencer.network, 'enhance', enhance)
+    image = np.arange(64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
+    np.testing.assert_array_equal(inferencer.enhance(image), image)
+    assert inferencer.tile**2 <= 1000
+
+
+def test_memory_running_out_is_an_error_where_nothing_may_be_cut(
+        make_inferencer, monkeypatch):
+    inferencer = make_inferencer('mmsdag.Identity', tile=0)
+
+    def enhance(x):
+        raise torch.cuda.OutOfMemoryError('no memory')
+
+    monkeypatch.setattr(inferencer.network, 'enhance', enhance)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        inferencer.enhance(np.zeros((8, 8, 3), np.uint8))
+
+
+@pytest.mark.parametrize('image, message', [
+    (np.zeros((4, 4), np.uint8), r'\(4, 4\)'),
+    (np.zeros((4, 4, 4), np.uint8), r'\(4, 4, 4\)'),
+    (np.zeros((0, 4, 3), np.uint8), r'\(0, 4, 3\)'),
+    (np.zeros((4, 4, 3), np.int32), 'int32'),
+    (np.full((4, 4, 3), np.nan, np.float32), 'infinite or undefined'),
+])
+def test_a_wrong_array_is_refused(inferencer, image, message):
+    with pytest.raises(ValueError, match=message):
+        inferencer.enhance(image)
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(tile=-1), 'tile=-1'),
+    (dict(tile='big'), "tile='big'"),
+    (dict(tile=28), 'tile=28.*larger'),
+    (dict(device='gpu'), "device='gpu'"),
+    (dict(device='cuda:99'), 'cuda:99'),
+    (dict(amp_dtype='int8'), 'int8'),
+])
+def test_a_wrong_option_is_refused(config_file, checkpoint, options, message):
+    with pytest.raises(ValueError, match=message):
+        LowLightInferencer(config_file, checkpoint, **options)
+
+
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason='a CUDA device is the default here')
+def test_the_default_device_is_the_cpu_without_cuda(config_file, checkpoint):
+    assert LowLightInferencer(
+        config_file, checkpoint).device == torch.device('cpu')
+
+
+def test_authors_files_are_sent_to_the_converter(config_file, tmp_path):
+    torch.save({'e_conv1.weight': torch.zeros(1)}, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='convert_checkpoint'):
+        LowLightInferencer(config_file, tmp_path / 'a.pth', 'cpu')
+
+
+def test_a_file_that_is_no_dict_is_refused(config_file, tmp_path):
+    torch.save([torch.zeros(1)], tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='no weight begins with'):
+        LowLightInferencer(config_file, tmp_path / 'a.pth', 'cpu')
+
+
+def test_weights_of_another_network_are_refused(config_file, checkpoint_of):
+    weights = checkpoint_of(ZeroDCENet(channels=8))
+    with pytest.raises(ValueError, match='not of the network.*zero_dce.py'):
+        LowLightInferencer(config_file, weights, 'cpu')
+
+
+def test_a_missing_checkpoint_is_named(config_file):
+    with pytest.raises(FileNotFoundError, match='nowhere.pth'):
+        LowLightInferencer(config_file, 'nowhere.pth', 'cpu')
+
+
+def test_a_config_without_a_network_is_refused(checkpoint):
+    with pytest.raises(ValueError, match='no model.generator'):
+        LowLightInferencer(Config(dict(lr=1)), checkpoint, 'cpu')
+
+
+def test_a_model_that_does_not_enhance_is_refused(checkpoint):
+    config = Config(dict(model=dict(generator=dict(type='mmsdag.SDAGNet'))))
+    with pytest.raises(ValueError, match='SDAGNet has no enhance'):
+        LowLightInferencer(config, checkpoint, 'cpu')
+
+
+@pytest.fixture
+def configs(tmp_path, monkeypatch):
+    """A clone's folder of configs."""
+    for name in ('zero_dce/zero-dce_x.py', 'zero_dce/same.py', 'sdag/same.py',
+                 '_base_/models/base.py'):
+        path = tmp_path / 'configs' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.setattr('mmsdag.apis.inferencer._PACKAGE',
+                        tmp_path / 'mmsdag')
+    return tmp_path / 'configs'
+
+
+@pytest.mark.parametrize('name', [
+    'zero_dce/zero-dce_x', 'zero_dce/zero-dce_x.py', 'zero-dce_x',
+    Path('zero-dce_x.py')
+])
+def test_configs_are_found_by_name(configs, name):
+    assert find_config(name) == configs / 'zero_dce/zero-dce_x.py'
+
+
+def test_configs_are_found_in_an_installed_package(configs, tmp_path):
+    installed = tmp_path / 'mmsdag' / '.mim' / 'configs'
+    installed.parent.mkdir(parents=True)
+    configs.rename(installed)
+    assert find_config('zero-dce_x') == installed / 'zero_dce/zero-dce_x.py'
+
+
+@pytest.mark.parametrize('name, error, message', [
+    ('zero_dce/zero-dce_y', FileNotFoundError, 'mean zero_dce/zero-dce_x'),
+    ('same', ValueError, 'sdag/same, zero_dce/same'),
+    ('base', FileNotFoundError, 'no config'),
+    ('???', FileNotFoundError, 'no config of mmsdag$'),
+])
+def test_a_wrong_name_of_a_config_is_refused(configs, name, error, message):
+    with pytest.raises(error, match=message):
+        find_config(name)
+
+
+def test_an_array_gives_an_array(make_inferencer, photo):
+    result, = make_inferencer('mmsdag.Identity')(photo)
+    np.testing.assert_array_equal(result['image'], photo)
+    assert result['path'] is None and result['out_path'] is None
+
+
+def test_files_folders_and_arrays_may_be_mixed(make_inferencer, write_image,
+                                               tmp_path):
+    inferencer = make_inferencer('mmsdag.Identity')
+    one = write_image(tmp_path / 'one.bmp')
+    two = write_image(tmp_path / 'folder' / 'sub' / 'two.bmp')
+    out = tmp_path / 'out'
+    results = inferencer(
+        [tmp_path / 'folder', str(tmp_path / 'one.bmp'), one], out_dir=out)
+    for result, image in zip(results, (two, one, one)):
+        np.testing.assert_array_equal(result['image'], image)
+    assert [r['out_path'] for r in results] == [
+        out / 'sub' / 'two.png', out / 'one.png', out / '000002.png'
+    ]
+    assert all(r['out_path'].is_file() for r in results)
+
+
+def test_a_broken_file_is_named(make_inferencer, tmp_path):
+    (tmp_path / 'bad.png').write_bytes(b'no image')
+    with pytest.raises(BrokenImageError, match='bad.png'):
+        make_inferencer('mmsdag.Identity')(tmp_path)
+
+
+def test_names_that_clash_are_refused_before_any_work(
+        make_inferencer, write_image, tmp_path):
+    for name in ('x/a.bmp', 'y/a.bmp'):
+        write_image(tmp_path / name)
+    with pytest.raises(ValueError, match='would both be written'):
+        make_inferencer('mmsdag.Identity')(
+            [tmp_path / 'x/a.bmp', tmp_path / 'y/a.bmp'],
+            out_dir=tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_another_bit_depth_is_refused(inferencer, photo):
+    with pytest.raises(ValueError, match='bit_depth=12'):
+        inferencer(photo, bit_depth=12)

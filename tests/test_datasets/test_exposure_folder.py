@@ -1,0 +1,94 @@
+import json
+
+import pytest
+from PIL import Image
+
+from mmsdag.datasets import ExposureFolderDataset
+
+SCENES = [
+    dict(images=['01.png', '02.png', '03.png'], mean=[5, 99, 200],
+         bright='02.png', dark=['01.png']),
+    dict(images=['04.png'], mean=[99], bright=None, dark=[]),
+    dict(images=['05.png', '06.png', '07.png'], mean=[5, 9, 99],
+         bright='07.png', dark=['05.png', '06.png']),
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for scene in SCENES:
+        for name in scene['images']:
+            Image.new('RGB', (8, 8)).save(tmp_path / name)
+    (tmp_path / 'scenes.json').write_text(json.dumps(SCENES))
+    return tmp_path
+
+
+def numbers(folder, **kwargs):
+    dataset = ExposureFolderDataset(str(folder), **kwargs)
+    return [
+        int(dataset.get_data_info(i)['img_path'][-6:-4])
+        for i in range(len(dataset))
+    ]
+
+
+@pytest.mark.parametrize('shots, expected', [
+    ('all', [1, 2, 3, 4, 5, 6, 7]), ('dark', [1, 5, 6]), ('bright', [2, 7])])
+def test_shots_choose_by_exposure(folder, shots, expected):
+    assert numbers(folder, shots=shots) == expected
+
+
+def test_a_scene_is_in_or_out_as_a_whole_by_its_first_image(folder):
+    assert numbers(folder, scene_range=(None, 6)) == [1, 2, 3, 4, 5, 6, 7]
+    assert numbers(folder, scene_range=(None, 4)) == [1, 2, 3, 4]
+    assert numbers(folder, scene_range=(5, None)) == [5, 6, 7]
+    assert numbers(folder, scene_range=(4, 4)) == [4]
+
+
+def test_shots_that_no_scene_has_are_refused(folder):
+    with pytest.raises(ValueError, match='no dark shots in scenes 4 to 4'):
+        numbers(folder, shots='dark', scene_range=(4, 4))
+
+
+def test_unknown_shots_are_refused(folder):
+    with pytest.raises(ValueError, match="shots='night' is none of all"):
+        numbers(folder, shots='night')
+
+
+@pytest.mark.parametrize('content', ['[', '{"a": 1}', '[{"dark": []}]', '[3]'])
+def test_a_list_of_another_format_is_refused_by_name(folder, content):
+    (folder / 'scenes.json').write_text(content)
+    with pytest.raises(ValueError, match='scenes.json.* JSON list of scenes'):
+        numbers(folder)
+
+
+def test_scenes_without_numbers_have_no_range(folder):
+    scenes = [dict(images=['a.png'], bright='a.png', dark=[])]
+    (folder / 'a.png').write_bytes((folder / '01.png').read_bytes())
+    (folder / 'scenes.json').write_text(json.dumps(scenes))
+    ExposureFolderDataset(str(folder))
+    with pytest.raises(ValueError, match="scene_range needs a number.*a.png"):
+        numbers(folder, scene_range=(1, 2))
+
+
+def test_the_brackets_split_into_scenes_that_share_no_image(shared):
+    # Counted in scenes.json: 189 dark shots, 164 scenes with a bright one.
+    sets = {}
+    for shots in ('all', 'dark', 'bright'):
+        for scenes in ((None, 900), (901, None)):
+            dataset = ExposureFolderDataset(
+                str(shared / 'brackets'),
+                data_prefix=dict(img_path='images'),
+                shots=shots,
+                scene_range=scenes,
+                min_size=512)
+            sets[shots, scenes[0]] = {
+                dataset.get_data_info(i)['img_path']
+                for i in range(len(dataset))
+            }
+    sizes = {key: len(paths) for key, paths in sets.items()}
+    assert sizes == {
+        ('all', None): 905, ('all', 901): 395,
+        ('dark', None): 128, ('dark', 901): 61,
+        ('bright', None): 117, ('bright', 901): 47,
+    }
+    assert not sets['all', None] & sets['all', 901]

@@ -1,0 +1,205 @@
+"""The authors' files become ours, with all their weights."""
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmsdag.registry import MODELS
+from mmsdag.utils import load_checkpoint
+
+TOOL = Path(
+    __file__).resolve().parent.parent.parent / 'tools/convert_checkpoint.py'
+
+
+@pytest.fixture(scope='module')
+def tool():
+    import importlib.util
+    spec = importlib.util.spec_from_file_location('convert_checkpoint', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses look their module up.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+def converted(tool, tmp_path, *arguments: str) -> dict:
+    method, source, *options = arguments
+    tool.main([method, str(source), str(tmp_path / 'out.pth'), *options])
+    return load_checkpoint(tmp_path / 'out.pth')
+
+
+def network(tool, method: str, content: dict) -> torch.nn.Module:
+    net = MODELS.build(tool.METHODS[method].network)
+    net.load_state_dict({
+        name.removeprefix('generator.'): w
+        for name, w in content['state_dict'].items()
+    })
+    return net.eval()
+
+
+@pytest.mark.parametrize('options, expected', [
+    ([], 'sdag'),
+    (['--key', 'params_ema'], 'sdag_ema'),
+])
+def test_converted_sdag_computes_what_the_authors_does(
+        tool, tmp_path, shared, options, expected):
+    content = converted(tool, tmp_path, 'sdag',
+                        shared / 'weights/sdag_official.pth', *options)
+    net = network(tool, 'sdag', content)
+    reference = np.load(shared / 'reference/exdark_2015_02057.npz')
+    x = torch.from_numpy(reference['input'])
+    with torch.no_grad():
+        out = net(x.reshape(1, *x.shape[-3:]))
+    np.testing.assert_allclose(
+        out.numpy().ravel(), reference[expected].ravel(), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('name, expected', [
+    ('zero_dce_official', 'zero_dce'),
+    ('zero_dce_sdag_official', 'zero_dce_sdag')
+])
+def test_converted_zero_dce_computes_what_the_authors_does(
+        tool, tmp_path, shared, name, expected):
+    # Without its 19,267 denormals, and to 1e-6 all the same.
+    content = converted(tool, tmp_path, 'zero-dce',
+                        shared / f'weights/{name}.pth')
+    net = network(tool, 'zero-dce', content)
+    for weight in net.parameters():
+        assert not ((weight != 0) & (weight.abs() < 1e-30)).any()
+    reference = np.load(shared / 'reference/exdark_2015_02057.npz')
+    x = torch.from_numpy(reference['input'])
+    with torch.no_grad():
+        out = net.enhance(x.reshape(1, *x.shape[-3:]))
+    np.testing.assert_allclose(
+        out.numpy().ravel(), reference[expected].ravel(), rtol=0, atol=1e-5)
+
+
+def test_outputs_with_and_without_denormals_are_equal_to_1e_6(tool, shared):
+    raw = torch.load(
+        shared / 'weights/zero_dce_official.pth', 'cpu', weights_only=True)
+    net = MODELS.build(tool.METHODS['zero-dce'].network).eval()
+    x = torch.rand(1, 3, 32, 32)
+    outputs = []
+    for weights in (raw, load_checkpoint(
+            shared / 'weights/zero_dce_official.pth')):
+        net.load_state_dict(
+            {k.replace('e_conv', 'conv'): w for k, w in weights.items()})
+        with torch.no_grad():
+            outputs.append(net.enhance(x))
+    torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
+
+
+def test_the_origin_is_written_down(tool, tmp_path, shared):
+    source = shared / 'weights/sdag_official.pth'
+    meta = converted(tool, tmp_path, 'sdag', source)['meta']
+    assert meta['source'] == 'sdag_official.pth'
+    assert meta['source_key'] == 'params'
+    assert meta['source_sha256'] == hashlib.sha256(
+        source.read_bytes()).hexdigest()
+    assert meta['mmsdag_version'][0].isdigit()
+
+
+def test_a_summary_is_printed(tool, tmp_path, shared, capsys):
+    converted(tool, tmp_path, 'zero-dce',
+              shared / 'weights/zero_dce_official.pth')
+    assert '14 tensors, 79,416 weights' in capsys.readouterr().out
+
+
+def zero_dce_weights() -> dict:
+    shapes = [(32, 3), (32, 32), (32, 32), (32, 32), (32, 64), (32, 64),
+              (24, 64)]
+    weights = {}
+    for i, shape in enumerate(shapes, 1):
+        weights[f'e_conv{i}.weight'] = torch.rand(*shape, 3, 3)
+        weights[f'e_conv{i}.bias'] = torch.rand(shape[0])
+    return weights
+
+
+def test_names_of_data_parallel_are_understood(tool, tmp_path):
+    weights = zero_dce_weights()
+    torch.save({f'module.{k}': w for k, w in weights.items()}, tmp_path / 'a')
+    content = converted(tool, tmp_path, 'zero-dce', tmp_path / 'a')
+    assert torch.equal(content['state_dict']['generator.conv3.bias'],
+                       weights['e_conv3.bias'])
+
+
+def failure(tool, capsys, *arguments) -> str:
+    with pytest.raises(SystemExit) as error:
+        tool.main([str(a) for a in arguments])
+    assert error.value.code == 2
+    return capsys.readouterr().err.splitlines()[0]
+
+
+def test_missing_surplus_and_unfit_weights_are_named(tool, tmp_path, capsys):
+    weights = zero_dce_weights()
+    del weights['e_conv7.bias']
+    weights['extra.weight'] = torch.rand(1)
+    weights['e_conv1.bias'] = torch.rand(3)
+    torch.save(weights, tmp_path / 'a.pth')
+    error = failure(tool, capsys, 'zero-dce', tmp_path / 'a.pth',
+                    tmp_path / 'b.pth')
+    assert 'a.pth' in error and 'is not a file of zero-dce' in error
+    assert 'without a place in our network: extra.weight' in error
+    assert 'missing (our names): conv7.bias' in error
+    assert 'conv1.bias (3,) instead of (32,)' in error
+    assert not (tmp_path / 'b.pth').exists()
+
+
+def test_a_file_of_another_method_is_an_error(tool, tmp_path, capsys):
+    torch.save(zero_dce_weights(), tmp_path / 'a.pth')
+    error = failure(tool, capsys, 'sdag', tmp_path / 'a.pth', tmp_path / 'b')
+    assert "has no 'params' but e_conv1.weight" in error
+
+
+def test_a_key_that_the_method_lacks_is_an_error(tool, tmp_path, capsys):
+    torch.save(zero_dce_weights(), tmp_path / 'a.pth')
+    error = failure(tool, capsys, 'zero-dce', tmp_path / 'a.pth',
+                    tmp_path / 'b', '--key', 'params')
+    assert 'leave --key out' in error
+    error = failure(tool, capsys, 'sdag', tmp_path / 'a.pth', tmp_path / 'b',
+                    '--key', 'ema')
+    assert 'params and params_ema' in error
+
+
+def test_a_missing_source_and_a_folder_to_write_are_errors(
+        tool, tmp_path, capsys):
+    assert 'nowhere.pth' in failure(tool, capsys, 'sdag',
+                                    tmp_path / 'nowhere.pth', tmp_path / 'b')
+    assert 'is a folder' in failure(tool, capsys, 'sdag',
+                                    tmp_path / 'nowhere.pth', tmp_path)
+
+
+def test_a_malicious_source_does_not_run(tool, tmp_path, capsys):
+
+    class Evil:
+
+        def __reduce__(self):
+            return os.system, (f'touch {tmp_path}/victim', )
+
+    torch.save(dict(params=Evil()), tmp_path / 'a.pth')
+    error = failure(tool, capsys, 'sdag', tmp_path / 'a.pth', tmp_path / 'b')
+    assert 'refused' in error
+    assert not (tmp_path / 'victim').exists()
+
+
+@pytest.mark.parametrize('content', [[torch.rand(1)], dict(params=3)])
+def test_what_holds_no_weights_is_an_error(tool, tmp_path, capsys, content):
+    torch.save(content, tmp_path / 'a.pth')
+    for method in ('sdag', 'zero-dce'):
+        error = failure(tool, capsys, method, tmp_path / 'a.pth',
+                        tmp_path / 'b')
+        assert method in error
+
+
+def test_the_help_teaches_by_examples(tool, capsys):
+    with pytest.raises(SystemExit):
+        tool.main(['--help'])
+    text = capsys.readouterr().out
+    assert '--key params_ema' in text and '{sdag,zero-dce' in text

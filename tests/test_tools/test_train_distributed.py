@@ -1,0 +1,136 @@
+"""Several processes on a CPU do what one does alone."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmsdag.utils import load_checkpoint
+
+HERE = Path(__file__).resolve().parent
+TOOLS = HERE.parent.parent / 'tools'
+CONFIG = HERE / 'tiny_config.py'
+
+
+def start(command: list) -> subprocess.Popen:
+    return subprocess.Popen(
+        command,
+        env={
+            **os.environ, 'PYTHONPATH': str(HERE),
+            'PYTHON': sys.executable,
+            'OMP_NUM_THREADS': '1',
+            'TINY_PROCESS': '1',
+            'CUDA_VISIBLE_DEVICES': ''
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True)
+
+
+def finish(process: subprocess.Popen) -> str:
+    output = process.communicate(timeout=180)[0]
+    assert process.returncode == 0, output
+    return output
+
+
+def weights_after_one_step(config: Path, folder: Path, batch_size: int,
+                           *options: str) -> tuple[dict, dict]:
+    """Weights by one process on a batch, and by two on a half each.
+
+    Args:
+        config: A training config whose losses are means over the batch and
+            whose augmentation depends on the draw alone.
+        folder: Where the two trainings go.
+        batch_size: Size of the joint batch, even.
+        *options: Further options, in the form ``key=value``.
+    """
+    processes = []
+    for count, launcher in ((1, [sys.executable, TOOLS / 'train.py', config]),
+                            (2, ['bash', TOOLS / 'dist_train.sh', config,
+                                 '2'])):
+        processes.append(
+            start([
+                *launcher, '--work-dir', folder / str(count), '--no-validate',
+                '--seed', '3', '--cfg-options', 'train_cfg.max_iters=1',
+                f'train_dataloader.batch_size={batch_size // count}',
+                'default_hooks.checkpoint.save_last=True', *options
+            ]))
+    for process in processes:
+        finish(process)
+    one, two = (
+        load_checkpoint(folder / str(count) / 'iter_1.pth')['state_dict']
+        for count in (1, 2))
+    return one, two
+
+
+def test_two_processes_take_the_step_of_one_on_the_joint_batch(tmp_path):
+    one, two = weights_after_one_step(
+        CONFIG, tmp_path, 4, 'model.noise=0', 'model.norm=False',
+        'optim_wrapper.optimizer.type=SGD', 'optim_wrapper.optimizer.lr=1',
+        'custom_hooks=[]')
+    assert one.keys() == two.keys()
+    for name, weight in one.items():
+        # Clipping leaves a gradient of norm 0.1, and the rate is 1.
+        torch.testing.assert_close(two[name], weight, rtol=0, atol=1e-6)
+
+
+def test_two_processes_test_like_one(tmp_path):
+    weights = {
+        f'net.{name}': value
+        for name, value in torch.nn.Sequential(
+            torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8),
+            torch.nn.ReLU(), torch.nn.Conv2d(8, 1, 3)).state_dict().items()
+    }
+    torch.save(dict(state_dict=weights), tmp_path / 'a.pth')
+    scores = []
+    processes = []
+    for count, launcher in ((1, [sys.executable, TOOLS / 'test.py', CONFIG,
+                                 tmp_path / 'a.pth']),
+                            (2, ['bash', TOOLS / 'dist_test.sh', CONFIG,
+                                 tmp_path / 'a.pth', '2'])):
+        processes.append(
+            start([
+                *launcher, '--work-dir', tmp_path, '--out',
+                tmp_path / f'{count}.json', '--cfg-options', 'custom_hooks=[]'
+            ]))
+    for process, count in zip(processes, (1, 2)):
+        finish(process)
+        scores.append(
+            json.loads((tmp_path / f'{count}.json').read_text())['score'])
+    assert scores[0] == pytest.approx(scores[1], rel=1e-6)
+    assert scores[0] != 0
+
+
+@pytest.mark.parametrize('script', [
+    'dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh'
+])
+def test_the_scripts_say_how_to_call_them(script):
+    done = subprocess.run(['bash', TOOLS / script],
+                          capture_output=True,
+                          text=True)
+    assert done.returncode == 2
+    assert f'bash tools/{script}' in done.stderr
+
+
+def test_slurm_starts_the_tool_with_its_arguments(tmp_path):
+    # An srun that shows what it was asked for.
+    srun = tmp_path / 'srun'
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    srun.chmod(0o755)
+    done = subprocess.run(
+        ['bash', TOOLS / 'slurm_train.sh', 'part', 'job', 'a b.py', 'out',
+         '--resume'],
+        env={**os.environ, 'PATH': f"{tmp_path}:{os.environ['PATH']}",
+             'GPUS': '2', 'PYTHON': 'python3'},
+        capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert {'--job-name=job', '--gres=gpu:2', '--ntasks=2'} <= {*lines}
+    assert lines[lines.index('python3'):] == [
+        'python3', '-u', f'{TOOLS}/train.py', 'a b.py', '--work-dir', 'out',
+        '--resume', '--launcher', 'slurm'
+    ]

@@ -1,0 +1,274 @@
+"""Checkpoints: nothing in them runs, MMEngine's own ones load."""
+from __future__ import annotations
+
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.model import BaseModule
+from mmengine.runner import CheckpointLoader
+from mmengine.runner import load_checkpoint as mmengine_load
+from torch import nn
+
+from mmsdag.utils import (
+    find_latest_checkpoint,
+    flush_denormals,
+    load_checkpoint,
+    register_safe_loading,
+    save_checkpoint,
+)
+
+
+class Malicious:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, victim: Path) -> None:
+        self.command = f'touch {victim}'
+
+    def __reduce__(self):
+        return os.system, (self.command, )
+
+
+class CallsGetattr:
+    """Asks for the globals of a module through an allowed class."""
+
+    def __reduce__(self):
+        return getattr, (HistoryBuffer.__init__, '__globals__')
+
+
+@pytest.fixture(params=['zip', 'legacy'])
+def evil(request, tmp_path):
+    path, victim = tmp_path / 'evil.pth', tmp_path / 'victim'
+    torch.save(
+        dict(state_dict=dict(w=torch.ones(2)), meta=Malicious(victim)),
+        path,
+        _use_new_zipfile_serialization=request.param == 'zip')
+    return path, victim
+
+
+def test_the_malicious_file_of_these_tests_does_harm_if_one_lets_it(evil):
+    path, victim = evil
+    torch.load(path, weights_only=False)
+    assert victim.exists()
+
+
+@pytest.mark.parametrize(
+    'load', [
+        load_checkpoint,
+        lambda path: CheckpointLoader.load_checkpoint(str(path)),
+        lambda path: mmengine_load(nn.Linear(1, 1), str(path)),
+    ],
+    ids=['ours', 'mmengine loader', 'mmengine load_checkpoint'])
+def test_a_malicious_pickle_is_refused_by_name_and_does_not_run(evil, load):
+    path, victim = evil
+    with pytest.raises(ValueError, match='refused') as error:
+        load(path)
+    assert not victim.exists()
+    assert str(path) in str(error.value)
+    assert 'posix.system' in str(error.value)
+    assert 'weights_only=False' not in str(error.value)
+
+
+def test_a_malicious_init_cfg_does_not_run(evil):
+    path, victim = evil
+
+    class Net(BaseModule):
+
+        def __init__(self) -> None:
+            super().__init__(dict(type='Pretrained', checkpoint=str(path)))
+            self.layer = nn.Linear(1, 1)
+
+    with pytest.raises(ValueError, match='refused'):
+        Net().init_weights()
+    assert not victim.exists()
+
+
+def test_a_malicious_download_does_not_run(evil, tmp_path, monkeypatch):
+    path, victim = evil
+    # torch takes a file of the URL's name in its cache for the download.
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    (tmp_path / 'checkpoints').mkdir()
+    path.rename(tmp_path / 'checkpoints' / 'evil.pth')
+    with pytest.raises(ValueError, match='refused'):
+        CheckpointLoader.load_checkpoint('https://example.org/evil.pth', 'cpu')
+    assert not victim.exists()
+
+
+def test_the_users_leave_to_run_pickles_does_not_hold_here(evil, monkeypatch):
+    path, victim = evil
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    with pytest.raises(ValueError, match='refused'):
+        CheckpointLoader.load_checkpoint(str(path))
+    assert not victim.exists()
+    assert os.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] == '1'
+    assert 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ
+
+
+def test_getattr_gets_nothing_but_the_statistics_of_a_history(tmp_path):
+    torch.save(dict(x=CallsGetattr()), tmp_path / 'evil.pth')
+    with pytest.raises(ValueError, match='refused.*getattr'):
+        load_checkpoint(tmp_path / 'evil.pth')
+
+
+def test_every_scheme_of_mmengine_is_covered():
+    register_safe_loading()
+    schemes = dict(CheckpointLoader._schemes)
+    assert {'', 'http://', 'torchvision://', 'openmmlab://'} <= schemes.keys()
+    for prefix, load in schemes.items():
+        assert (load.__module__ == 'mmsdag.utils.checkpoint'
+                or hasattr(load, '__wrapped__')), prefix
+    register_safe_loading()
+    assert CheckpointLoader._schemes == schemes
+
+
+def test_a_message_hub_comes_back_as_it_was(tmp_path):
+    hub = MessageHub.get_instance('hub of a test')
+    for value in (3., 1., 2.):
+        hub.update_scalar('train/loss', value)
+    hub.update_info(
+        'dataset_meta',
+        dict(
+            scale=np.float64(0.5),
+            count=np.int64(3),
+            ok=np.bool_(True),
+            name=np.str_('a'),
+            palette=np.arange(6, dtype=np.uint8).reshape(2, 3)))
+    save_checkpoint(dict(message_hub=hub.state_dict()), tmp_path / 'a.pth')
+    state = load_checkpoint(tmp_path / 'a.pth')['message_hub']
+
+    resumed = MessageHub.get_instance('resumed hub of a test')
+    resumed.load_state_dict(state)
+    loss = resumed.get_scalar('train/loss')
+    assert (loss.current(), loss.mean(), loss.min()) == (2., 2., 1.)
+    meta = resumed.get_info('dataset_meta')
+    assert meta['palette'].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert (meta['scale'], meta['count'], meta['ok'],
+            meta['name']) == (0.5, 3, True, 'a')
+    # Its methods, which are pickled with it, work as before.
+    assert loss.statistics('mean', 2) == 1.5
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='needs no GPU')
+def test_weights_from_a_gpu_are_not_called_damaged_without_one(shared):
+    path = str(shared / 'weights' / 'zero_dce_official.pth')
+    with pytest.raises(RuntimeError, match='map_location'):
+        CheckpointLoader.load_checkpoint(path, map_location=None)
+
+
+def test_a_checkpoint_of_mmdet_loads(shared):
+    content = load_checkpoint(shared / 'weights' / 'yolox_nano_coco_mmdet.pth')
+    assert content['state_dict']['backbone.stem.conv.conv.weight'].shape[0]
+
+
+@pytest.mark.parametrize('part', [.1, .5, .9, .999])
+def test_a_truncated_file_is_an_error_that_says_so(tmp_path, part):
+    path = tmp_path / 'a.pth'
+    torch.save(dict(w=torch.randn(1000)), path)
+    path.write_bytes(path.read_bytes()[:int(part * path.stat().st_size)])
+    with pytest.raises(ValueError, match='a.pth.*cut off'):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize('content', [
+    b'<html>404</html>', b'\x80', b'PK\x03\x04',
+    pickle.dumps({}, 5),
+    bytes(range(256))
+])
+def test_what_is_no_checkpoint_is_an_error_that_says_so(tmp_path, content):
+    path = tmp_path / 'a.pth'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match='a.pth'):
+        load_checkpoint(path)
+
+
+def test_an_empty_file_is_an_error_that_says_so(tmp_path):
+    (tmp_path / 'a.pth').touch()
+    with pytest.raises(ValueError, match='a.pth.*0 bytes'):
+        load_checkpoint(tmp_path / 'a.pth')
+
+
+def test_a_folder_is_an_error_that_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match='is a folder'):
+        load_checkpoint(tmp_path)
+
+
+def test_a_missing_file_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nowhere.pth'):
+        load_checkpoint(tmp_path / 'nowhere.pth')
+
+
+def test_a_torchscript_file_is_an_error_that_says_so(tmp_path):
+    path = tmp_path / 'a.pt'
+    torch.jit.script(nn.Linear(1, 1)).save(str(path))
+    with pytest.raises(ValueError, match='TorchScript'):
+        load_checkpoint(path)
+
+
+def denormals(weights: dict) -> int:
+    return sum(
+        int(((w != 0) & (w.abs() < 1e-30)).sum()) for w in weights.values())
+
+
+def test_the_published_zero_dce_weights_lose_their_denormals(shared):
+    path = shared / 'weights' / 'zero_dce_official.pth'
+    before = torch.load(path, 'cpu', weights_only=True)
+    assert sum(w.numel() for w in before.values()) == 79_416
+    assert denormals(before) == 19_267
+    assert denormals(load_checkpoint(path)) == 0
+
+
+def test_only_what_is_below_the_threshold_becomes_zero():
+    module = nn.Conv2d(2, 3, 1, bias=False).to(
+        memory_format=torch.channels_last)
+    values = torch.tensor([1e-40, -1e-31, 1e-29, -1e-29, 1., 0.])
+    module.weight.data.copy_(values.reshape(3, 2, 1, 1))
+    flush_denormals(module)
+    expected = torch.tensor([0., 0., 1e-29, -1e-29, 1., 0.])
+    assert torch.equal(module.weight.flatten(), expected)
+
+
+def test_flushing_takes_buffers_and_leaves_other_things_alone():
+    norm = nn.BatchNorm1d(2)
+    norm.running_mean.fill_(1e-35)
+    half = torch.tensor([1e-7], dtype=torch.float16)
+    count = torch.tensor([1])
+    flush_denormals(norm)
+    flush_denormals(dict(a=[half], b=count, c='text', d=None))
+    assert not norm.running_mean.any()
+    assert half.item() > 0 and count.item() == 1
+
+
+def test_optimizer_states_keep_their_tiny_numbers(tmp_path):
+    tiny = torch.tensor([1e-35])
+    save_checkpoint(
+        dict(
+            state_dict=OrderedDict(w=tiny.clone()),
+            ema_state_dict=OrderedDict(w=tiny.clone()),
+            optimizer=dict(exp_avg_sq=tiny.clone())), tmp_path / 'a.pth')
+    content = load_checkpoint(tmp_path / 'a.pth')
+    assert content['state_dict']['w'] == 0
+    assert content['ema_state_dict']['w'] == 0
+    assert content['optimizer']['exp_avg_sq'] == tiny
+
+
+def test_weights_outside_of_a_dict_are_flushed_too(tmp_path):
+    save_checkpoint([torch.tensor([1e-35])], tmp_path / 'a.pth')
+    assert load_checkpoint(tmp_path / 'a.pth')[0] == 0
+
+
+def test_the_latest_checkpoint_is_found_also_after_a_move(tmp_path):
+    assert find_latest_checkpoint(tmp_path) is None
+    (tmp_path / 'iter_4.pth').touch()
+    (tmp_path / 'last_checkpoint').write_text('/gone/iter_4.pth')
+    assert find_latest_checkpoint(tmp_path) == tmp_path / 'iter_4.pth'
+
+
+def test_a_latest_checkpoint_that_is_gone_is_an_error(tmp_path):
+    (tmp_path / 'last_checkpoint').write_text('/gone/iter_4.pth')
+    with pytest.raises(FileNotFoundError, match='iter_4.pth'):
+        find_latest_checkpoint(tmp_path)

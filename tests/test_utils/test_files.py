@@ -1,0 +1,65 @@
+"""Files that are there whole or not at all."""
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+from mmengine.fileio import get_file_backend
+
+from mmsdag.utils import write_atomically
+
+
+def test_content_and_folders_are_written(tmp_path):
+    path = tmp_path / 'a' / 'b'
+    write_atomically(path, b'one')
+    write_atomically(path, b'two')
+    assert path.read_bytes() == b'two'
+    assert os.listdir(path.parent) == ['b']
+
+
+def test_a_failed_write_leaves_the_old_content_and_nothing_else(
+        tmp_path, monkeypatch):
+    path = tmp_path / 'a'
+    write_atomically(path, b'old')
+
+    def full(descriptor):
+        raise OSError('No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(OSError, match='No space'):
+        write_atomically(path, b'new')
+    assert path.read_bytes() == b'old'
+    assert os.listdir(tmp_path) == ['a']
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
+def test_kills_at_random_moments_leave_a_whole_file(tmp_path):
+    path = tmp_path / 'a'
+    contents = [bytes([i]) * 8_000_000 for i in range(2)]
+    write_atomically(path, contents[0])
+    cut_off = 0
+    for delay in np.random.default_rng(0).uniform(0, .05, 15):
+        child = os.fork()
+        if child == 0:
+            while True:
+                for content in contents:
+                    write_atomically(path, content)
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert path.read_bytes() in contents
+        left = tmp_path / '.a.tmp'
+        cut_off += left.exists() and left.stat().st_size < len(contents[0])
+    # The kills did fall into writing.
+    assert cut_off > 0
+
+
+def test_mmengine_knows_the_backend(tmp_path):
+    backend = get_file_backend(backend_args=dict(backend='atomic'))
+    backend.put(b'bytes', tmp_path / 'a')
+    backend.put_text('grün', tmp_path / 'b')
+    assert (tmp_path / 'a').read_bytes() == b'bytes'
+    assert (tmp_path / 'b').read_text('utf-8') == 'grün'

@@ -1,0 +1,185 @@
+"""Turn the files of a method's authors into checkpoints of this package."""
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from mmsdag import __version__
+from mmsdag.registry import MODELS
+from mmsdag.utils import load_checkpoint, save_checkpoint
+from mmsdag.utils.launch import clear_errors
+
+EXAMPLES = """\
+examples:
+  python tools/convert_checkpoint.py sdag SemanticAwareRecon.pth sdag.pth
+  python tools/convert_checkpoint.py sdag SemanticAwareRecon.pth ema.pth \\
+      --key params_ema
+  python tools/convert_checkpoint.py zero-dce Epoch99.pth zero_dce.pth
+"""
+
+
+@dataclass(frozen=True)
+class Method:
+    """How the authors' names of a method become ours.
+
+    Attributes:
+        network: Config of our network, whose weights the result must fill.
+        renaming: Regular expressions and replacements, applied in order.
+        keys: Sets of weights that the authors' file holds, their choice for
+            guidance or inference first; none if it is one set.
+    """
+    network: dict
+    renaming: tuple[tuple[str, str], ...]
+    keys: tuple[str, ...] = ()
+
+
+def _coupling_blocks() -> tuple[tuple[str, str], ...]:
+    return tuple((rf'^process{i + 1}\.{name}\.', f'blocks.{i}.{name.lower()}.')
+                 for i in range(3) for name in 'FGH')
+
+
+METHODS = {
+    'sdag':
+    Method(
+        network=dict(
+            type='mmsdag.SDAGNet',
+            extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None)),
+        renaming=(
+            (r'^vgg_extractor\.slice1\.', 'extractor.features.'),
+            *_coupling_blocks(),
+            (r'\.conv_(\d)\.', r'.conv\1.'),
+            (r'^ConvOut\.', 'head.'),
+        ),
+        keys=('params', 'params_ema')),
+    'zero-dce':
+    Method(
+        network=dict(type='mmsdag.ZeroDCENet'),
+        renaming=((r'^e_conv', 'conv'), )),
+}
+
+
+def convert(method: str, source: Path, key: str | None = None) -> dict:
+    """Read an authors' file; see :func:`main`.
+
+    Args:
+        method: Name in :data:`METHODS`.
+        source: Their file.
+        key: Which of its sets of weights; by default the first of the
+            method's.
+
+    Returns:
+        ``state_dict`` with the prefix ``generator.``, and ``meta``.
+
+    Raises:
+        ValueError: If the file is not one of the method's.
+    """
+    recipe = METHODS[method]
+    if key is not None and key not in recipe.keys:
+        raise ValueError(
+            f'--key {key}: files of {method} hold ' +
+            (f'{" and ".join(recipe.keys)}' if recipe.keys else
+             'one set of weights, leave --key out'))
+    weights = load_checkpoint(source)
+    key = key or next(iter(recipe.keys), None)
+    if key is not None:
+        if not isinstance(weights, Mapping) or key not in weights:
+            raise ValueError(
+                f'{str(source)!r} has no {key!r} but {_some(weights)}: is it '
+                f'a file of {method}?')
+        weights = weights[key]
+    if not (isinstance(weights, Mapping)
+            and all(isinstance(w, Tensor) for w in weights.values())):
+        raise ValueError(f'{str(source)!r} is not a file of {method}: it '
+                         'does not hold a dict of tensors' +
+                         (f' under {key!r}' if key else ''))
+    renamed = {_rename(name, recipe): w for name, w in weights.items()}
+    _check_fit(renamed, weights, recipe, method, source)
+    return dict(
+        state_dict={
+            f'generator.{name}': w.detach().clone()
+            for name, w in renamed.items()
+        },
+        meta=dict(
+            method=method,
+            source=source.name,
+            source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+            source_key=key,
+            mmsdag_version=__version__))
+
+
+def _rename(name: str, recipe: Method) -> str:
+    # DataParallel, which some authors trained with, adds it.
+    name = re.sub(r'^module\.', '', name)
+    for pattern, replacement in recipe.renaming:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def _check_fit(renamed: Mapping[str, Tensor], original: Mapping[str, Tensor],
+               recipe: Method, method: str, source: Path) -> None:
+    own = MODELS.build(recipe.network).state_dict()
+    surplus = [
+        name for name in original if _rename(name, recipe) not in own
+    ]
+    missing = [name for name in own if name not in renamed]
+    unfit = [
+        f'{name} {tuple(renamed[name].shape)} instead of {tuple(w.shape)}'
+        for name, w in own.items()
+        if name in renamed and renamed[name].shape != w.shape
+    ]
+    faults = [
+        f'{what}: {_some(names)}'
+        for what, names in (('without a place in our network', surplus),
+                            ('missing (our names)', missing),
+                            ('of another shape', unfit)) if names
+    ]
+    if faults:
+        raise ValueError(f'{str(source)!r} is not a file of {method}; '
+                         f'weights {"; ".join(faults)}')
+
+
+def _some(names: Sequence[str] | Mapping[str, object]) -> str:
+    names = list(names)
+    rest = f' and {len(names) - 4} more' if len(names) > 4 else ''
+    return ', '.join(map(str, names[:4])) + rest
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('method', choices=METHODS, help='whose file it is')
+    parser.add_argument('src', type=Path, help="the authors' file")
+    parser.add_argument('dst', type=Path, help='file to write')
+    parser.add_argument(
+        '--key',
+        help='sdag: which weights, "params" (the default: what the authors '
+        'guide enhancers and test with) or "params_ema" (their moving '
+        'average)')
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point; ``argv`` without the name of the program."""
+    args = parse_args(argv)
+    with clear_errors():
+        if args.dst.is_dir():
+            raise ValueError(f'{str(args.dst)!r} is a folder: name the file')
+        content = convert(args.method, args.src, args.key)
+        save_checkpoint(content, args.dst)
+    weights = content['state_dict'].values()
+    key = content['meta']['source_key']
+    print(f'{args.src}{f" [{key}]" if key else ""} -> {args.dst}: '
+          f'{len(weights)} tensors, {sum(w.numel() for w in weights):,} '
+          f'weights, {args.dst.stat().st_size:,} bytes')
+
+
+if __name__ == '__main__':
+    main()
