@@ -74,7 +74,7 @@ setup(
             '.mim/tools/**/*.py', '.mim/tools/**/*.sh'
         ]
     },
-    python_requires='>=3.8',
+    python_requires='>=3.9',
     install_requires=requirements('runtime'),
     extras_require={
         'edit': EDITING,

@@ -6,12 +6,24 @@
 """
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import (
+    EVALUATOR,
+    LOG_PROCESSORS,
+    MODEL_WRAPPERS,
+    OPTIM_WRAPPER_CONSTRUCTORS,
+    OPTIM_WRAPPERS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
+    VISBACKENDS,
+    VISUALIZERS,
+    WEIGHT_INITIALIZERS,
+    Registry,
+)
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
-from mmengine.registry import Registry
 
 SCOPE = 'mmsdag'
 
@@ -41,3 +53,15 @@ METRICS = Registry(
     parent=MMENGINE_METRICS,
     scope=SCOPE,
     locations=['mmsdag.evaluation'])
+
+# Nothing of ours is in these: with a child of its own in each, MMEngine does
+# not warn, at every lookup, that the scope is missing there.
+for _parent in (EVALUATOR, LOG_PROCESSORS, MODEL_WRAPPERS,
+                OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS,
+                PARAM_SCHEDULERS, VISBACKENDS, VISUALIZERS,
+                WEIGHT_INITIALIZERS):
+    Registry(
+        _parent.name,
+        parent=_parent,
+        scope=SCOPE,
+        locations=['mmsdag.registry'])

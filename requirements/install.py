@@ -29,8 +29,8 @@ STAMP = '.mmsdag-ready'
 MARK = '.mmsdag-env'
 PYTHON_HEADERS = Path(sysconfig.get_paths()['include'])
 
-NETWORK = ('the lines above name the cause; is the package index reachable (pip '
-           'config list), and the disk large enough (6 GB)? Then run the same '
+NETWORK = ('see the lines above; is the package index reachable (pip config '
+           'list), and the disk large enough (6 GB)? Then run the same '
            'command again')
 
 

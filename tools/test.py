@@ -21,7 +21,9 @@ from mmsdag.utils.launch import (
 )
 
 EXAMPLES = """\
-  python tools/test.py configs/sdag/sdag_short.py work_dirs/sdag_short/iter_2000.pth
+  # what a training left, on the test set of its config
+  python tools/test.py configs/zero_dce/zero-dce_1xb8-1k_brackets.py \\
+      work_dirs/zero-dce_1xb8-1k_brackets/iter_1000.pth
 
   # metrics into a file
   python tools/test.py CONFIG CHECKPOINT --out metrics.json

@@ -24,14 +24,14 @@ from mmsdag.utils.launch import (
 
 EXAMPLES = """\
   # the short recipe of stage one, on your own photographs
-  python tools/train.py configs/sdag/sdag_short.py \\
+  python tools/train.py configs/sdag/sdag_vgg16_1xb16-10k_folder.py \\
       --cfg-options train_dataloader.dataset.data_root=photos
 
   # a run was killed: go on, to the very weights it would have had
-  python tools/train.py configs/sdag/sdag_short.py --resume
+  python tools/train.py CONFIG --resume
 
   # two processes (GPUs where there are two, CPU cores else)
-  bash tools/dist_train.sh configs/sdag/sdag_short.py 2
+  bash tools/dist_train.sh CONFIG 2
 
   # another place, fewer iterations, no validation
   python tools/train.py CONFIG --work-dir runs/a --no-validate \\

@@ -147,9 +147,7 @@ def test_a_global_network_warns_and_blends_its_pieces(make_inferencer):
         rows = (image - whole).mean(axis=(1, 2))[60:180] / 255
         return np.abs(np.diff(rows)).max()
 
-    print(largest_step(cut), largest_step(seamed), np.abs(cut - whole).max() / 255)
     assert largest_step(cut) < largest_step(seamed) / 5
-    assert 0
 
 
 def test_constant_pieces_blend_to_the_constant(make_inferencer):

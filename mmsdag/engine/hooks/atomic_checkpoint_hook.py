@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
@@ -28,7 +29,11 @@ class AtomicCheckpointHook(CheckpointHook):
         **kwargs: As for ``CheckpointHook``.
     """
 
-    def __init__(self, backend_args: dict | None = None, **kwargs) -> None:
+    keep_ckpt_ids: deque[int]
+
+    def __init__(self,
+                 backend_args: dict | None = None,
+                 **kwargs: Any) -> None:
         remote = '://' in str(kwargs.get('out_dir'))
         if backend_args is None and not remote:
             backend_args = dict(backend='atomic')

@@ -19,10 +19,10 @@ train_dataloader = dict(
                 type='mmagic.FixedCrop', keys=['img'], crop_size=(128, 128)),
             dict(type='mmagic.PackInputs', keys=['img'])
         ]))
-train_cfg = dict(max_iters=2000)
+train_cfg = dict(max_iters=1000)
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
 param_scheduler = dict(
-    type='CosineAnnealingLR', by_epoch=False, T_max=2000, eta_min=5e-6)
+    type='CosineAnnealingLR', by_epoch=False, T_max=1000, eta_min=5e-6)
 default_hooks = dict(
     logger=dict(interval=20), checkpoint=dict(interval=200, max_keep_ckpts=1))
 

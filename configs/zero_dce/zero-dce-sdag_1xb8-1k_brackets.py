@@ -1,4 +1,4 @@
-_base_ = 'zero-dce_1xb8-2k_brackets.py'
+_base_ = 'zero-dce_1xb8-1k_brackets.py'
 
 custom_hooks = [
     dict(
