@@ -26,7 +26,6 @@ import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
-from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from report import VERSIONS, View, image_source, means, write_report
 from torch import Tensor
@@ -136,7 +135,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--extractor',
         metavar='CHECKPOINT',
-        help="SDAG checkpoint that holds the frozen VGG-16 layers; by default "
+        help='SDAG checkpoint that holds the frozen VGG-16 layers; by default '
         'the one that configs/demo/sdag_demo.py names')
     parser.add_argument(
         '--cfg-options',
@@ -631,7 +630,7 @@ def run_facts(args: argparse.Namespace, guided: Config,
     }
 
 
-def report(args: argparse.Namespace, photographs: Photographs,
+def make_report(args: argparse.Namespace, photographs: Photographs,
            configs: dict[str, Config], started: float) -> dict:
     """Measure and write the page, unless it is there; return the means."""
     figures = args.out / 'figures.json'
@@ -700,7 +699,7 @@ def run(args: argparse.Namespace, started: float) -> None:
         set_data(stage, cfg, photographs, args.out)
         train(stage, cfg, photographs, weights_path(args.out, stage.name))
     print(f'[{total}/{total}] report', flush=True)
-    mean = report(args, photographs, configs, started)
+    mean = make_report(args, photographs, configs, started)
     print()
     for version, figures in mean.items():
         cells = ', '.join(f'{name} {value:.4f}'

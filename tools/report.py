@@ -168,7 +168,7 @@ def line_chart(lines: Sequence[tuple[Mapping[int, float], str]]) -> Markup:
     svg = svg[svg.index('<svg'):].replace(_INK, 'currentColor')
     # The page decides on size and font.
     svg = re.sub(r' (?:width|height)="[\d.]+pt"', '', svg, count=2)
-    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r'font-size: \1', svg)
+    svg = re.sub(r'font: ([\d.]+px) [^;"]*', r'font-size: \1', svg)
     return Markup(svg)  # noqa: S704  (drawn here, from numbers)
 
 
