@@ -20,8 +20,8 @@ import sys
 import sysconfig
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = (3, 11)
@@ -47,7 +47,7 @@ class Progress:
 
     def __init__(self, title: str) -> None:
         self.title, self.detail = title, ''
-        self.start = time.monotonic()
+        self.start = self.first = time.monotonic()
         self.live = sys.stdout.isatty()
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self._beat, daemon=True)
@@ -57,9 +57,13 @@ class Progress:
         count = re.match(r'\s*\[(\d+)/(\d+)\]', line)
         if count:
             done, total = int(count[1]), int(count[2])
-            left = (time.monotonic() - self.start) / done * (total - done)
-            self.detail = (f'compiled {done} of {total} files, '
-                           f'about {left / 60:.0f} min left')
+            self.detail = f'compiled {done} of {total} files'
+            if done == 1:  # what came before is no part of the pace
+                self.first = time.monotonic()
+            else:
+                pace = (time.monotonic() - self.first) / (done - 1)
+                left = pace * (total - done) / 60
+                self.detail += f', about {left:.0f} min left'
         elif line.startswith(('Collecting', 'Downloading', 'Installing')):
             self.detail = line.strip()
 

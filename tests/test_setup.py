@@ -306,9 +306,11 @@ def test_missing_python_headers_are_named(
 
 def test_progress_tells_what_is_left_of_a_build(setup: Setup) -> None:
     progress = setup.module.Progress('building')
-    progress.start = time.monotonic() - 120  # 2 minutes for 20 of 80 files
-    progress.read('  [20/80] c++ -MMD nms.cpp')
-    assert progress.detail == 'compiled 20 of 80 files, about 6 min left'
+    progress.read('  [1/81] c++ -MMD active.cpp')
+    assert progress.detail == 'compiled 1 of 81 files'
+    progress.first -= 120  # 2 minutes for 20 further of 80
+    progress.read('  [21/81] c++ -MMD nms.cpp')
+    assert progress.detail == 'compiled 21 of 81 files, about 6 min left'
 
 
 def test_every_installed_requirement_is_pinned() -> None:

@@ -15,6 +15,7 @@ import platform
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
@@ -27,22 +28,25 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.runner import Runner
-from report import VERSIONS, View, image_source, means, write_report
-from torch import Tensor
+from report import COLUMNS, VERSIONS, View, image_source, means, write_report
+from torch import Tensor, nn
 from tqdm import tqdm
 
 import mmsdag  # noqa: F401  (registers everything)
 from mmsdag.datasets import LowLightFolderDataset
 from mmsdag.datasets.image_io import BrokenImageError, read_image
-from mmsdag.models.precision import autocast
 from mmsdag.registry import MODELS, TRANSFORMS
-from mmsdag.utils import (find_latest_checkpoint, load_checkpoint,
-                          save_checkpoint, write_atomically)
+from mmsdag.utils import (
+    find_latest_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+    write_atomically,
+)
 from mmsdag.utils.env import package_versions
 from mmsdag.utils.launch import check_options, clear_errors
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs' / 'demo'
-EXAMPLES = '''\
+EXAMPLES = """\
   # photographs that come with the requirements
   python tools/demo.py
 
@@ -52,7 +56,7 @@ EXAMPLES = '''\
   # train for longer
   python tools/demo.py --out work_dirs/long --cfg-options \\
       train_cfg.max_iters=2000 param_scheduler.T_max=2000
-'''
+"""
 
 
 class Embedded(NamedTuple):
@@ -238,6 +242,8 @@ def embedded_photographs(folder: Path, args: argparse.Namespace,
 def own_photographs(folder: Path, args: argparse.Namespace,
                     min_side: int) -> Photographs:
     """Take the user's dark photographs, the last of them by name held out."""
+    if not args.data.is_dir():
+        raise FileNotFoundError(f'--data {args.data}: there is no such folder')
     dataset = LowLightFolderDataset(
         data_root=str(args.data),
         min_size=min_side,
@@ -265,7 +271,8 @@ def own_photographs(folder: Path, args: argparse.Namespace,
     seen: set[str] = set()
     with photographs.filling() as new:
         for group, members in groups.items():
-            for number, path in enumerate(tqdm(members, desc=group)):
+            bar = tqdm(members, desc=group, disable=None)
+            for number, path in enumerate(bar):
                 try:
                     image = _fit(read_image(path), args.max_side, min_side)
                 except BrokenImageError as error:
@@ -370,18 +377,13 @@ def set_data(stage: Stage, cfg: Config, photographs: Photographs,
     if stage.name == 'sdag' and photographs.paired:
         folder = 'bright'
     elif stage.name == 'sdag':
-        cfg.model.enhancer = enhancer_config(out, 'unguided')
+        cfg.model.enhancer = dict(
+            type='mmsdag.ZeroDCENet',
+            init_cfg=dict(
+                type='Pretrained',
+                checkpoint=str(weights_path(out, 'unguided')),
+                prefix='generator.'))
     cfg.train_dataloader.dataset.data_root = str(photographs.folder / folder)
-
-
-def enhancer_config(out: Path, stage: str) -> dict:
-    """The Zero-DCE network with the weights that a stage has trained."""
-    return dict(
-        type='mmsdag.ZeroDCENet',
-        init_cfg=dict(
-            type='Pretrained',
-            checkpoint=str(weights_path(out, stage)),
-            prefix='generator.'))
 
 
 def weights_path(out: Path, stage: str) -> Path:
@@ -430,8 +432,8 @@ def train(stage: Stage, cfg: Config, photographs: Photographs,
     cfg.load_from = latest and str(latest)
     with _quiet():
         runner = Runner.from_cfg(cfg)
-    with _quiet() if sys.stderr.isatty() else _only_progress(runner):
-        model = runner.train()
+    runner.logger.addFilter(_is_news)
+    model = runner.train()
     state = {
         name: value
         for name, value in model.state_dict().items()
@@ -462,7 +464,7 @@ def _identity(cfg: Config, photographs: Photographs) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave the terminal to the progress bar; warnings pass."""
+    """Let only warnings of the log pass."""
     logging.disable(logging.INFO)
     try:
         yield
@@ -470,22 +472,13 @@ def _quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-@contextmanager
-def _only_progress(runner: Runner) -> Iterator[None]:
-    """Of the log, let warnings pass, and some lines on the iterations."""
-    step = max(runner.max_iters // 5, 1)
-
-    def wanted(record: logging.LogRecord) -> bool:
-        return record.levelno > logging.INFO or (
-            'Iter(train)' in record.getMessage()
-            and (runner.iter + 1) % step == 0)
-
-    console = runner.logger.handlers[0]
-    console.addFilter(wanted)
-    try:
-        yield
-    finally:
-        console.removeFilter(wanted)
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of MMEngine's log is worth showing."""
+    text = record.getMessage()
+    if record.levelno > logging.INFO:
+        return 'deprecated' not in text
+    # On a terminal the bar says it.
+    return 'Iter(train)' in text and not sys.stderr.isatty()
 
 
 def loss_history(work_dir: Path) -> dict[str, dict[int, float]]:
@@ -537,14 +530,12 @@ def measure(args: argparse.Namespace, photographs: Photographs,
             checkpoint=str(weights_path(args.out, 'sdag')),
             sdag=sdag))
     enhancers = {
-        name: MODELS.build(enhancer_config(args.out, name))
+        name: _load_enhancer(weights_path(args.out, name)).to(device)
         for name in ('unguided', 'guided')
     }
-    for network in enhancers.values():
-        network.init_weights()
-        network.to(device).eval()
     views = []
-    for path in tqdm(photographs.held_out(), desc='measure'):
+    for path in tqdm(
+            photographs.held_out(), desc='measure', disable=None):
         dark = _read_rgb(path)
         versions = dict(dark=dark.to(device))
         versions.update({
@@ -572,6 +563,15 @@ def measure(args: argparse.Namespace, photographs: Photographs,
                             picture,
                             None if version == 'reference' else reference))))
     return views
+
+
+def _load_enhancer(weights: Path) -> nn.Module:
+    network = MODELS.build(dict(type='mmsdag.ZeroDCENet'))
+    network.load_state_dict({
+        name.removeprefix('generator.'): value
+        for name, value in load_checkpoint(weights)['state_dict'].items()
+    })
+    return network.eval()
 
 
 def _closeness(picture: np.ndarray,
@@ -609,6 +609,7 @@ def stage_facts(stage: Stage, cfg: Config, history: dict) -> dict[str, Any]:
 def run_facts(args: argparse.Namespace, guided: Config,
               seconds: float) -> dict[str, str]:
     """What else a reader must know to repeat the run."""
+    from mmsdag.models.precision import autocast
     device = torch.device(get_device())
     reduced = not isinstance(
         autocast(guided.model.amp_dtype, device), nullcontext)
@@ -680,6 +681,18 @@ def make_report(args: argparse.Namespace, photographs: Photographs,
     return mean
 
 
+def print_figures(mean: dict[str, dict[str, float | None]]) -> None:
+    """Print the mean figures as a table."""
+    names = list(next(iter(mean.values())))
+    print(f'\n{"":20}' + ''.join(f'{name:>12}' for name in names))
+    for version, figures in mean.items():
+        cells = ['–' if figures[name] is None else
+                 f'{figures[name]:.{COLUMNS[name].digits}f}' for name in names]
+        print(f'{VERSIONS[version]:20}'
+              + ''.join(f'{cell:>12}' for cell in cells))
+    print()
+
+
 def run(args: argparse.Namespace, started: float) -> None:
     """Everything, in order."""
     configs = {stage.name: stage_config(stage, args) for stage in STAGES}
@@ -700,19 +713,16 @@ def run(args: argparse.Namespace, started: float) -> None:
         train(stage, cfg, photographs, weights_path(args.out, stage.name))
     print(f'[{total}/{total}] report', flush=True)
     mean = make_report(args, photographs, configs, started)
-    print()
-    for version, figures in mean.items():
-        cells = ', '.join(f'{name} {value:.4f}'
-                          for name, value in figures.items()
-                          if value is not None)
-        print(f'  {VERSIONS[version]:20} {cells}')
-    print(f'\n{args.out / "report.html"}  '
+    print_figures(mean)
+    print(f'{args.out / "report.html"} '
           f'({_duration(time.time() - started)})')
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; ``argv`` without the name of the program."""
     args = parse_args(argv)
+    # Those of other packages, about themselves.
+    warnings.simplefilter('ignore', FutureWarning)
     try:
         with clear_errors():
             run(args, time.time())

@@ -84,12 +84,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     world_size = int(os.environ.get('WORLD_SIZE', 1))
 
     # After the arguments, because these take seconds.
-    from mmsdag.apis import LowLightInferencer, enhance_folder
-    from mmsdag.apis.folder import plan
+    from mmsdag.apis import LowLightInferencer, enhance_folder, plan_folder
     from mmsdag.utils.launch import clear_errors
 
     with clear_errors():
-        pairs = plan(args.in_dir, args.out_dir)[rank::world_size]
+        pairs = plan_folder(args.in_dir, args.out_dir)[rank::world_size]
         inferencer = LowLightInferencer(
             args.config,
             args.checkpoint,

@@ -296,10 +296,19 @@ def _photos(views: Sequence[View], top: float) -> list[dict]:
         photos.setdefault(view.photo, []).append(
             dict(
                 title=VERSIONS[view.version],
+                caption=_caption(view.figures),
                 picture=image_source(view.picture),
                 error_map=image_source(error_colors(view.error, top)),
                 error=f'{view.figures["guidance"]:.4f}'))
     return [dict(name=name, views=items) for name, items in photos.items()]
+
+
+def _caption(figures: Mapping[str, float | None]) -> str:
+    text = f'brightness {figures["brightness"]:.2f}'
+    if figures['psnr'] is not None:
+        text += (f' · {figures["psnr"]:.1f} dB'
+                 f' · SSIM {figures["ssim"]:.2f}')
+    return text
 
 
 def _charts(lines: Sequence[tuple[dict, str]]) -> list[dict]:

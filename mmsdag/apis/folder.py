@@ -47,7 +47,7 @@ class FolderReport:
         return '\n'.join(lines)
 
 
-def plan(in_dir: Path, out_dir: Path) -> list[_Pair]:
+def plan_folder(in_dir: Path, out_dir: Path) -> list[_Pair]:
     """Pair the images of a folder with the files of their results.
 
     Raises:
@@ -78,7 +78,7 @@ def enhance_folder(inferencer: LowLightInferencer,
 
     Args:
         inferencer: The enhancer.
-        pairs: Images and their results, from :func:`plan`, or some of them.
+        pairs: Images and their results, from :func:`plan_folder`, or some of them.
         overwrite: Enhance also those that have a result.
         bit_depth: Of the PNGs: 8 or 16 bits a channel.
         batch_size: How many images of one size, next to each other in

@@ -245,7 +245,7 @@ class LowLightInferencer:
             warnings.warn(
                 f'{type(self.network).__name__} looks at the whole image, '
                 f'but {width}x{height} pixels go through it in pieces of '
-                f'{tile}: the result differs a little; tile=0 avoids it, '
+                f'{tile}: the result is an approximation; tile=0 avoids it, '
                 'given the memory',
                 stacklevel=4)
             return self._blended(batch, rows, columns, dtype)

@@ -1,7 +1,6 @@
 """Which images there are, and where their results go."""
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,11 +8,14 @@ import cv2
 import numpy as np
 
 from mmsdag.datasets.image_io import IMAGE_SUFFIXES
+from mmsdag.datasets.low_light_folder import walk_images
 from mmsdag.utils import write_atomically
 
 
 def find_images(folder: Path) -> list[Path]:
     """Images in a folder and its sub-folders, hidden ones left out.
+
+    Those that a training would take, see :class:`LowLightFolderDataset`.
 
     Returns:
         Paths relative to ``folder``, sorted.
@@ -24,19 +26,12 @@ def find_images(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'folder {str(folder)!r} does not exist')
-    found = []
-    for base, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith('.')]
-        found += [
-            Path(base, name).relative_to(folder) for name in files
-            if name.lower().endswith(IMAGE_SUFFIXES)
-            and not name.startswith('.')
-        ]
+    found = sorted(Path(name) for name in walk_images(folder))
     if not found:
         raise ValueError(
             f'folder {str(folder)!r} has no images, here or in sub-folders '
             f'({", ".join(IMAGE_SUFFIXES)})')
-    return sorted(found)
+    return found
 
 
 def output_paths(names: Sequence[Path], sources: Sequence[Path],

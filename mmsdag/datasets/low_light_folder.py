@@ -17,8 +17,12 @@ from mmengine.utils import track_iter_progress
 
 from mmsdag.registry import DATASETS
 
-from .image_io import (IMAGE_SUFFIXES, BrokenImageError, inspect_image,
-                       read_image)
+from .image_io import (
+    IMAGE_SUFFIXES,
+    BrokenImageError,
+    inspect_image,
+    read_image,
+)
 from .seeding import seeded
 
 _THREADS = 8
@@ -62,7 +66,7 @@ class LowLightFolderDataset(BaseDataset):
 
     def __init__(self,
                  data_root: str,
-                 data_prefix: dict = dict(img_path=''),
+                 data_prefix: dict | None = None,
                  ann_file: str = '',
                  pattern: str = '*',
                  min_size: int | Sequence[int] = 0,
@@ -71,6 +75,8 @@ class LowLightFolderDataset(BaseDataset):
                  **kwargs: Any) -> None:
         if small not in ('error', 'skip'):
             raise ValueError(f"small={small!r} must be 'error' or 'skip'")
+        if data_prefix is None:
+            data_prefix = dict(img_path='')
         if 'img_path' not in data_prefix:
             raise ValueError(f"data_prefix={data_prefix!r} has no 'img_path', "
                              'the folder of the images inside data_root')
@@ -144,7 +150,7 @@ class LowLightFolderDataset(BaseDataset):
                 f'folder {os.getcwd()}): check data_root={self.data_root!r} '
                 'and data_prefix.img_path')
         if not self.ann_file:
-            return sorted(_walk(self.folder))
+            return sorted(walk_images(self.folder))
         if not os.path.isfile(self.ann_file):
             raise FileNotFoundError(f'{type(self).__name__}: no list '
                                     f'ann_file={self.ann_file!r}')
@@ -245,7 +251,7 @@ class LowLightFolderDataset(BaseDataset):
             return list(results)
 
 
-def _walk(folder: Path) -> Iterable[str]:
+def walk_images(folder: Path) -> Iterable[str]:
     """Images below a folder, without hidden ones (macOS leaves ``._x.jpg``).
 
     Linked folders are entered, but none twice.

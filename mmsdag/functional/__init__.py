@@ -5,12 +5,13 @@ from .degradations import (add_gaussian_noise, add_poisson_gaussian_noise,
                            simulate_low_light, srgb_to_linear,
                            standard_normal)
 from .normalization import (IMAGENET_MEAN, IMAGENET_STD, denormalize,
-                            normalize)
+                            half_instance_norm, normalize)
 from .similarity import SIMILARITY_DIMS, cosine_similarity
 
 __all__ = [
     'IMAGENET_MEAN', 'IMAGENET_STD', 'SIMILARITY_DIMS', 'add_gaussian_noise',
     'add_poisson_gaussian_noise', 'apply_curves', 'cosine_similarity',
-    'darken_gamma', 'denormalize', 'linear_to_srgb', 'normalize',
-    'read_variance', 'simulate_low_light', 'srgb_to_linear', 'standard_normal'
+    'darken_gamma', 'denormalize', 'half_instance_norm', 'linear_to_srgb',
+    'normalize', 'read_variance', 'simulate_low_light', 'srgb_to_linear',
+    'standard_normal'
 ]

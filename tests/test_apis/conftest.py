@@ -41,6 +41,15 @@ class Identity(nn.Module):
         return x * self.weight
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small images are not worth more, least of all on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def config_of(network: str) -> Config:
     return Config(
         dict(model=dict(type='mmsdag.ZeroDCE', generator=dict(type=network))))

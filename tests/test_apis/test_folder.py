@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmsdag.apis import FolderReport, enhance_folder
-from mmsdag.apis.folder import plan
+from mmsdag.apis import FolderReport, enhance_folder, plan_folder
 
 
 @pytest.fixture
@@ -16,7 +15,7 @@ def identity(make_inferencer):
 
 
 def run(inferencer, root: Path, **options) -> FolderReport:
-    pairs = plan(root / 'in', root / 'out')
+    pairs = plan_folder(root / 'in', root / 'out')
     return enhance_folder(inferencer, pairs, progress=False, **options)
 
 
@@ -135,7 +134,7 @@ def test_one_bad_image_does_not_fail_its_batch(identity, write_image,
 def test_results_among_the_inputs_are_refused(write_image, tmp_path, out):
     write_image(tmp_path / 'in/a.bmp')
     with pytest.raises(ValueError, match='lies in it'):
-        plan(tmp_path / 'in', tmp_path / out)
+        plan_folder(tmp_path / 'in', tmp_path / out)
 
 
 def test_a_batch_size_of_zero_is_refused(identity, write_image, tmp_path):

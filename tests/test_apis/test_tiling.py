@@ -9,8 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from mmsdag.apis.tiling import (Span, blend_weights, bytes_per_pixel,
-                                receptive_radius, spans)
+from mmsdag.apis.tiling import (
+    Span,
+    blend_weights,
+    bytes_per_pixel,
+    receptive_radius,
+    spans,
+)
 from mmsdag.models import ZeroDCENet
 
 

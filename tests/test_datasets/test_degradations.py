@@ -9,10 +9,12 @@ from torch.utils.data import DataLoader
 
 from mmsdag import functional as F
 from mmsdag.datasets.seeding import DrawIndex, seeded
-from mmsdag.datasets.transforms import (GammaDegradation,
-                                        GaussianNoiseDegradation,
-                                        LowLightDegradation,
-                                        PoissonGaussianNoiseDegradation)
+from mmsdag.datasets.transforms import (
+    GammaDegradation,
+    GaussianNoiseDegradation,
+    LowLightDegradation,
+    PoissonGaussianNoiseDegradation,
+)
 from mmsdag.registry import TRANSFORMS
 
 DEGRADATIONS = [

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmsdag.datasets.image_io import (BrokenImageError, inspect_image,
-                                      read_image)
+from mmsdag.datasets.image_io import (
+    BrokenImageError,
+    inspect_image,
+    read_image,
+)
 
 H, W = 24, 40
 EXIF_TURN = 6  # turn by 90 degrees clockwise to see it upright

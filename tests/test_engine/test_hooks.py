@@ -39,6 +39,8 @@ def test_steps_draw_the_same_whatever_ran_before(make_runner, tmp_path):
 
 def test_weights_that_decay_become_zero_instead_of_denormal(make_runner):
     runner = make_runner(
+        # Saving would flush as well.
+        default_hooks=dict(checkpoint=checkpoint_hook(save_begin=100)),
         custom_hooks=[dict(type='mmsdag.DenormalHook')],
         # Weight decay halves the weight in each step, from 4e-30 on.
         optim_wrapper=dict(
@@ -81,6 +83,8 @@ def test_the_last_checkpoints_are_kept_and_the_pointer_names_the_newest(
     runner.train()
     kept = {n for n in names(tmp_path) if n.startswith('iter')}
     assert kept == {'iter_5.pth', 'iter_6.pth'}
+    # What a resumed run goes by.
+    assert runner.message_hub.get_info('keep_ckpt_ids') == [5, 6]
     pointer = (tmp_path / 'last_checkpoint').read_text()
     assert pointer == str(tmp_path / 'iter_6.pth')
 

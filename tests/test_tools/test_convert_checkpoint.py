@@ -67,7 +67,7 @@ def test_converted_sdag_computes_what_the_authors_does(
 ])
 def test_converted_zero_dce_computes_what_the_authors_does(
         tool, tmp_path, shared, name, expected):
-    # Without its 19,267 denormals, and to 1e-6 all the same.
+    # Without its denormals.
     content = converted(tool, tmp_path, 'zero-dce',
                         shared / f'weights/{name}.pth')
     net = network(tool, 'zero-dce', content)

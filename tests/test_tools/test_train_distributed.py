@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmsdag.utils import load_checkpoint
+from mmsdag.registry import MODELS
+from mmsdag.utils import load_checkpoint, save_checkpoint
 
 HERE = Path(__file__).resolve().parent
 TOOLS = HERE.parent.parent / 'tools'
@@ -38,9 +39,11 @@ def finish(process: subprocess.Popen) -> str:
     return output
 
 
-def weights_after_one_step(config: Path, folder: Path, batch_size: int,
-                           *options: str) -> tuple[dict, dict]:
-    """Weights by one process on a batch, and by two on a half each.
+def one_step(config: Path, folder: Path, batch_size: int,
+             *options: str) -> tuple[dict, dict]:
+    """Train by one process on a batch, and by two on a half each.
+
+    A step of SGD at a rate of 1: the weights move by the gradient (clipped).
 
     Args:
         config: A training config whose losses are means over the batch and
@@ -48,6 +51,9 @@ def weights_after_one_step(config: Path, folder: Path, batch_size: int,
         folder: Where the two trainings go.
         batch_size: Size of the joint batch, even.
         *options: Further options, in the form ``key=value``.
+
+    Returns:
+        The two checkpoints.
     """
     processes = []
     for count, launcher in ((1, [sys.executable, TOOLS / 'train.py', config]),
@@ -58,25 +64,47 @@ def weights_after_one_step(config: Path, folder: Path, batch_size: int,
                 *launcher, '--work-dir', folder / str(count), '--no-validate',
                 '--seed', '3', '--cfg-options', 'train_cfg.max_iters=1',
                 f'train_dataloader.batch_size={batch_size // count}',
-                'default_hooks.checkpoint.save_last=True', *options
+                'optim_wrapper.optimizer.type=SGD',
+                'optim_wrapper.optimizer.lr=1', *options
             ]))
     for process in processes:
         finish(process)
-    one, two = (
-        load_checkpoint(folder / str(count) / 'iter_1.pth')['state_dict']
+    return tuple(
+        load_checkpoint(folder / str(count) / 'iter_1.pth')
         for count in (1, 2))
-    return one, two
+
+
+def assert_same_weights(one: dict, two: dict, atol: float) -> None:
+    one, two = one['state_dict'], two['state_dict']
+    assert one.keys() == two.keys()
+    for name, weight in one.items():
+        torch.testing.assert_close(two[name], weight, rtol=0, atol=atol)
 
 
 def test_two_processes_take_the_step_of_one_on_the_joint_batch(tmp_path):
-    one, two = weights_after_one_step(
-        CONFIG, tmp_path, 4, 'model.noise=0', 'model.norm=False',
-        'optim_wrapper.optimizer.type=SGD', 'optim_wrapper.optimizer.lr=1',
-        'custom_hooks=[]')
-    assert one.keys() == two.keys()
-    for name, weight in one.items():
-        # Clipping leaves a gradient of norm 0.1, and the rate is 1.
-        torch.testing.assert_close(two[name], weight, rtol=0, atol=1e-6)
+    one, two = one_step(CONFIG, tmp_path, 4, 'model.noise=0',
+                        'model.norm=False', 'custom_hooks=[]')
+    # The gradient is clipped to a norm of 0.1.
+    assert_same_weights(one, two, atol=1e-6)
+
+
+def test_so_do_they_with_guidance(tmp_path, shared, official):
+    net = official(
+        MODELS.build(
+            dict(
+                type='mmsdag.SDAGNet',
+                extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None))),
+        'sdag', 'sdag_official.pth')
+    save_checkpoint(dict(state_dict=net.state_dict()), tmp_path / 'sdag.pth')
+    one, two = one_step(
+        HERE / 'guided_config.py', tmp_path, 4,
+        f'custom_hooks.0.checkpoint={tmp_path / "sdag.pth"}',
+        f'train_dataloader.dataset.data_root={shared / "images" / "exdark"}')
+    # The process of rank 0 logs the loss of its half.
+    for checkpoint in (one, two):
+        losses = checkpoint['message_hub']['log_scalars']
+        assert losses['train/loss_sdag'].current() > 1e-3
+    assert_same_weights(one, two, atol=1e-6)
 
 
 def test_two_processes_test_like_one(tmp_path):

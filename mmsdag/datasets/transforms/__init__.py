@@ -1,7 +1,10 @@
 """Registered data transforms: thin classes over ``mmsdag.functional``."""
-from .degradations import (GammaDegradation, GaussianNoiseDegradation,
+from .degradations import (
+                           GammaDegradation,
+                           GaussianNoiseDegradation,
                            LowLightDegradation,
-                           PoissonGaussianNoiseDegradation)
+                           PoissonGaussianNoiseDegradation,
+)
 from .loading import LoadLowLightImage
 
 __all__ = [

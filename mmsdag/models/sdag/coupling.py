@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmsdag.functional import half_instance_norm
+
 
 class HalfInstanceNormBlock(BaseModule):
     """Two 3x3 convolutions; the first half of the channels is normalised.
@@ -33,10 +35,11 @@ class HalfInstanceNormBlock(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H, W)."""
-        first, second = self.conv1(x).chunk(2, dim=1)
-        out = torch.cat((self.norm(first), second), dim=1)
-        out = self.conv2(F.leaky_relu(out, self.negative_slope))
-        return F.leaky_relu(out, self.negative_slope) + self.identity(x)
+        out = half_instance_norm(
+            self.conv1(x), self.norm.weight, self.norm.bias, self.norm.eps,
+            self.negative_slope)
+        out = F.leaky_relu_(self.conv2(out), self.negative_slope)
+        return self.identity(x).add_(out)
 
 
 class CouplingBlock(BaseModule):
@@ -69,15 +72,26 @@ class CouplingBlock(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) to the same shape."""
-        x1, x2 = x.chunk(2, dim=1)
-        y1 = x1 + self.f(x2)
-        scale = self.clamp * (2 * torch.sigmoid(self.h(y1)) - 1)
-        y2 = x2 * torch.exp(scale) + self.g(y1)
-        return torch.cat((y1, y2), dim=1)
+        return torch.cat(self.couple(*x.chunk(2, dim=1)), dim=1)
+
+    def couple(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
+        """Both halves of the output from those of the input.
+
+        A chain of blocks stays on halves: joining and parting them between
+        the blocks would only copy.
+        """
+        y1 = self.f(x2).add_(x1)
+        return y1, torch.addcmul(self.g(y1), x2, self._gain(y1))
+
+    def _gain(self, y1: Tensor) -> Tensor:
+        # 2 sigmoid(h) - 1 = tanh(h / 2), which is several times faster.
+        # Half precision has neither fast tanh nor exp on a CPU.
+        h = self.h(y1)
+        wide = h.to(torch.promote_types(h.dtype, torch.float32))
+        return torch.exp(self.clamp * torch.tanh(wide / 2)).to(h.dtype)
 
     def inverse(self, y: Tensor) -> Tensor:
         """Recover the block's input from its output."""
         y1, y2 = y.chunk(2, dim=1)
-        scale = self.clamp * (2 * torch.sigmoid(self.h(y1)) - 1)
-        x2 = (y2 - self.g(y1)) * torch.exp(-scale)
+        x2 = (y2 - self.g(y1)) / self._gain(y1)
         return torch.cat((y1 - self.f(x2), x2), dim=1)
