@@ -102,10 +102,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             bit_depth=args.bit_depth,
             batch_size=args.batch_size,
             progress=rank == 0)
-    report = _of_all_processes(report)
-    if rank == 0:
-        print(report)
-    return 1 if report.failed else 0
+    reports = _of_all_processes(report)
+    total = sum(reports[1:], reports[0])
+    if rank == 0 or len(reports) == 1:
+        print(total)
+    return 1 if total.failed else 0
 
 
 def _device(name: str | None) -> str | None:
@@ -117,20 +118,20 @@ def _device(name: str | None) -> str | None:
     return name
 
 
-def _of_all_processes(report: FolderReport) -> FolderReport:
-    """Sum up the reports of all that torchrun started.
+def _of_all_processes(report: FolderReport) -> list[FolderReport]:
+    """Collect the reports of all that torchrun started, or give this one.
 
     It also makes them end together: torchrun stops the others when one ends
     with an error, as those with a broken file do.
     """
     from torch import distributed
     if not distributed.is_torchelastic_launched():
-        return report
+        return [report]
     distributed.init_process_group('gloo', timeout=timedelta(days=30))
     reports = [report] * distributed.get_world_size()
     distributed.all_gather_object(reports, report)
     distributed.destroy_process_group()
-    return sum(reports[1:], reports[0])
+    return reports
 
 
 if __name__ == '__main__':

@@ -9,12 +9,12 @@ from pathlib import Path
 from mmsdag.utils import load_checkpoint, save_checkpoint
 from mmsdag.utils.launch import clear_errors
 
-EXAMPLES = '''\
+EXAMPLES = """\
 example:
   python tools/publish_checkpoint.py \\
       work_dirs/sdag_vgg16_1xb16-1k_brackets/iter_1000.pth \\
       checkpoints/sdag_vgg16_1xb16-1k_brackets.pth
-'''
+"""
 
 
 def publish(source: Path, target: Path) -> str:

@@ -78,7 +78,8 @@ def enhance_folder(inferencer: LowLightInferencer,
 
     Args:
         inferencer: The enhancer.
-        pairs: Images and their results, from :func:`plan_folder`, or some of them.
+        pairs: Images and their results, all or some of what
+            :func:`plan_folder` gives.
         overwrite: Enhance also those that have a result.
         bit_depth: Of the PNGs: 8 or 16 bits a channel.
         batch_size: How many images of one size, next to each other in

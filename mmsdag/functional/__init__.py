@@ -1,11 +1,22 @@
 """Pure tensor kernels: no registry, no config, no randomness of their own."""
 from .curves import apply_curves
-from .degradations import (add_gaussian_noise, add_poisson_gaussian_noise,
-                           darken_gamma, linear_to_srgb, read_variance,
-                           simulate_low_light, srgb_to_linear,
-                           standard_normal)
-from .normalization import (IMAGENET_MEAN, IMAGENET_STD, denormalize,
-                            half_instance_norm, normalize)
+from .degradations import (
+    add_gaussian_noise,
+    add_poisson_gaussian_noise,
+    darken_gamma,
+    linear_to_srgb,
+    read_variance,
+    simulate_low_light,
+    srgb_to_linear,
+    standard_normal,
+)
+from .normalization import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    denormalize,
+    half_instance_norm,
+    normalize,
+)
 from .similarity import SIMILARITY_DIMS, cosine_similarity
 
 __all__ = [

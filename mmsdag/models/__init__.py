@@ -1,7 +1,12 @@
 from .enhancers import ZeroDCE, ZeroDCENet
-from .losses import (ColorConstancyLoss, ExposureControlLoss,
-                     IlluminationSmoothnessLoss, MarginRankingLoss,
-                     SDAGGuidanceLoss, SpatialConsistencyLoss)
+from .losses import (
+    ColorConstancyLoss,
+    ExposureControlLoss,
+    IlluminationSmoothnessLoss,
+    MarginRankingLoss,
+    SDAGGuidanceLoss,
+    SpatialConsistencyLoss,
+)
 from .sdag import SDAG, BackboneExtractor, SDAGNet, VGGExtractor
 
 __all__ = [

@@ -67,7 +67,7 @@ class UnsupervisedEditModel(BaseEditModel):
     def forward_train(self,
                       inputs: Tensor,
                       data_samples: Any = None,
-                      **kwargs) -> dict[str, Tensor]:
+                      **kwargs: Any) -> dict[str, Tensor]:
         """Loss terms of a batch; see :meth:`losses`."""
         with autocast(self.amp_dtype, inputs.device):
             return self.losses(self._laid_out(inputs))
@@ -75,7 +75,7 @@ class UnsupervisedEditModel(BaseEditModel):
     def forward_tensor(self,
                        inputs: Tensor,
                        data_samples: Any = None,
-                       **kwargs) -> Tensor:
+                       **kwargs: Any) -> Tensor:
         """Edited images (N, 3, H, W), RGB, [0, 1], float32."""
         with autocast(self.amp_dtype, inputs.device):
             return self.edit(self._laid_out(inputs)).float()

@@ -9,12 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-AMP_DTYPES = {
-    None: None,
-    'float16': torch.float16,
-    'bfloat16': torch.bfloat16,
-    'auto': 'auto',
-}
+AMP_DTYPES = (None, 'float16', 'bfloat16', 'auto')
 
 
 def check_amp_dtype(name: str | None, owner: str) -> str | None:
@@ -25,7 +20,7 @@ def check_amp_dtype(name: str | None, owner: str) -> str | None:
     """
     if name not in AMP_DTYPES:
         raise ValueError(f'amp_dtype={name!r} of {owner}: choose one of '
-                         f'{list(AMP_DTYPES)}')
+                         f'{AMP_DTYPES}')
     return name
 
 
@@ -52,9 +47,8 @@ def autocast(amp_dtype: str | None,
             ``None`` elsewhere.
         device: Where the network runs.
     """
-    dtype = AMP_DTYPES[amp_dtype]
-    if dtype == 'auto':
-        dtype = torch.bfloat16 if _has_fast_bfloat16(device) else None
-    if dtype is None:
+    if amp_dtype == 'auto':
+        amp_dtype = 'bfloat16' if _has_fast_bfloat16(device) else None
+    if amp_dtype is None:
         return nullcontext()
-    return torch.autocast(device.type, dtype=dtype)
+    return torch.autocast(device.type, dtype=getattr(torch, amp_dtype))

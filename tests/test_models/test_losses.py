@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from mmsdag.models import (ColorConstancyLoss, ExposureControlLoss,
-                           IlluminationSmoothnessLoss, MarginRankingLoss,
-                           SpatialConsistencyLoss)
+from mmsdag.models import (
+    ColorConstancyLoss,
+    ExposureControlLoss,
+    IlluminationSmoothnessLoss,
+    MarginRankingLoss,
+    SpatialConsistencyLoss,
+)
 
 
 def test_exposure_loss_is_the_squared_distance_of_patch_means():
@@ -79,7 +83,7 @@ def test_margin_loss_per_image_reads_along_the_image():
 
 def test_batch_of_one_with_batch_similarity_is_refused():
     x = torch.rand(1, 3, 4, 4)
-    with pytest.raises(ValueError, match='batch_size.*similarity=\'image\''):
+    with pytest.raises(ValueError, match="batch_size.*similarity='image'"):
         MarginRankingLoss()(x, x, x, x)
 
 

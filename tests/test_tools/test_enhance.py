@@ -155,12 +155,13 @@ def test_help_shows_examples(capsys):
     assert 'torchrun' in help_
 
 
-def test_each_rank_takes_its_share(job, monkeypatch):
+def test_each_rank_takes_its_share_and_reports(job, monkeypatch, capsys):
     # Sorted: 0.jpg, 1.jpg, 2.jpg, 3.jpg, sub/4.png; every second to a rank.
     monkeypatch.setenv('WORLD_SIZE', '2')
     monkeypatch.setenv('RANK', '1')
     assert run(job) == 0
     assert written(job) == {'1.png', '3.png'}
+    assert '2 enhanced' in capsys.readouterr().out
     monkeypatch.setenv('RANK', '0')
     assert run(job) == 0
     assert written(job) == ALL

@@ -99,6 +99,23 @@ def test_a_malicious_download_does_not_run(evil, tmp_path, monkeypatch):
     assert not victim.exists()
 
 
+def test_a_download_loads_without_denormals(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    save_checkpoint(
+        dict(w=torch.tensor([1e-40, 1.])), tmp_path / 'checkpoints/good.pth')
+    content = CheckpointLoader.load_checkpoint('https://example.org/good.pth',
+                                               'cpu')
+    assert content['w'].tolist() == [0, 1]
+
+
+def test_a_torch_that_cannot_resume_safely_is_told_apart(
+        tmp_path, monkeypatch):
+    torch.save(dict(x=CallsGetattr()), tmp_path / 'a.pth')
+    monkeypatch.delattr(torch.serialization, 'add_safe_globals')
+    with pytest.raises(ValueError, match='resume it with torch >= 2.4'):
+        load_checkpoint(tmp_path / 'a.pth')
+
+
 def test_the_users_leave_to_run_pickles_does_not_hold_here(evil, monkeypatch):
     path, victim = evil
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')

@@ -22,7 +22,7 @@ from mmsdag.registry import DATASETS, MODELS
 from mmsdag.utils import load_checkpoint, write_atomically
 from mmsdag.utils.launch import clear_errors
 
-EXAMPLES = '''\
+EXAMPLES = """\
 example:
   python tools/analysis/compare_enhancers.py \\
       configs/zero_dce/zero-dce_1xb8-1k_brackets.py \\
@@ -30,7 +30,7 @@ example:
       --enhancer guided=checkpoints/zero-dce-sdag_1xb8-1k_brackets.pth \\
       --judge ours=checkpoints/sdag_vgg16_1xb16-1k_brackets.pth \\
       --picture docs/images/compare.jpg
-'''
+"""
 #: What is enhanced or judged: (N, 3, H, W), RGB, [0, 1].
 Enhance = Callable[[Tensor], Tensor]
 

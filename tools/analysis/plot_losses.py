@@ -16,11 +16,10 @@ from mmsdag.utils.launch import clear_errors
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402
 
-EXAMPLES = '''\
+EXAMPLES = """\
 example:
-  python tools/analysis/plot_losses.py docs/images/losses.png \\
-      work_dirs/zero-dce_1xb8-1k_brackets work_dirs/zero-dce-sdag_1xb8-1k_brackets
-'''
+  python tools/analysis/plot_losses.py losses.png work_dirs/a work_dirs/b
+"""
 
 
 def read_losses(work_dir: Path) -> dict[str, tuple[list, list]]:

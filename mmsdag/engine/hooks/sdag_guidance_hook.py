@@ -1,15 +1,17 @@
 """Guide the training of any image-producing model by a frozen SDAG."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseModel, is_model_wrapper
+from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from mmsdag.datasets.seeding import DrawIndex, seeded
 from mmsdag.registry import HOOKS, MODELS
@@ -112,7 +114,7 @@ class SDAGGuidanceHook(Hook):
             return 1.
         return min(1., (iteration - self.begin + 1) / self.ramp_iters)
 
-    def before_run(self, runner) -> None:
+    def before_run(self, runner: Runner) -> None:
         """Build the loss, so that a bad checkpoint ends the run early."""
         if self.loss_weight:
             # Without a trace in the random numbers: the model is initialised
@@ -120,7 +122,7 @@ class SDAGGuidanceHook(Hook):
             with seeded(DrawIndex(0, 0, 0)):
                 self.loss = MODELS.build(self.loss_cfg)
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Attach to the model, then rehearse."""
         if not self.loss_weight:
             return
@@ -146,13 +148,13 @@ class SDAGGuidanceHook(Hook):
             raise
 
     def before_train_iter(self,
-                          runner,
+                          runner: Runner,
                           batch_idx: int,
                           data_batch: Any = None) -> None:
         """Set the weight of this iteration."""
         self._weight = self.weight_at(runner.iter)
 
-    def after_train(self, runner) -> None:
+    def after_train(self, runner: Runner) -> None:
         """Detach from the model."""
         for handle in self._handles:
             handle.remove()
@@ -205,9 +207,9 @@ class SDAGGuidanceHook(Hook):
             output = (output - black) / (white - black)
         return output.flip(1) if self.channel_order == 'bgr' else output
 
-    def _rehearse(self, model: nn.Module, dataloader) -> None:
+    def _rehearse(self, model: BaseModel, dataloader: DataLoader) -> None:
         """Run one loss on two training images, leaving no trace."""
-        dataset = dataloader.dataset
+        dataset: Any = dataloader.dataset
         self._weight = 1.
         with _untouched_buffers(model), seeded(DrawIndex(0, 0, 0)):
             batch = dataloader.collate_fn(
@@ -227,7 +229,7 @@ class SDAGGuidanceHook(Hook):
 
 
 @contextmanager
-def _untouched_buffers(model: nn.Module):
+def _untouched_buffers(model: nn.Module) -> Iterator[None]:
     """Give every buffer (batch-norm statistics) its value back."""
     saved = {name: buf.clone() for name, buf in model.named_buffers()}
     try:

@@ -1,6 +1,8 @@
 """Zero-DCE (Guo et al., CVPR 2020): curve maps from a small network."""
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -96,7 +98,7 @@ class ZeroDCE(UnsupervisedEditModel):
                 type='mmsdag.ColorConstancyLoss', loss_weight=5.),
             exposure_loss: dict = dict(  # noqa: B006
                 type='mmsdag.ExposureControlLoss', loss_weight=10.),
-            **kwargs) -> None:
+            **kwargs: Any) -> None:
         super().__init__(generator=generator, **kwargs)
         self.tv_loss = MODELS.build(tv_loss)
         self.spatial_loss = MODELS.build(spatial_loss)

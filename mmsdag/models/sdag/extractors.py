@@ -8,7 +8,7 @@ from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from mmsdag.functional import IMAGENET_MEAN, IMAGENET_STD, normalize
+from mmsdag.functional import normalize
 from mmsdag.registry import MODELS
 
 
@@ -78,7 +78,8 @@ class BackboneExtractor(FrozenExtractor):
         layer: Dotted name of the last module to run: ``'stem'``,
             ``'layer1'``, ...
         mean: Mean of each channel as the recogniser's own data preprocessor
-            has it: in [0, 255] and in the order that it feeds.
+            has it: in [0, 255] and in the order that it feeds; ImageNet's
+            by default.
         std: Standard deviation, likewise.
         channel_order: ``'rgb'`` or ``'bgr'``: what the backbone was trained
             on (``bgr_to_rgb=True`` in the recogniser's data preprocessor
@@ -95,8 +96,8 @@ class BackboneExtractor(FrozenExtractor):
     def __init__(self,
                  backbone: dict,
                  layer: str,
-                 mean: Sequence[float] = tuple(255 * m for m in IMAGENET_MEAN),
-                 std: Sequence[float] = tuple(255 * s for s in IMAGENET_STD),
+                 mean: Sequence[float] = (123.675, 116.28, 103.53),
+                 std: Sequence[float] = (58.395, 57.12, 57.375),
                  channel_order: str = 'rgb',
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)

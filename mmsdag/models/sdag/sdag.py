@@ -1,6 +1,8 @@
 """Stage one: learn how degradations damage a recogniser's features."""
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -44,7 +46,7 @@ class SDAG(UnsupervisedEditModel):
                 type='mmsdag.MarginRankingLoss', margin=0.5),
             recon_weight: float = 1.,
             degraded_recon_weight: float = 0.1,
-            **kwargs) -> None:
+            **kwargs: Any) -> None:
         super().__init__(generator=generator, **kwargs)
         if not degradations:
             raise ValueError(

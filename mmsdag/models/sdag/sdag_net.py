@@ -1,6 +1,8 @@
 """The SDAG network: from an image to its reconstruction from features."""
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -65,7 +67,7 @@ class SDAGNet(BaseModule):
             half.contiguous(memory_format=torch.channels_last)
             for half in self.extractor(x).chunk(2, dim=1))
         for block in self.blocks:
-            halves = block.couple(*halves)
+            halves = cast(CouplingBlock, block).couple(*halves)
         out = self.head(torch.cat(halves, dim=1))
         # The upcast keeps the 8-bit steps of an image under bf16 autocast.
         out = denormalize(F.pixel_shuffle(out, stride).float())
