@@ -432,6 +432,8 @@ def train(stage: Stage, cfg: Config, photographs: Photographs,
     cfg.load_from = latest and str(latest)
     with _quiet():
         runner = Runner.from_cfg(cfg)
+    # Sets nothing new, but lets the logger forget what was disabled.
+    runner.logger.setLevel(logging.INFO)
     runner.logger.addFilter(_is_news)
     model = runner.train()
     state = {
@@ -542,14 +544,13 @@ def measure(args: argparse.Namespace, photographs: Photographs,
             name: network.enhance(versions['dark'][None])[0]
             for name, network in enhancers.items()
         })
-        reference = None
         if photographs.paired:
             versions['reference'] = _read_rgb(
                 photographs.folder / 'reference' / path.name).to(device)
-            reference = _to_bytes(versions['reference'])
         for version, image in versions.items():
             error = (image - guide.reconstruct(image[None])[0]).abs()
             picture = _to_bytes(image)
+            reference = versions.get('reference')
             _write_image(args.out / 'pictures' / f'{path.stem} {version}.png',
                          picture[..., ::-1])
             views.append(
@@ -560,7 +561,7 @@ def measure(args: argparse.Namespace, photographs: Photographs,
                         guidance=error.mean().item(),
                         brightness=image.mean().item(),
                         **_closeness(
-                            picture,
+                            image,
                             None if version == 'reference' else reference))))
     return views
 
@@ -574,15 +575,19 @@ def _load_enhancer(weights: Path) -> nn.Module:
     return network.eval()
 
 
-def _closeness(picture: np.ndarray,
-               reference: np.ndarray | None) -> dict[str, float | None]:
+def _closeness(image: Tensor,
+               reference: Tensor | None) -> dict[str, float | None]:
+    """Figures of 8-bit pictures (3, H, W), RGB, [0, 1]."""
     if reference is None:
-        return dict(psnr=None, ssim=None)
+        return dict.fromkeys(('psnr', 'psnr_matched', 'ssim'))
     from mmagic.evaluation.metrics.psnr import psnr
     from mmagic.evaluation.metrics.ssim import ssim
+    matched = image * (reference.mean() / image.mean().clamp_min(1e-6))
+    target = _to_bytes(reference)
     return dict(
-        psnr=float(psnr(picture, reference)),
-        ssim=float(ssim(picture, reference)))
+        psnr=float(psnr(_to_bytes(image), target)),
+        psnr_matched=float(psnr(_to_bytes(matched), target)),
+        ssim=float(ssim(_to_bytes(image), target)))
 
 
 def _read_rgb(path: Path) -> Tensor:
@@ -684,12 +689,12 @@ def make_report(args: argparse.Namespace, photographs: Photographs,
 def print_figures(mean: dict[str, dict[str, float | None]]) -> None:
     """Print the mean figures as a table."""
     names = list(next(iter(mean.values())))
-    print(f'\n{"":20}' + ''.join(f'{name:>12}' for name in names))
+    print(f'\n{"":20}' + ''.join(f'{name:>14}' for name in names))
     for version, figures in mean.items():
         cells = ['–' if figures[name] is None else
                  f'{figures[name]:.{COLUMNS[name].digits}f}' for name in names]
         print(f'{VERSIONS[version]:20}'
-              + ''.join(f'{cell:>12}' for cell in cells))
+              + ''.join(f'{cell:>14}' for cell in cells))
     print()
 
 

@@ -154,6 +154,15 @@ def similarity(reference: np.ndarray, picture: np.ndarray) -> float:
         use_sample_covariance=False)
 
 
+def as_batch(picture: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] / 255
+
+
+def to_bytes(image: torch.Tensor) -> np.ndarray:
+    image = image[0].permute(1, 2, 0).clamp(0, 1) * 255
+    return image.round().byte().numpy()
+
+
 @torch.no_grad()
 def recomputed(out: Path) -> dict[tuple[str, str], list[str]]:
     """The table's cells, by networks, PIL and scikit-image alone."""
@@ -163,21 +172,22 @@ def recomputed(out: Path) -> dict[tuple[str, str], list[str]]:
         extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None))
     cells = {}
     for path in (out / 'photographs' / 'held_out').iterdir():
-        dark = torch.from_numpy(rgb(path).copy()).permute(2, 0, 1)[None] / 255
+        dark = as_batch(rgb(path))
         images = {'dark': dark}
         for name in ('unguided', 'guided'):
             net = network(ZeroDCENet, out / 'checkpoints' / f'{name}.pth')
             images[name] = net(dark)[0]
         reference = rgb(out / 'photographs' / 'reference' / path.name)
-        images['reference'] = torch.from_numpy(reference.copy()).permute(
-            2, 0, 1)[None] / 255
+        images['reference'] = as_batch(reference)
         for name, image in images.items():
-            picture = (image[0].permute(1, 2, 0).clamp(0, 1)
-                       * 255).round().byte().numpy()
-            closeness = ['–', '–']
+            picture = to_bytes(image)
+            closeness = ['–', '–', '–']
             if name != 'reference':
+                gain = images['reference'].mean() / image.mean()
+                matched = to_bytes(image * gain)
                 closeness = [
                     f'{peak_signal_noise_ratio(reference, picture):.2f}',
+                    f'{peak_signal_noise_ratio(reference, matched):.2f}',
                     f'{similarity(reference, picture):.4f}'
                 ]
             cells[path.stem, name] = [
@@ -355,8 +365,9 @@ def views(report: ModuleType, **figures: tuple) -> list:
     blank = np.zeros((2, 2, 3), np.uint8)
     names = ('guidance', 'brightness', 'psnr', 'ssim')
     return [
-        report.View('cat', version, blank, np.zeros((2, 2)),
-                    dict(zip(names, values)))
+        report.View(
+            'cat', version, blank, np.zeros((2, 2)),
+            dict(zip(names, values), psnr_matched=values[2]))
         for version, values in figures.items()
     ]
 

@@ -40,7 +40,7 @@ def start(work_dir: Path, *options: str, **env: str) -> subprocess.Popen:
 
 
 def finish(process: subprocess.Popen) -> str:
-    output = process.communicate(timeout=120)[0]
+    output = process.communicate(timeout=300)[0]
     assert process.returncode == 0, output
     return output
 
@@ -97,7 +97,7 @@ def runs(tmp_path_factory):
         '--cfg-options',
         'train_dataloader.num_workers=1',
         TINY_DIE_WRITING='iter_20.pth')
-    output = process.communicate(timeout=120)[0]
+    output = process.communicate(timeout=300)[0]
     assert process.returncode == -signal.SIGKILL, output
     latest = find_latest_checkpoint(killed)
     second = latest.name, load_checkpoint(latest)['meta']['iter']

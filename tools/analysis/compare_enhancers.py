@@ -59,10 +59,14 @@ def load_enhancer(cfg: Config, checkpoint: str) -> Enhance:
     return model.eval().generator.enhance
 
 
-def load_judge(checkpoint: str) -> Callable[[Tensor], float]:
+def load_judge(checkpoint: str,
+               amp_dtype: str | None) -> Callable[[Tensor], float]:
     """Guidance loss of an image, under one SDAG network."""
     loss = MODELS.build(
-        dict(type='mmsdag.SDAGGuidanceLoss', checkpoint=checkpoint))
+        dict(
+            type='mmsdag.SDAGGuidanceLoss',
+            checkpoint=checkpoint,
+            amp_dtype=amp_dtype))
     return lambda image: loss(image).item()
 
 
@@ -92,7 +96,10 @@ def compare(args: argparse.Namespace) -> list[str]:
             lambda image: image**(1 / args.gamma))
     for name, path in args.enhancer:
         enhancers[name] = load_enhancer(cfg, path)
-    judges = {name: load_judge(path) for name, path in args.judge}
+    judges = {
+        name: load_judge(path, args.amp_dtype)
+        for name, path in args.judge
+    }
     figures: dict = {name: [] for name in enhancers}
     pictures: dict = {name: [] for name in enhancers}
     shown = set(
@@ -137,6 +144,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         '--gamma', type=float, default=2.2,
         help='a row for x^(1/GAMMA); 0: none (default: %(default)s)')
+    parser.add_argument(
+        '--amp-dtype', default='auto', choices=['auto', 'bfloat16', 'float16'],
+        help='precision of the SDAG networks (default: %(default)s)')
     parser.add_argument('--picture', type=Path, help='JPEG to write')
     parser.add_argument(
         '--photographs', type=int, default=4,
