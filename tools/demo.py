@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import platform
+import re
 import shutil
 import sys
 import time
@@ -479,8 +480,10 @@ def _is_news(record: logging.LogRecord) -> bool:
     text = record.getMessage()
     if record.levelno > logging.INFO:
         return 'deprecated' not in text
+    done = re.match(r'Iter\(train\) \[ *(\d+)/(\d+)\]', text)
     # On a terminal the bar says it.
-    return 'Iter(train)' in text and not sys.stderr.isatty()
+    return (bool(done) and not sys.stderr.isatty()
+            and int(done[1]) % max(int(done[2]) // 5, 1) == 0)
 
 
 def loss_history(work_dir: Path) -> dict[str, dict[int, float]]:

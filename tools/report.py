@@ -149,7 +149,7 @@ def line_chart(lines: Sequence[tuple[Mapping[int, float], str]]) -> Markup:
         lines: Values by iteration, and a CSS colour, of each line.
     """
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(3.4, 1.9), layout='constrained')
+        figure = Figure(figsize=(2.5, 1.7), layout='constrained')
         axes = figure.add_subplot()
         for values, color in lines:
             axes.plot(
@@ -313,12 +313,12 @@ def _photos(views: Sequence[View], top: float) -> list[dict]:
     return [dict(name=name, views=items) for name, items in photos.items()]
 
 
-def _caption(figures: Mapping[str, float | None]) -> str:
-    text = f'brightness {figures["brightness"]:.2f}'
+def _caption(figures: Mapping[str, float | None]) -> list[str]:
+    lines = [f'brightness {figures["brightness"]:.2f}']
     if figures['psnr'] is not None:
-        text += (f' · {figures["psnr"]:.1f} dB'
-                 f' · SSIM {figures["ssim"]:.2f}')
-    return text
+        lines.append(f'PSNR {figures["psnr"]:.1f} dB · '
+                     f'SSIM {figures["ssim"]:.2f}')
+    return lines
 
 
 def _charts(lines: Sequence[tuple[dict, str]]) -> list[dict]:

@@ -32,10 +32,10 @@ train_dataloader = dict(
         ]))
 
 # Minutes instead of hours: small crops, few steps, a high rate at first.
-train_cfg = dict(max_iters=300)
+train_cfg = dict(max_iters=500)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = dict(
-    _delete_=True, type='CosineAnnealingLR', by_epoch=False, T_max=300)
+    _delete_=True, type='CosineAnnealingLR', by_epoch=False, T_max=500)
 # No average of the weights: it would still be full of the first ones.
 custom_hooks = []
 default_hooks = dict(

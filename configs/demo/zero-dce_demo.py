@@ -22,9 +22,9 @@ train_dataloader = dict(
         ]))
 
 # Minutes instead of hours: few steps, at ten times the authors' rate at first.
-train_cfg = dict(max_iters=120)
+train_cfg = dict(max_iters=150)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
-param_scheduler = dict(type='CosineAnnealingLR', by_epoch=False, T_max=120)
+param_scheduler = dict(type='CosineAnnealingLR', by_epoch=False, T_max=150)
 default_hooks = dict(
     logger=dict(interval=5), checkpoint=dict(interval=20, max_keep_ckpts=1))
 log_processor = dict(window_size=5)

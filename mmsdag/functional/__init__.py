@@ -1,4 +1,5 @@
 """Pure tensor kernels: no registry, no config, no randomness of their own."""
+from .coupling import affine_coupling, coupling_gain
 from .curves import apply_curves
 from .degradations import (
     add_gaussian_noise,
@@ -21,8 +22,8 @@ from .similarity import SIMILARITY_DIMS, cosine_similarity
 
 __all__ = [
     'IMAGENET_MEAN', 'IMAGENET_STD', 'SIMILARITY_DIMS', 'add_gaussian_noise',
-    'add_poisson_gaussian_noise', 'apply_curves', 'cosine_similarity',
-    'darken_gamma', 'denormalize', 'half_instance_norm', 'linear_to_srgb',
-    'normalize', 'read_variance', 'simulate_low_light', 'srgb_to_linear',
-    'standard_normal'
+    'add_poisson_gaussian_noise', 'affine_coupling', 'apply_curves',
+    'cosine_similarity', 'coupling_gain', 'darken_gamma', 'denormalize',
+    'half_instance_norm', 'linear_to_srgb', 'normalize', 'read_variance',
+    'simulate_low_light', 'srgb_to_linear', 'standard_normal'
 ]

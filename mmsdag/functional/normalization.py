@@ -102,16 +102,20 @@ class _HalfInstanceNorm(torch.autograd.Function):
         total = _sum(grad)[:, :half]
         along = _dot(grad, centred)[:, :half] * rstd
         # grad_x = scale * (grad - mean(grad) - z * mean(grad * z)), where
-        # z = centred * rstd; the last two terms are the normalised ones'.
+        # z = centred * rstd; the channels behind lack the means.
         level = _spatial(F.pad(-total / size, behind), y)
         slope = _spatial(F.pad(-along * rstd / size, behind), y)
-        grad_x = torch.addcmul(level, slope, centred).add_(grad).mul_(scale)
+        grad_x = torch.addcmul(level * scale, scale,
+                               torch.addcmul(grad, slope, centred))
         return grad_x, along.sum(0), total.sum(0), None, None
 
 
 def _sum(x: Tensor) -> Tensor:
     """Sums over the positions, (N, C), at least in float32."""
-    return x.sum((2, 3), dtype=torch.promote_types(x.dtype, torch.float32))
+    # Along rows in the order of channels-last memory, and only the rest in
+    # float32: one sum over both with a dtype is five times slower.
+    rows = x.permute(0, 2, 3, 1).sum(2)
+    return rows.sum(1, dtype=torch.promote_types(x.dtype, torch.float32))
 
 
 def _dot(x: Tensor, y: Tensor) -> Tensor:

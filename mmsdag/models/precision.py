@@ -36,6 +36,14 @@ def _has_fast_bfloat16(device: torch.device) -> bool:
     return False
 
 
+def resolve_amp_dtype(amp_dtype: str | None,
+                      device: torch.device) -> torch.dtype | None:
+    """The dtype that one of :data:`AMP_DTYPES` means on ``device``."""
+    if amp_dtype == 'auto':
+        return torch.bfloat16 if _has_fast_bfloat16(device) else None
+    return None if amp_dtype is None else getattr(torch, amp_dtype)
+
+
 def autocast(amp_dtype: str | None,
              device: torch.device) -> AbstractContextManager:
     """Autocast context for a network on ``device``.
@@ -47,8 +55,7 @@ def autocast(amp_dtype: str | None,
             ``None`` elsewhere.
         device: Where the network runs.
     """
-    if amp_dtype == 'auto':
-        amp_dtype = 'bfloat16' if _has_fast_bfloat16(device) else None
-    if amp_dtype is None:
+    dtype = resolve_amp_dtype(amp_dtype, device)
+    if dtype is None:
         return nullcontext()
-    return torch.autocast(device.type, dtype=getattr(torch, amp_dtype))
+    return torch.autocast(device.type, dtype=dtype)

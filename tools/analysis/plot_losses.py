@@ -54,9 +54,10 @@ def draw(target: Path, work_dirs: Sequence[Path]) -> None:
         rows, columns, figsize=(4 * columns, 2.6 * rows), squeeze=False,
         layout='constrained')
     for axis, name in zip(axes.flat, names):
-        for run, terms in runs.items():
+        for color, (run, terms) in enumerate(runs.items()):
             if name in terms:
-                axis.plot(*terms[name], label=run, linewidth=1.2)
+                axis.plot(
+                    *terms[name], f'C{color}', label=run, linewidth=1.2)
         axis.set_title(name, fontsize=10)
         axis.set_xlabel('iteration', fontsize=8)
         axis.tick_params(labelsize=8)

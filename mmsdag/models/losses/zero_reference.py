@@ -124,7 +124,6 @@ class IlluminationSmoothnessLoss(BaseModule):
 
     def forward(self, curves: Tensor) -> Tensor:
         """Scalar loss of curve maps (N, C, H, W)."""
-        rows = (curves[:, :, 1:] - curves[:, :, :-1]).square()
-        columns = (curves[..., 1:] - curves[..., :-1]).square()
-        return self.loss_weight * 2 * curves.shape[1] * (
-            rows.mean() + columns.mean())
+        rows = F.mse_loss(curves[:, :, 1:], curves[:, :, :-1])
+        columns = F.mse_loss(curves[..., 1:], curves[..., :-1])
+        return self.loss_weight * 2 * curves.shape[1] * (rows + columns)

@@ -6,7 +6,11 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import half_instance_norm
+from mmsdag.functional import (
+    affine_coupling,
+    coupling_gain,
+    half_instance_norm,
+)
 
 
 class HalfInstanceNormBlock(BaseModule):
@@ -39,7 +43,7 @@ class HalfInstanceNormBlock(BaseModule):
             self.conv1(x), self.norm.weight, self.norm.bias, self.norm.eps,
             self.negative_slope)
         out = F.leaky_relu_(self.conv2(out), self.negative_slope)
-        return self.identity(x).add_(out)
+        return out + self.identity(x)
 
 
 class CouplingBlock(BaseModule):
@@ -80,18 +84,11 @@ class CouplingBlock(BaseModule):
         A chain of blocks stays on halves: joining and parting them between
         the blocks would only copy.
         """
-        y1 = self.f(x2).add_(x1)
-        return y1, torch.addcmul(self.g(y1), x2, self._gain(y1))
-
-    def _gain(self, y1: Tensor) -> Tensor:
-        # 2 sigmoid(h) - 1 = tanh(h / 2), which is several times faster.
-        # Half precision has neither fast tanh nor exp on a CPU.
-        h = self.h(y1)
-        wide = h.to(torch.promote_types(h.dtype, torch.float32))
-        return torch.exp(self.clamp * torch.tanh(wide / 2)).to(h.dtype)
+        y1 = x1 + self.f(x2)
+        return y1, affine_coupling(x2, self.h(y1), self.g(y1), self.clamp)
 
     def inverse(self, y: Tensor) -> Tensor:
         """Recover the block's input from its output."""
         y1, y2 = y.chunk(2, dim=1)
-        x2 = (y2 - self.g(y1)) / self._gain(y1)
+        x2 = (y2 - self.g(y1)) / coupling_gain(self.h(y1), self.clamp)
         return torch.cat((y1 - self.f(x2), x2), dim=1)

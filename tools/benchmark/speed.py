@@ -1,0 +1,380 @@
+"""Time mmsdag against the plain computation, and say what each part brings.
+
+Both sides run in one process, in turn, round after round, so that a busy
+machine slows both; the ratio is taken within each round. The reference is
+plain.py: eager float32, default layout, as the formulas are published.
+"""
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import math
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from cases import CASES, Case, Side, inference
+from mmengine.logging import MMLogger
+from torch.utils.flop_counter import FlopCounterMode
+
+from mmsdag.models.precision import resolve_amp_dtype
+from mmsdag.utils import write_atomically
+from mmsdag.utils.env import package_versions
+from mmsdag.utils.launch import clear_errors
+from mmsdag.utils.memory import M_MMAP_MAX, M_TRIM_THRESHOLD, keep_freed_memory
+
+EXAMPLES = """\
+rows of a case:
+  plain            the reference computation
+  plain, kept      the same, freed memory kept (mmsdag.utils.memory), to show
+                   how much of the gain that is; only on a CPU
+  ours, float32    what a config without amp_dtype gives
+  ours, fast       what amp_dtype='auto' gives: bfloat16 where the hardware
+                   multiplies it, else float32 again (then left out)
+columns:
+  median, min-max  of one run, in milliseconds
+  ratio            time of plain / this time: median and range of the rounds
+  memory           peak of a run above what was there before, MiB
+  of peak          FLOP/s of the reference's convolutions in this time, in
+                   % of the matrix multiplication measured in the same run
+  difference       of the images from the reference's, max abs
+
+examples:
+  python tools/benchmark/speed.py                 # some minutes
+  python tools/benchmark/speed.py --quick         # small: does it work?
+  python tools/benchmark/speed.py --device cuda --markdown speed.md
+  python tools/benchmark/speed.py --cases inference \\
+      --published ../shared/weights/zero_dce_official.pth
+"""
+
+#: glibc's <malloc.h>, and its values at rest: the thresholds rise to these as
+#: soon as one large tensor has been freed.
+M_MMAP_THRESHOLD = -3
+DEFAULT_MALLOC = {
+    M_MMAP_MAX: 65536,
+    M_MMAP_THRESHOLD: 32 << 20,
+    M_TRIM_THRESHOLD: 64 << 20,
+}
+
+SECONDS_PER_ROUND = 0.3
+
+
+@dataclass
+class Row:
+    """Measurements of one variant; times in seconds, one a round."""
+    case: str
+    variant: str
+    amp_dtype: str | None = None
+    times: list[float] = field(default_factory=list)
+    memory: int | None = None
+    difference: float | None = None
+    ratios: list[float] = field(default_factory=list)
+    of_peak: float | None = None
+
+
+@dataclass
+class Variant:
+    """One row to be: a side, and whether freed memory is kept."""
+    name: str
+    side: Side
+    ours: bool
+    keep: bool
+    amp_dtype: str | None = None
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        '--cases',
+        nargs='+',
+        default=[''],
+        metavar='WORD',
+        help='only the cases whose name contains one of the words; there are '
+        + ', '.join(f'"{case.name}"' for case in CASES))
+    parser.add_argument(
+        '--rounds',
+        type=int,
+        default=7,
+        help='how often each row is measured; default %(default)s')
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help='images of a quarter of the side and two rounds; the figures '
+        'mean nothing')
+    parser.add_argument(
+        '--device', default='cpu', help="'cpu' (default) or 'cuda'")
+    parser.add_argument(
+        '--published',
+        metavar='FILE',
+        help="Zero-DCE's weights as their authors publish them "
+        '(zero_dce_official.pth): adds their inference as it is, denormal '
+        'numbers included, against ours')
+    parser.add_argument(
+        '--json', type=Path, metavar='FILE', help='all measurements')
+    parser.add_argument(
+        '--markdown', type=Path, metavar='FILE', help='the table')
+    return parser.parse_args(argv)
+
+
+def set_malloc(keep: bool) -> None:
+    """Keep freed memory, or do as glibc does at rest; then start clean."""
+    if platform.libc_ver()[0] != 'glibc':
+        return
+    libc = ctypes.CDLL(None)
+    if keep:
+        keep_freed_memory()
+    else:
+        for parameter, value in DEFAULT_MALLOC.items():
+            libc.mallopt(parameter, value)
+    libc.malloc_trim(0)
+
+
+def timed(run: Callable[[], Any], device: str) -> float:
+    """Seconds of one run."""
+    start = time.perf_counter()
+    run()
+    if device != 'cpu':
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def matmul_peak(dtype: torch.dtype, device: str) -> float:
+    """FLOP/s of the best of a few square matrix products."""
+    side = 2048 if device == 'cpu' else 8192
+    a = torch.ones(side, side, dtype=dtype, device=device)
+    product = torch.empty_like(a)
+
+    def run() -> torch.Tensor:
+        return torch.mm(a, a, out=product)
+
+    run()
+    return 2 * side**3 / min(timed(run, device) for _ in range(5))
+
+
+def variants_of(case: Case, device: str, **kwargs: Any) -> list[Variant]:
+    """Build all sides of a case."""
+
+    def side(ours: bool, amp_dtype: str | None = None) -> Side:
+        return case.build(case.shape, device, ours, amp_dtype, **kwargs)
+
+    plain = side(ours=False)
+    variants = [Variant('plain', plain, ours=False, keep=False)]
+    if device == 'cpu' and not kwargs:
+        variants.append(
+            Variant('plain, kept', plain, ours=False, keep=True))
+    variants.append(
+        Variant('ours, float32', side(ours=True), ours=True, keep=True))
+    dtype = resolve_amp_dtype('auto', torch.device(device))
+    if dtype is not None:
+        name = str(dtype).removeprefix('torch.')
+        variants.append(
+            Variant('ours, fast', side(True, name), True, True, name))
+    return variants
+
+
+def measure(case: Case, rounds: int, device: str,
+            **kwargs: Any) -> list[Row]:
+    """Rows of a case, without the memory."""
+    variants = variants_of(case, device, **kwargs)
+    rows = [Row(case.title, v.name, v.amp_dtype) for v in variants]
+    expected = variants[0].side.images().detach()
+    for variant, row in zip(variants, rows):
+        if variant.ours:
+            images = variant.side.images().detach()
+            row.difference = (images - expected).abs().max().item()
+    for number in range(rounds):
+        for variant, row in zip(variants, rows):
+            set_malloc(variant.keep)
+            # The first run grows the process to its size.
+            first = timed(variant.side.run, device)
+            repeats = max(1, min(20, round(SECONDS_PER_ROUND / first)))
+            row.times.append(
+                statistics.median(
+                    timed(variant.side.run, device)
+                    for _ in range(repeats)))
+            _progress(f'{case.title}: round {number + 1} of {rounds}')
+    for row in rows:
+        row.ratios = [a / b for a, b in zip(rows[0].times, row.times)]
+    return rows
+
+
+def measure_published(case: Case, path: str, rounds: int,
+                      device: str) -> list[Row]:
+    """Rows of the published weights; few runs, since denormals take long."""
+    rows = measure(case, min(rounds, 3), device, checkpoint=path)
+    rows[0].variant = 'plain, as published'
+    for row in rows:
+        row.case += ', published weights'
+    return rows
+
+
+def flops_of(case: Case) -> int:
+    """What the reference's run takes, counted on a small batch."""
+    small = (2, 32, 32)
+    side = case.build(small, 'cpu', False, None)
+    with FlopCounterMode(display=False) as counter:
+        side.run()
+    return round(counter.get_total_flops() * math.prod(case.shape) /
+                 math.prod(small))
+
+
+def peak_memory(case: Case, ours: bool, keep: bool, amp_dtype: str | None,
+                device: str) -> int:
+    """Bytes of a run above those before it; for a process of its own."""
+    side = case.build(case.shape, device, ours, amp_dtype)
+    set_malloc(keep)
+    if device != 'cpu':
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        side.run()
+        return torch.cuda.max_memory_allocated() - before
+    page = os.sysconf('SC_PAGE_SIZE')
+    before = int(Path('/proc/self/statm').read_text().split()[1]) * page
+    for _ in range(2):
+        side.run()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+
+
+def measure_memory(case: Case, rows: Sequence[Row], device: str) -> None:
+    """Fill in the rows' memory, each in a fresh process."""
+    if device == 'cpu' and not Path('/proc/self/statm').exists():
+        return
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['cases'])
+    for row in rows:
+        _progress(f'{case.title}: memory of {row.variant}')
+        # A process for each: the high-water mark never falls.
+        with context.Pool(1) as pool:
+            row.memory = pool.apply(
+                peak_memory,
+                (case, row.variant.startswith('ours'), row.variant != 'plain',
+                 row.amp_dtype, device))
+
+
+def run(args: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
+    """All rows, and what to know about the machine."""
+    if args.rounds < 1:
+        raise ValueError(f'--rounds {args.rounds}: at least one is needed')
+    if args.device != 'cpu' and not torch.cuda.is_available():
+        raise ValueError(f'--device {args.device}: there is no CUDA device '
+                         'here; leave it out')
+    if args.published and not Path(args.published).is_file():
+        raise FileNotFoundError(f'--published {args.published}: no such file')
+    cases = [
+        case for case in CASES if any(word in case.name
+                                      for word in args.cases)
+    ]
+    if not cases:
+        raise ValueError(f'--cases {" ".join(args.cases)}: there are '
+                         f'{[case.name for case in CASES]}')
+    rounds = args.rounds
+    if args.quick:
+        rounds = min(rounds, 2)
+        cases = [
+            case._replace(
+                shape=(case.shape[0], case.shape[1] // 4, case.shape[2] // 4))
+            for case in cases
+        ]
+    peaks: dict[str, float] = {}
+    rows = []
+    for case in cases:
+        for name in ('float32', 'bfloat16'):
+            peaks[name] = max(
+                peaks.get(name, 0),
+                matmul_peak(getattr(torch, name), args.device))
+        measured = measure(case, rounds, args.device)
+        measure_memory(case, measured, args.device)
+        flops = flops_of(case)
+        for row in measured:
+            row.of_peak = flops / statistics.median(
+                row.times) / peaks[row.amp_dtype or 'float32']
+        rows += measured
+        if args.published and case.build is inference:
+            rows += measure_published(case, args.published, rounds,
+                                      args.device)
+    _progress('')
+    about = dict(
+        device=_device_name(args.device),
+        threads=torch.get_num_threads(),
+        load_average=os.getloadavg()[0],
+        matmul_gflops={k: round(v / 1e9) for k, v in peaks.items()},
+        versions=package_versions(),
+        rounds=rounds)
+    return rows, about
+
+
+def _device_name(device: str) -> str:
+    if device != 'cpu':
+        return torch.cuda.get_device_name()
+    cpuinfo = Path('/proc/cpuinfo')
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith('model name'):
+                return line.split(':', 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f'\r{text:78}', end='' if text else '\r', file=sys.stderr)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as a Markdown table that is legible as it is."""
+    header = ('case', 'variant', 'median ms', 'min-max', 'ratio', 'range',
+              'memory MiB', 'of peak', 'difference')
+    lines = [header, *(tuple(_cells(row)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    text = [
+        '| ' + ' | '.join(cell.ljust(width)
+                          for cell, width in zip(line, widths)) + ' |'
+        for line in lines
+    ]
+    text.insert(1, '|' + '|'.join('-' * (width + 2) for width in widths) + '|')
+    return '\n'.join(text)
+
+
+def _cells(row: Row) -> Iterator[str]:
+    yield row.case
+    yield row.variant + (f' ({row.amp_dtype})' if row.amp_dtype else '')
+    yield f'{statistics.median(row.times) * 1e3:.0f}'
+    yield f'{min(row.times) * 1e3:.0f}-{max(row.times) * 1e3:.0f}'
+    yield f'{statistics.median(row.ratios):.2f}'
+    yield f'{min(row.ratios):.2f}-{max(row.ratios):.2f}'
+    yield '' if row.memory is None else f'{row.memory / 2**20:.0f}'
+    yield '' if row.of_peak is None else f'{row.of_peak:.0%}'
+    yield '' if row.difference is None else f'{row.difference:.1e}'
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point; ``argv`` without the name of the program."""
+    args = parse_args(argv)
+    # The models' talk about their weights would break the table.
+    MMLogger.get_instance('mmengine', log_level='ERROR')
+    with clear_errors():
+        rows, about = run(args)
+    print(table(rows))
+    for name, value in about.items():
+        print(f'{name.replace("_", " ")}: {value}')
+    if args.json:
+        content = dict(about=about, rows=[asdict(row) for row in rows])
+        write_atomically(args.json, json.dumps(content, indent=2).encode())
+    if args.markdown:
+        write_atomically(args.markdown, f'{table(rows)}\n'.encode())
+
+
+if __name__ == '__main__':
+    main()
