@@ -311,7 +311,11 @@ class Environment:
                    CUDA_VISIBLE_DEVICES='')
         env.setdefault('MAX_JOBS', str(len(os.sched_getaffinity(0))))
         env['PATH'] = f'{self.python.parent}{os.pathsep}{env["PATH"]}'
-        flags = [*shlex.split(env.get('CFLAGS', '')), '-g0']
+        # Python's own flags again, the optimisation among them: older
+        # setuptools append CFLAGS to these, newer ones put it in their place.
+        flags = [
+            '-O2', *shlex.split(sysconfig.get_config_var('CFLAGS') or ''),
+            *shlex.split(env.get('CFLAGS', '')), '-g0']
         header = scratch / 'torch_types.h'
         header.write_text('#include <torch/types.h>\n')
         if self.precompile(header, flags):
@@ -340,8 +344,7 @@ class Environment:
         # The very flags of setuptools, mmcv and torch, so that it fits.
         return output(
             *compiler, '-x', 'c++-header', str(header), '-o', f'{header}.gch',
-            *shlex.split(sysconfig.get_config_var('CFLAGS') or ''), *flags,
-            *shlex.split(os.environ.get('CPPFLAGS', '')), '-fPIC',
+            *flags, *shlex.split(os.environ.get('CPPFLAGS', '')), '-fPIC',
             *(f'-I{folder}' for folder in folders.splitlines()),
             f'-I{PYTHON_HEADERS}', '-std=c++17',
             '-DTORCH_API_INCLUDE_EXTENSION_H',

@@ -263,6 +263,15 @@ def compile_settings(setup: Setup) -> str:
     return next(line for line in setup.ran() if line.startswith('CFLAGS='))
 
 
+def test_build_is_optimised_whatever_setuptools_makes_of_its_flags(
+        setup: Setup) -> None:
+    # setuptools 79 takes CFLAGS in place of Python's own flags.
+    setup.monkeypatch.setenv('CFLAGS', '-march=native')
+    settings = compile_settings(setup)
+    assert re.search(r'-O[23] ', settings)
+    assert '-march=native' in settings
+
+
 def test_build_has_no_debug_information_but_a_precompiled_header(
         setup: Setup) -> None:
     settings = compile_settings(setup)

@@ -230,7 +230,8 @@ def verdict(views: Sequence[View]) -> list[str]:
             f'{shift("psnr", " dB")} and SSIM from {shift("ssim")}; PSNR is '
             f'higher on {better[0]}, SSIM on {better[1]} of {len(photos)}. '
             'At equal brightness, PSNR went from '
-            f'{shift("psnr_matched", " dB")}.')
+            f'{shift("psnr_matched", " dB")}; the dark input, merely scaled, '
+            f'has {_shown(mean["dark"], "psnr_matched"):.2f} dB.')
         sentences.append(
             'The unguided network only aims at a grey level of 0.6. The '
             'guided one has, through SDAG, profited from well-lit '

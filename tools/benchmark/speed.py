@@ -330,6 +330,8 @@ def _device_name(device: str) -> str:
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
         print(f'\r{text:78}', end='' if text else '\r', file=sys.stderr)
+    elif text:
+        print(text, file=sys.stderr, flush=True)
 
 
 def table(rows: Sequence[Row]) -> str:
