@@ -71,7 +71,8 @@ setup(
         'mmsdag': [
             'py.typed', '.mim/model-index.yml', '.mim/configs/**/*.py',
             '.mim/configs/**/*.yml', '.mim/configs/**/*.md',
-            '.mim/tools/**/*.py', '.mim/tools/**/*.sh'
+            '.mim/tools/**/*.py', '.mim/tools/**/*.sh',
+            '.mim/tools/*.html'
         ]
     },
     python_requires='>=3.9',

@@ -277,8 +277,8 @@ class Environment:
                 f'{step}: there is no Python.h in {PYTHON_HEADERS}',
                 'Debian/Ubuntu: apt-get install python3.11-dev')
         print(f'  no {need} wheel fits: building it from source, once, kept '
-              f'in {self.cache.name}/\n  (77 files; seen: 4 minutes on 2 idle '
-              'cores)', flush=True)
+              f'in {self.cache.name}/\n  (77 files, 4 minutes of one core; '
+              'seen: 8 minutes on 2 cores busy with other work)', flush=True)
         # Built aside and then renamed: a kill leaves no truncated wheel.
         scratch = self.cache / 'build'
         shutil.rmtree(scratch, ignore_errors=True)

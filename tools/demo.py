@@ -45,6 +45,7 @@ from mmsdag.utils import (
 )
 from mmsdag.utils.env import package_versions
 from mmsdag.utils.launch import check_options, clear_errors
+from mmsdag.utils.memory import keep_freed_memory
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs' / 'demo'
 EXAMPLES = """\
@@ -284,8 +285,10 @@ def own_photographs(folder: Path, args: argparse.Namespace,
                     continue
                 seen.add(digest)
                 used[group] += 1
-                _write_image(new / group / f'{number:03} {path.stem}.png',
-                             image)
+                target = new / group / f'{path.stem}.png'
+                if target.exists():
+                    target = target.with_stem(f'{path.stem} {number}')
+                _write_image(target, image)
         if not all(used.values()):
             raise ValueError(
                 f'--data {args.data}: too few different photographs can be '
@@ -731,6 +734,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     # Those of other packages, about themselves.
     warnings.simplefilter('ignore', FutureWarning)
+    keep_freed_memory()
     try:
         with clear_errors():
             run(args, time.time())

@@ -86,7 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # After the arguments, because these take seconds.
     from mmsdag.apis import LowLightInferencer, enhance_folder, plan_folder
     from mmsdag.utils.launch import clear_errors
+    from mmsdag.utils.memory import keep_freed_memory
 
+    keep_freed_memory()
     with clear_errors():
         pairs = plan_folder(args.in_dir, args.out_dir)[rank::world_size]
         inferencer = LowLightInferencer(

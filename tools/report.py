@@ -248,9 +248,11 @@ def verdict(views: Sequence[View]) -> list[str]:
                     + ('lowered' if change < 0 else 'did not lower')
                     + ' SDAG’s reconstruction error; which pictures are '
                     'better is for your eyes.')
-        sentences.append('There are no well-lit originals of these '
-                         'photographs, so nothing measures the quality of '
-                         'the pictures.')
+        sentences.append(
+            'There are no well-lit originals of these photographs, so no '
+            'figure measures the quality of the pictures; and what SDAG has '
+            'learned to take for clean is what the unguided Zero-DCE makes '
+            'of such photographs.')
     sentences.append(
         f'One seed, {len(photos)} photographs and minutes of training show '
         'how the parts work together. They are no benchmark.')

@@ -19,6 +19,7 @@ from mmsdag.utils.launch import (
     stop_processes,
     tool_parser,
 )
+from mmsdag.utils.memory import keep_freed_memory
 
 EXAMPLES = """\
   # what a training left, on the test set of its config
@@ -87,6 +88,7 @@ def check_fit(runner: Runner, path: str) -> None:
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Entry point; ``argv`` without the name of the program."""
     args = parse_args(argv)
+    keep_freed_memory()
     try:
         with clear_errors():
             cfg = prepare(args)

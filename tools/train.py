@@ -21,6 +21,7 @@ from mmsdag.utils.launch import (
     stop_processes,
     tool_parser,
 )
+from mmsdag.utils.memory import keep_freed_memory
 
 EXAMPLES = """\
   # the short recipe of stage one, on your own photographs
@@ -170,6 +171,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; ``argv`` without the name of the program."""
     args = parse_args(argv)
     started = _Started()
+    keep_freed_memory()
     try:
         with clear_errors(unless=lambda: started.yes):
             cfg = prepare(args)

@@ -12,9 +12,10 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from mmsdag.models import SDAG, SDAGGuidanceLoss, SDAGNet, ZeroDCE, ZeroDCENet
+from mmsdag.models import SDAG, SDAGGuidanceLoss, ZeroDCE
 from mmsdag.utils import load_checkpoint
 
+CHECKPOINTS = Path(__file__).resolve().parents[2] / 'checkpoints'
 GUIDANCE_WEIGHT = 10.
 SIGMA = 50 / 255
 
@@ -23,18 +24,19 @@ class Side(NamedTuple):
     """One of the competitors.
 
     Attributes:
-        run: What is timed; returns the loss, or the result of inference.
-        images: The images that its network makes of the case's input, for
-            the comparison of both sides.
+        run: What is timed: an iteration on a batch (N, 3, H, W), RGB,
+            [0, 1], that returns its loss, or inference.
+        edit: What its network makes of a batch, to compare both sides.
     """
-    run: Callable[[], Tensor]
-    images: Callable[[], Tensor]
+    run: Callable[[Tensor], Tensor]
+    edit: Callable[[Tensor], Tensor]
 
 
 class Case(NamedTuple):
-    """A task with its batch, (N, height, width)."""
+    """A task, the (N, height, width) of its batch, and its brightness."""
     name: str
     shape: tuple[int, int, int]
+    brightness: float
     build: Callable[..., Side]
 
     @property
@@ -43,25 +45,35 @@ class Case(NamedTuple):
         batch, height, width = self.shape
         return f'{self.name} {batch}x3x{height}x{width}'
 
+    def images(self, device: str) -> Tensor:
+        """The batch: seeded, (N, 3, H, W), [0, brightness]."""
+        batch, height, width = self.shape
+        generator = torch.Generator().manual_seed(1)
+        images = torch.rand(batch, 3, height, width, generator=generator)
+        return (images * self.brightness).to(device)
 
-def weights_of(net: nn.Module, device: str) -> plain.Weights:
-    """Seeded weights that keep the size of the activations."""
-    torch.manual_seed(0)
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, a=0.2)
-            nn.init.normal_(module.bias, std=0.1)
+
+def sdag_weights() -> plain.Weights:
+    """Weights of the package's own SDAG network."""
+    return _of_generator('sdag_vgg16_1xb16-1k_brackets.pth')
+
+
+def zero_dce_weights() -> plain.Weights:
+    """Weights of the package's own Zero-DCE."""
+    return _of_generator('zero-dce_1xb8-1k_brackets.pth')
+
+
+def _of_generator(file: str) -> plain.Weights:
+    state = load_checkpoint(str(CHECKPOINTS / file))['state_dict']
+    prefix = 'generator.'
     return {
-        name: weight.detach().to(device)
-        for name, weight in net.state_dict().items()
+        name.removeprefix(prefix): weight
+        for name, weight in state.items() if name.startswith(prefix)
     }
 
 
-def _dark_images(shape: tuple[int, int, int], device: str) -> Tensor:
-    generator = torch.Generator().manual_seed(1)
-    batch, height, width = shape
-    images = torch.rand(batch, 3, height, width, generator=generator)
-    return (images * 0.3).to(device)
+def _on(weights: plain.Weights, device: str) -> plain.Weights:
+    return {name: w.detach().to(device) for name, w in weights.items()}
 
 
 def _trained(weights: plain.Weights) -> plain.Weights:
@@ -77,16 +89,17 @@ def _adam(parameters, **kwargs) -> torch.optim.Adam:
                             **kwargs)
 
 
-def stage_one(shape: tuple[int, int, int], device: str, ours: bool,
-              amp_dtype: str | None) -> Side:
+def stage_one(device: str,
+              ours: bool,
+              amp_dtype: str | None = None,
+              weights: plain.Weights | None = None) -> Side:
     """An iteration of SDAG's own training."""
-    weights = weights_of(SDAGNet(), device)
-    images = _dark_images(shape, device) / 0.3
+    weights = _on(weights or sdag_weights(), device)
     if not ours:
         weights = _trained(weights)
         optimizer = _adam(weights.values(), lr=2e-4)
 
-        def run() -> Tensor:
+        def run(images: Tensor) -> Tensor:
             noise = torch.randn_like(images) * SIGMA
             loss = plain.stage_one_loss(images, noise, weights)
             optimizer.zero_grad()
@@ -94,28 +107,29 @@ def stage_one(shape: tuple[int, int, int], device: str, ours: bool,
             optimizer.step()
             return loss.detach()
 
-        return Side(run, lambda: plain.sdag(images, weights))
+        return Side(run, lambda images: plain.sdag(images, weights))
 
     model = SDAG(generator=dict(type='mmsdag.SDAGNet'), amp_dtype=amp_dtype)
     model.generator.load_state_dict(weights)
     model.to(device).train()
-    return _of_model(
-        model, images,
-        OptimWrapper(_adam(model.generator.parameters(), lr=2e-4)))
+    return _training(
+        model, OptimWrapper(_adam(model.generator.parameters(), lr=2e-4)))
 
 
-def guided(shape: tuple[int, int, int], device: str, ours: bool,
-           amp_dtype: str | None) -> Side:
+def guided(device: str,
+           ours: bool,
+           amp_dtype: str | None = None,
+           weights: plain.Weights | None = None,
+           frozen: plain.Weights | None = None) -> Side:
     """An iteration of Zero-DCE's training under SDAG's guidance."""
-    frozen = weights_of(SDAGNet(), device)
-    weights = _zero_dce_weights(device)
-    images = _dark_images(shape, device)
+    weights = _on(weights or zero_dce_weights(), device)
+    frozen = _on(frozen or sdag_weights(), device)
     adam = dict(lr=1e-4, weight_decay=1e-4)
     if not ours:
         weights = _trained(weights)
         optimizer = _adam(weights.values(), **adam)
 
-        def run() -> Tensor:
+        def run(images: Tensor) -> Tensor:
             loss = plain.guided_loss(images, weights, frozen, GUIDANCE_WEIGHT)
             optimizer.zero_grad()
             loss.backward()
@@ -123,7 +137,7 @@ def guided(shape: tuple[int, int, int], device: str, ours: bool,
             optimizer.step()
             return loss.detach()
 
-        return Side(run, lambda: plain.zero_dce(images, weights)[0])
+        return Side(run, lambda images: plain.zero_dce(images, weights)[0])
 
     model = _zero_dce_model(weights, device, amp_dtype).train()
     with tempfile.TemporaryDirectory() as folder:
@@ -133,63 +147,51 @@ def guided(shape: tuple[int, int, int], device: str, ours: bool,
             str(checkpoint),
             loss_weight=GUIDANCE_WEIGHT,
             amp_dtype=amp_dtype)
-    return _of_model(
-        model, images,
+    return _training(
+        model,
         OptimWrapper(
             _adam(model.generator.parameters(), **adam),
             clip_grad=dict(max_norm=0.1)), guidance)
 
 
-def inference(shape: tuple[int, int, int], device: str, ours: bool,
-              amp_dtype: str | None, checkpoint: str | None = None) -> Side:
+def inference(device: str,
+              ours: bool,
+              amp_dtype: str | None = None,
+              checkpoint: str | None = None) -> Side:
     """Enhancement by Zero-DCE.
 
     Args:
-        shape: Batch, height and width.
         device: Where to compute.
         ours: Ours, or the reference computation.
         amp_dtype: Precision of ours.
         checkpoint: The published file. The reference takes its weights as
             they are, we load it the way that the package does.
     """
-    if checkpoint is None:
-        weights = _zero_dce_weights(device)
-    else:
-        weights = published_zero_dce(checkpoint, device, as_is=not ours)
-    images = _dark_images(shape, device)
+    weights = (
+        zero_dce_weights() if checkpoint is None else _published(
+            checkpoint, as_is=not ours))
+    weights = _on(weights, device)
     if not ours:
 
-        def enhance() -> Tensor:
-            with torch.no_grad():
-                return plain.zero_dce(images, weights)[0]
+        @torch.no_grad()
+        def enhance(images: Tensor) -> Tensor:
+            return plain.zero_dce(images, weights)[0]
 
         return Side(enhance, enhance)
     model = _zero_dce_model(weights, device, amp_dtype).eval()
-
-    def run() -> Tensor:
-        with torch.inference_mode():
-            return model.forward_tensor(images)
-
+    run = torch.inference_mode()(model.forward_tensor)
     return Side(run, run)
 
 
-def published_zero_dce(path: str, device: str, as_is: bool) -> plain.Weights:
+def _published(path: str, as_is: bool) -> plain.Weights:
     """Weights of the authors' file under our names."""
     content = (
-        torch.load(path, map_location=device, weights_only=True)
+        torch.load(path, map_location='cpu', weights_only=True)
         if as_is else load_checkpoint(path))
     return {
-        name.replace('e_conv', 'conv').removeprefix('module.'):
-        weight.to(device)
+        name.removeprefix('module.').replace('e_conv', 'conv'): weight
         for name, weight in content.items()
     }
-
-
-def _zero_dce_weights(device: str) -> plain.Weights:
-    weights = weights_of(ZeroDCENet(), device)
-    # Curve maps of a moderate size, as a trained network has.
-    weights['conv7.weight'] *= 0.1
-    return weights
 
 
 def _zero_dce_model(weights: plain.Weights, device: str,
@@ -200,22 +202,22 @@ def _zero_dce_model(weights: plain.Weights, device: str,
     return model.to(device)
 
 
-def _of_model(model: nn.Module,
-              images: Tensor,
+def _training(model: nn.Module,
               optim_wrapper: OptimWrapper,
               guidance: SDAGGuidanceLoss | None = None) -> Side:
     """The way of a model's ``train_step``, the images being there."""
 
-    def run() -> Tensor:
-        with _captured(model.generator) as enhanced:
+    def run(images: Tensor) -> Tensor:
+        with _captured(model.generator) as outputs:
             losses = model.forward_train(images)
         if guidance is not None:
-            losses['loss_sdag'] = guidance(enhanced[0][0])
+            enhanced, _ = outputs[0]
+            losses['loss_sdag'] = guidance(enhanced)
         loss, _ = model.parse_losses(losses)
         optim_wrapper.update_params(loss)
         return loss.detach()
 
-    return Side(run, lambda: model.forward_tensor(images))
+    return Side(run, model.forward_tensor)
 
 
 @contextmanager
@@ -231,7 +233,7 @@ def _captured(module: nn.Module) -> Iterator[list]:
 
 #: In the order of the report.
 CASES = (
-    Case('stage one', (16, 64, 64), stage_one),
-    Case('guided Zero-DCE', (4, 256, 256), guided),
-    Case('Zero-DCE inference', (1, 400, 600), inference),
+    Case('stage one', (16, 64, 64), 1., stage_one),
+    Case('guided Zero-DCE', (4, 256, 256), 0.3, guided),
+    Case('Zero-DCE inference', (1, 400, 600), 0.3, inference),
 )

@@ -17,8 +17,10 @@ import resource
 import statistics
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='images of a quarter of the side and two rounds; the figures '
         'mean nothing')
     parser.add_argument(
+        '--cpu-time',
+        action='store_true',
+        help='time of all cores instead of time on the clock, for a machine '
+        'that has other work; set OMP_WAIT_POLICY=passive, so that idle '
+        'threads do not count')
+    parser.add_argument(
         '--device', default='cpu', help="'cpu' (default) or 'cuda'")
     parser.add_argument(
         '--published',
@@ -142,13 +150,15 @@ def set_malloc(keep: bool) -> None:
     libc.malloc_trim(0)
 
 
-def timed(run: Callable[[], Any], device: str) -> float:
+def timed(run: Callable[[], Any],
+          device: str,
+          clock: Callable[[], float] = time.perf_counter) -> float:
     """Seconds of one run."""
-    start = time.perf_counter()
+    start = clock()
     run()
     if device != 'cpu':
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def matmul_peak(dtype: torch.dtype, device: str) -> float:
@@ -168,7 +178,7 @@ def variants_of(case: Case, device: str, **kwargs: Any) -> list[Variant]:
     """Build all sides of a case."""
 
     def side(ours: bool, amp_dtype: str | None = None) -> Side:
-        return case.build(case.shape, device, ours, amp_dtype, **kwargs)
+        return case.build(device, ours, amp_dtype, **kwargs)
 
     plain = side(ours=False)
     variants = [Variant('plain', plain, ours=False, keep=False)]
@@ -185,36 +195,40 @@ def variants_of(case: Case, device: str, **kwargs: Any) -> list[Variant]:
     return variants
 
 
-def measure(case: Case, rounds: int, device: str,
+def measure(case: Case,
+            rounds: int,
+            device: str,
+            clock: Callable[[], float] = time.perf_counter,
             **kwargs: Any) -> list[Row]:
     """Rows of a case, without the memory."""
     variants = variants_of(case, device, **kwargs)
     rows = [Row(case.title, v.name, v.amp_dtype) for v in variants]
-    expected = variants[0].side.images().detach()
+    images = case.images(device)
+    expected = variants[0].side.edit(images).detach()
     for variant, row in zip(variants, rows):
         if variant.ours:
-            images = variant.side.images().detach()
-            row.difference = (images - expected).abs().max().item()
+            edited = variant.side.edit(images).detach()
+            row.difference = (edited - expected).abs().max().item()
     for number in range(rounds):
         for variant, row in zip(variants, rows):
             set_malloc(variant.keep)
+            run = partial(variant.side.run, images)
             # The first run grows the process to its size.
-            first = timed(variant.side.run, device)
-            repeats = max(1, min(20, round(SECONDS_PER_ROUND / first)))
+            repeats = round(SECONDS_PER_ROUND / timed(run, device))
+            repeats = max(1, min(20, repeats))
             row.times.append(
                 statistics.median(
-                    timed(variant.side.run, device)
-                    for _ in range(repeats)))
+                    timed(run, device, clock) for _ in range(repeats)))
             _progress(f'{case.title}: round {number + 1} of {rounds}')
     for row in rows:
         row.ratios = [a / b for a, b in zip(rows[0].times, row.times)]
     return rows
 
 
-def measure_published(case: Case, path: str, rounds: int,
-                      device: str) -> list[Row]:
+def measure_published(case: Case, path: str, rounds: int, device: str,
+                      clock: Callable[[], float]) -> list[Row]:
     """Rows of the published weights; few runs, since denormals take long."""
-    rows = measure(case, min(rounds, 3), device, checkpoint=path)
+    rows = measure(case, min(rounds, 3), device, clock, checkpoint=path)
     rows[0].variant = 'plain, as published'
     for row in rows:
         row.case += ', published weights'
@@ -223,28 +237,29 @@ def measure_published(case: Case, path: str, rounds: int,
 
 def flops_of(case: Case) -> int:
     """What the reference's run takes, counted on a small batch."""
-    small = (2, 32, 32)
-    side = case.build(small, 'cpu', False, None)
+    small = case._replace(shape=(2, 32, 32))
+    side = case.build('cpu', ours=False)
     with FlopCounterMode(display=False) as counter:
-        side.run()
+        side.run(small.images('cpu'))
     return round(counter.get_total_flops() * math.prod(case.shape) /
-                 math.prod(small))
+                 math.prod(small.shape))
 
 
 def peak_memory(case: Case, ours: bool, keep: bool, amp_dtype: str | None,
                 device: str) -> int:
     """Bytes of a run above those before it; for a process of its own."""
-    side = case.build(case.shape, device, ours, amp_dtype)
+    side = case.build(device, ours, amp_dtype)
+    images = case.images(device)
     set_malloc(keep)
     if device != 'cpu':
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        side.run()
+        side.run(images)
         return torch.cuda.max_memory_allocated() - before
     page = os.sysconf('SC_PAGE_SIZE')
     before = int(Path('/proc/self/statm').read_text().split()[1]) * page
     for _ in range(2):
-        side.run()
+        side.run(images)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
 
 
@@ -280,6 +295,7 @@ def run(args: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
     if not cases:
         raise ValueError(f'--cases {" ".join(args.cases)}: there are '
                          f'{[case.name for case in CASES]}')
+    clock = time.process_time if args.cpu_time else time.perf_counter
     rounds = args.rounds
     if args.quick:
         rounds = min(rounds, 2)
@@ -295,7 +311,7 @@ def run(args: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
             peaks[name] = max(
                 peaks.get(name, 0),
                 matmul_peak(getattr(torch, name), args.device))
-        measured = measure(case, rounds, args.device)
+        measured = measure(case, rounds, args.device, clock)
         measure_memory(case, measured, args.device)
         flops = flops_of(case)
         for row in measured:
@@ -304,10 +320,11 @@ def run(args: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
         rows += measured
         if args.published and case.build is inference:
             rows += measure_published(case, args.published, rounds,
-                                      args.device)
+                                      args.device, clock)
     _progress('')
     about = dict(
         device=_device_name(args.device),
+        clock=clock.__name__,
         threads=torch.get_num_threads(),
         load_average=os.getloadavg()[0],
         matmul_gflops={k: round(v / 1e9) for k, v in peaks.items()},
@@ -365,6 +382,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; ``argv`` without the name of the program."""
     args = parse_args(argv)
     # The models' talk about their weights would break the table.
+    warnings.simplefilter('ignore', FutureWarning)
     MMLogger.get_instance('mmengine', log_level='ERROR')
     with clear_errors():
         rows, about = run(args)

@@ -1,0 +1,163 @@
+"""The benchmark runs, and both of its sides compute the same. No timings."""
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'benchmark'
+MODULES = ('plain', 'cases', 'speed', 'training_parity')
+
+
+@pytest.fixture(scope='module')
+def benchmark():
+    """The benchmark's modules, which import each other by bare name."""
+    sys.path.insert(0, str(FOLDER))
+    modules = {name: importlib.import_module(name) for name in MODULES}
+    yield modules
+    modules['speed'].set_malloc(keep=False)
+    sys.path.remove(str(FOLDER))
+    for name in MODULES:
+        del sys.modules[name]
+
+
+def small(case, side: int):
+    return case._replace(shape=(2, side, side))
+
+
+@pytest.mark.parametrize('number', range(3))
+def test_both_sides_make_the_same_images(benchmark, number):
+    case = small(benchmark['cases'].CASES[number], 32)
+    rows = benchmark['speed'].measure(case, rounds=1, device='cpu')
+    differences = {row.variant: row.difference for row in rows}
+    assert differences['ours, float32'] <= 1e-5
+    # bfloat16 has 8 bits; SDAG's features pass through many layers of them.
+    assert differences.get('ours, fast', 0) <= 0.1
+    assert all(len(row.times) == len(row.ratios) == 1 for row in rows)
+
+
+@pytest.mark.parametrize('task', ['stage-one', 'guided'])
+def test_both_sides_train_alike(benchmark, task):
+    parity = benchmark['training_parity']
+    args = parity.parse_args([
+        '--task', task, '--iters', '2', '--batch', '2', '--crop', '32'
+    ])
+    photographs = [torch.rand(3, 40, 36)]
+    curves = {
+        side: parity.train(args, side, 0, photographs)
+        for side in parity.SIDES
+    }
+    assert curves['fast'] == pytest.approx(curves['plain'], rel=0.02)
+    assert curves['plain'][0] != curves['plain'][1]
+
+
+def test_distance_is_measured_against_the_seeds(benchmark):
+    # One iteration needs no smoothing: |1 - 1.1| and |3 - 3.3|, mean 0.2;
+    # the plain seeds are 2 apart.
+    result = benchmark['training_parity'].compare(
+        dict(plain=[[1.], [3.]], fast=[[1.1], [3.3]]))
+    assert result['distance'] == pytest.approx(0.2)
+    assert result['spread'] == pytest.approx(2.)
+
+
+def test_flops_are_those_of_the_convolutions(benchmark):
+    # Per pixel: 3-32, three 32-32, two 64-32, and 64-24 channels, 9 taps,
+    # two operations each.
+    channels = 3 * 32 + 3 * 32 * 32 + 2 * 64 * 32 + 64 * 24
+    case = benchmark['cases'].CASES[2]
+    assert benchmark['speed'].flops_of(case) == (
+        channels * 9 * 2 * 400 * 600)
+
+
+def test_ratios_are_taken_within_a_round(benchmark):
+    speed = benchmark['speed']
+    row = speed.Row('case', 'ours, fast', 'bfloat16', [0.001, 0.002, 0.004],
+                    2**21, 1e-3, [4., 3., 2.], 0.5)
+    cells = speed.table([row]).splitlines()[-1].split('|')[1:-1]
+    assert [cell.strip() for cell in cells] == [
+        'case', 'ours, fast (bfloat16)', '2', '1-4', '3.00', '2.00-4.00', '2',
+        '50%', '1.0e-03'
+    ]
+
+
+def run_tool(*options: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(FOLDER / 'speed.py'), *options],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'OMP_NUM_THREADS': '1'})
+
+
+def test_quick_run_writes_table_and_measurements(tmp_path):
+    done = run_tool('--quick', '--rounds', '1', '--cases', 'inference',
+                    '--json', str(tmp_path / 'a.json'), '--markdown',
+                    str(tmp_path / 'a.md'))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / 'a.md').read_text().strip() in done.stdout
+    content = json.loads((tmp_path / 'a.json').read_text())
+    assert content['about']['matmul_gflops']['float32'] > 0
+    assert content['rows'][0]['variant'] == 'plain'
+    for row in content['rows']:
+        assert row['case'] == 'Zero-DCE inference 1x3x100x150'
+        # At least the two maps of 32 channels that a layer reads and writes.
+        assert row['memory'] > 100 * 150 * 32 * 2 * 2
+
+
+@pytest.mark.parametrize('options, told', [
+    (['--cases', 'nothing'], 'guided Zero-DCE'),
+    (['--rounds', '0'], '--rounds 0'),
+    (['--published', 'missing.pth'], 'missing.pth'),
+])
+def test_wrong_options_are_named(benchmark, capsys, options, told):
+    with pytest.raises(SystemExit) as stop:
+        benchmark['speed'].main(options)
+    assert stop.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_published_denormals_are_timed_against_ours(benchmark, tmp_path):
+    cases, speed = benchmark['cases'], benchmark['speed']
+    weights = {
+        name.replace('conv', 'e_conv'): weight
+        for name, weight in cases.zero_dce_weights().items()
+    }
+    weights['e_conv4.weight'][0] = 1e-40
+    torch.save(weights, tmp_path / 'published.pth')
+    rows = speed.measure_published(
+        small(cases.CASES[2], 32), str(tmp_path / 'published.pth'), 1, 'cpu',
+        time.perf_counter)
+    assert rows[0].variant == 'plain, as published'
+    assert rows[1].difference <= 1e-6
+
+
+@pytest.mark.parametrize('options, told', [
+    (['--seeds', '1'], 'at least two'),
+    (['--crop', '4000'], '--crop 4000'),
+    (['--data', 'nowhere'], 'nowhere'),
+])
+def test_wrong_options_of_parity_are_named(benchmark, capsys, tmp_path,
+                                           options, told):
+    with pytest.raises(SystemExit) as stop:
+        benchmark['training_parity'].main([*options, '--out', str(tmp_path)])
+    assert stop.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_parity_writes_curves_and_a_picture(benchmark, tmp_path, capsys):
+    parity = benchmark['training_parity']
+    parity.main([
+        '--task', 'guided', '--iters', '2', '--batch', '2', '--crop', '32',
+        '--seeds', '0', '1', '--out', str(tmp_path)
+    ])
+    content = json.loads((tmp_path / 'curves.json').read_text())
+    assert np.shape(content['curves']['plain']) == (2, 2)
+    assert (tmp_path / 'curves.png').stat().st_size > 1000
+    assert 'spread' in capsys.readouterr().out
