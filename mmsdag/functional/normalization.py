@@ -103,10 +103,9 @@ class _HalfInstanceNorm(torch.autograd.Function):
         along = _dot(grad, centred)[:, :half] * rstd
         # grad_x = scale * (grad - mean(grad) - z * mean(grad * z)), where
         # z = centred * rstd; the channels behind lack the means.
-        level = _spatial(F.pad(-total / size, behind), y)
-        slope = _spatial(F.pad(-along * rstd / size, behind), y)
-        grad_x = torch.addcmul(level * scale, scale,
-                               torch.addcmul(grad, slope, centred))
+        level = _spatial(F.pad(-total / size, behind), y) * scale
+        slope = _spatial(F.pad(-along * rstd / size, behind), y) * scale
+        grad_x = torch.addcmul(level, scale, grad).addcmul_(slope, centred)
         return grad_x, along.sum(0), total.sum(0), None, None
 
 

@@ -76,3 +76,19 @@ def test_samplers_of_mmengine_go_on_where_they_were(make_runner, tmp_path,
         runner.train()
         asked.append(samples.asked)
     assert asked[1] == asked[0]
+
+
+def test_a_batch_too_small_for_the_model_is_refused_before_the_first(
+        make_runner):
+    runner = make_runner()
+    asked = []
+
+    def refuse(size: int) -> None:
+        asked.append(size)
+        raise ValueError('raise train_dataloader.batch_size')
+
+    runner.model.check_batch_size = refuse
+    with pytest.raises(ValueError, match='train_dataloader.batch_size'):
+        runner.train()
+    assert asked == [2]
+    assert runner.samples.asked == []

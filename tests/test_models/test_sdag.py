@@ -132,6 +132,15 @@ def test_without_degradations_there_is_nothing_to_rank():
         SDAG(NET, degradations={})
 
 
+def test_batches_of_one_are_refused_when_ranked_across_the_batch():
+    with pytest.raises(ValueError, match='train_dataloader.batch_size'):
+        SDAG(generator=dict(type='SDAGNet')).check_batch_size(1)
+    SDAG(
+        generator=dict(type='SDAGNet'),
+        margin_loss=dict(type='MarginRankingLoss',
+                         similarity='image')).check_batch_size(1)
+
+
 def test_degradations_are_the_registered_transforms():
     gamma = TRANSFORMS.build(dict(type='mmsdag.GammaDegradation', gamma=0.3))
     assert type(SDAG(NET).degradations['gamma']) is type(gamma)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from itertools import chain, repeat
 
+from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop
 from torch import nn
 
@@ -21,7 +22,16 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     """
 
     def run(self) -> nn.Module:
-        """Train from the current iteration to the last."""
+        """Train from the current iteration to the last.
+
+        Raises:
+            ValueError: If the model cannot learn from batches of this size.
+        """
+        model = self.runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        if hasattr(model, 'check_batch_size'):
+            model.check_batch_size(self.dataloader.batch_size)
         sampler = self.dataloader.sampler
         if isinstance(sampler, ResumableSampler):
             # The sampler's seed is fixed before the checkpoint is read, and

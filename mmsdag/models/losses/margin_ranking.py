@@ -47,12 +47,16 @@ class MarginRankingLoss(BaseModule):
             ValueError: For a batch of one with ``similarity='batch'``, whose
                 cosine of single numbers is their sign, without a gradient.
         """
-        if self.similarity == 'batch' and clean.shape[0] < 2:
-            raise ValueError(
-                "similarity='batch' of MarginRankingLoss compares across the "
-                'batch, and this batch has one image: raise '
-                "train_dataloader.batch_size, or set similarity='image'")
+        self.check_batch_size(clean.shape[0])
         better = cosine_similarity(clean_recon, clean, self.similarity)
         worse = cosine_similarity(degraded_recon, degraded, self.similarity)
         return self.loss_weight * (self.margin - better +
                                    worse).clamp_min(0).mean()
+
+    def check_batch_size(self, size: int) -> None:
+        """See :meth:`forward`; before there is a batch."""
+        if self.similarity == 'batch' and size < 2:
+            raise ValueError(
+                "similarity='batch' of MarginRankingLoss compares across the "
+                f'batch, and this batch has {size} image: raise '
+                "train_dataloader.batch_size, or set similarity='image'")

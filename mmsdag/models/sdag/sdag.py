@@ -70,6 +70,14 @@ class SDAG(UnsupervisedEditModel):
             self.enhancer.eval()
         return self
 
+    def check_batch_size(self, size: int) -> None:
+        """Refuse batches that cannot be ranked, before training starts.
+
+        Raises:
+            ValueError: See :class:`MarginRankingLoss`.
+        """
+        self.margin_loss.check_batch_size(size)
+
     def edit(self, inputs: Tensor) -> Tensor:
         """Reconstructions of ``inputs``, same shape."""
         return self.generator(inputs)
