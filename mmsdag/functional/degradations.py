@@ -2,8 +2,8 @@
 
 Images are ``(N, C, H, W)`` or ``(C, H, W)``, floating point, nominally in
 [0, 1]; all channels are treated alike, so RGB or BGR. A parameter is a number
-or, one value an image, a tensor ``(N,)``. The results keep shape, dtype and
-device; half precision is computed in float32. Gradients are finite everywhere.
+or a tensor: ``(N,)``, one value an image, or ``(N, C)``, one for each of its
+channels. The results keep shape, dtype and device; half precision is computed in float32. Gradients are finite everywhere.
 
 Noise is standard normal and comes from the caller: as a tensor ``noise``, or
 from a ``generator``. A CPU generator (PyTorch's default one where none is
@@ -176,15 +176,16 @@ def _at_least_float32(x: Tensor) -> Tensor:
 
 
 def _per_image(parameter: Parameter, x: Tensor) -> Parameter:
-    """Shape a parameter ``(N,)`` so that it broadcasts over its images."""
+    """Shape a parameter so that it broadcasts over its images."""
     if not isinstance(parameter, Tensor) or parameter.ndim == 0:
         return parameter
-    if x.ndim != 4 or parameter.shape != x.shape[:1]:
+    if x.ndim != 4 or parameter.shape not in (x.shape[:1], x.shape[:2]):
         raise ValueError(
             f'a parameter of shape {tuple(parameter.shape)} does not fit '
-            f'images of shape {tuple(x.shape)}: give a number, or (N,) '
-            'numbers for (N, C, H, W)')
-    return parameter.to(x).view(-1, 1, 1, 1)
+            f'images of shape {tuple(x.shape)}: give a number, or (N,) or '
+            '(N, C) numbers for (N, C, H, W)')
+    return parameter.to(x).view(*parameter.shape, *(1, ) *
+                                (x.ndim - parameter.ndim))
 
 
 def _power(x: Tensor, exponent: Parameter) -> Tensor:

@@ -94,6 +94,17 @@ def test_each_image_of_a_batch_draws_its_own_parameters():
     assert stats.kstest(log_gamma, uniform.cdf).pvalue > 0.01
 
 
+def test_each_channel_draws_its_own_gamma_when_asked_to():
+    grey = torch.full((2, 3, 4, 4), 0.5)
+    tinted = GammaDegradation(
+        gamma=(0.6, 1.7), per_channel=True).degrade(grey, generator())
+    levels = tinted[..., 0, 0]
+    assert torch.equal(tinted, levels[..., None, None].expand_as(tinted))
+    assert len(levels.unique()) == 6
+    # x ** (1/gamma) = 0.5 ** (1/gamma)
+    assert 0.5**(1 / 0.6) <= levels.min() and levels.max() <= 0.5**(1 / 1.7)
+
+
 def test_sigma_is_drawn_uniformly_from_its_range():
     noisy = GaussianNoiseDegradation(sigma=(0.1, 0.3)).degrade(
         torch.zeros(300, 1, 40, 40))
@@ -324,4 +335,5 @@ def test_other_arrays_are_refused_by_name(image, error):
 
 def test_repr_shows_the_parameters():
     assert repr(GammaDegradation(gamma=(0.2, 0.5), seed=1)) == (
-        "GammaDegradation(key='img', out_key='img', seed=1, gamma=(0.2, 0.5))")
+        "GammaDegradation(key='img', out_key='img', seed=1, gamma=(0.2, 0.5), "
+        'per_channel=False)')

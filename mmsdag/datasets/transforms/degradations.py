@@ -178,15 +178,26 @@ class GammaDegradation(Degradation):
     Args:
         gamma: A value or a range (log-uniform); below 1 darkens. Defaults to
             the SDAG authors' 0.3.
+        per_channel: Draw a value for each channel: a colour cast, such as
+            enhancers add that curve each channel on its own. Not in the
+            paper.
         **kwargs: See :class:`Degradation`.
     """
 
-    def __init__(self, gamma: Level = 0.3, **kwargs: Any) -> None:
+    def __init__(self,
+                 gamma: Level = 0.3,
+                 per_channel: bool = False,
+                 **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.gamma = Draw('gamma', gamma)
+        self.per_channel = per_channel
 
     def _degrade(self, x: Tensor, generator: Generator | None) -> Tensor:
-        return F.darken_gamma(x, self.gamma(len(x), generator))
+        shape = x.shape[:2] if self.per_channel else x.shape[:1]
+        gamma = self.gamma(shape.numel(), generator)
+        if isinstance(gamma, Tensor):
+            gamma = gamma.view(shape)
+        return F.darken_gamma(x, gamma)
 
 
 @TRANSFORMS.register_module()
