@@ -72,7 +72,7 @@ setup(
             'py.typed', '.mim/model-index.yml', '.mim/configs/**/*.py',
             '.mim/configs/**/*.yml', '.mim/configs/**/*.md',
             '.mim/tools/**/*.py', '.mim/tools/**/*.sh',
-            '.mim/tools/*.html'
+            '.mim/tools/**/*.html'
         ]
     },
     python_requires='>=3.9',

@@ -2,8 +2,16 @@
 
 ``locations`` makes them import their modules at the first lookup, so that
 ``import mmsdag`` stays cheap and any OpenMMLab config can say
-``type='mmsdag.X'``.
+``type='mmsdag.X'``. What extends mmagic, mmdet or mmseg waits for the lookup
+of its own name: none of the three has to be there for the sake of another.
 """
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import (
@@ -27,18 +35,108 @@ from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 
 SCOPE = 'mmsdag'
 
-MODELS = Registry(
-    'model', parent=MMENGINE_MODELS, scope=SCOPE, locations=['mmsdag.models'])
+#: How to get the packages that some names need.
+_REMEDIES = dict(
+    mmagic="pip install 'mmagic>=1.2.0'",
+    mmdet="pip install 'mmdet>=3.3.0'",
+    mmseg="pip install 'mmsegmentation>=1.2.2'")
+
+
+class DeferringRegistry(Registry):
+    """A registry some of whose modules are imported name by name.
+
+    Args:
+        *args: See :class:`mmengine.Registry`.
+        deferred: Package by package, the names that need it and the module
+            of each.
+        **kwargs: See :class:`mmengine.Registry`.
+    """
+
+    def __init__(self, *args: Any, deferred: Mapping[str, Mapping[str, str]],
+                 **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._deferred = {
+            name: (package, module)
+            for package, modules in deferred.items()
+            for name, module in modules.items()
+        }
+
+    @property
+    def deferred(self) -> list[str]:
+        """The names whose modules wait for their first lookup."""
+        return sorted(self._deferred)
+
+    def get(self, key: str) -> type | None:
+        """The class of a name, or None; see :meth:`mmengine.Registry.get`.
+
+        Raises:
+            ImportError: If the name needs a package that is not installed.
+        """
+        scope, name = self.split_scope_key(key)
+        if (scope in (None, self.scope) and name in self._deferred
+                and name not in self.module_dict):
+            package, module = self._deferred[name]
+            if find_spec(package) is None:
+                raise ImportError(
+                    f'{self.scope}.{name} needs {package}, which is not '
+                    f'installed: {_REMEDIES[package]}')
+            import_module(module)
+        return super().get(key)
+
+    def attribute_of(self, module: str, name: str) -> type:
+        """A deferred class, as an attribute of the package it belongs to.
+
+        For the ``__getattr__`` of ``module``.
+
+        Raises:
+            AttributeError: If ``name`` is none of the deferred ones.
+            ImportError: See :meth:`get`.
+        """
+        found = self.get(name) if name in self._deferred else None
+        if found is None:
+            raise AttributeError(f'module {module!r} has no attribute '
+                                 f'{name!r}')
+        return found
+
+
+MODELS = DeferringRegistry(
+    'model',
+    parent=MMENGINE_MODELS,
+    scope=SCOPE,
+    locations=['mmsdag.models'],
+    deferred=dict(
+        mmagic=dict(
+            RUAS='mmsdag.models.enhancers.ruas',
+            SCI='mmsdag.models.enhancers.sci',
+            SDAG='mmsdag.models.sdag.sdag',
+            ZeroDCE='mmsdag.models.enhancers.zero_dce',
+            ZeroDCEPP='mmsdag.models.enhancers.zero_dce_pp'),
+        mmdet=dict(
+            EnhancedDetDataPreprocessor='mmsdag.models.data_preprocessors.'
+            'enhanced_det'),
+        mmseg=dict(
+            EnhancedSegDataPreprocessor='mmsdag.models.data_preprocessors.'
+            'enhanced_seg')))
 TRANSFORMS = Registry(
     'transform',
     parent=MMENGINE_TRANSFORMS,
     scope=SCOPE,
     locations=['mmsdag.datasets.transforms'])
-DATASETS = Registry(
+DATASETS = DeferringRegistry(
     'dataset',
     parent=MMENGINE_DATASETS,
     scope=SCOPE,
-    locations=['mmsdag.datasets'])
+    locations=['mmsdag.datasets'],
+    deferred=dict(
+        mmdet=dict(
+            DarkFaceDataset='mmsdag.datasets.dark_face',
+            ExDarkDataset='mmsdag.datasets.exdark',
+            ExposureBracketDataset='mmsdag.datasets.exposure_bracket'),
+        mmseg=dict(
+            ACDCNightDataset='mmsdag.datasets.acdc',
+            BDD100KNightDataset='mmsdag.datasets.bdd100k_night',
+            DarkZurichDataset='mmsdag.datasets.dark_zurich',
+            NightCityDataset='mmsdag.datasets.night_city')))
 DATA_SAMPLERS = Registry(
     'data sampler',
     parent=MMENGINE_DATA_SAMPLERS,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from mmsdag import __version__
@@ -21,6 +22,9 @@ examples:
   python tools/convert_checkpoint.py sdag SemanticAwareRecon.pth ema.pth \\
       --key params_ema
   python tools/convert_checkpoint.py zero-dce Epoch99.pth zero_dce.pth
+  python tools/convert_checkpoint.py zero-dce-pp Epoch99.pth zero_dce_pp.pth
+  python tools/convert_checkpoint.py sci medium.pt sci_medium.pth
+  python tools/convert_checkpoint.py ruas lol.pt ruas_lol.pth
 """
 
 
@@ -44,6 +48,11 @@ def _coupling_blocks() -> tuple[tuple[str, str], ...]:
                  for i in range(3) for name in 'FGH')
 
 
+def _cell_steps() -> tuple[tuple[str, str], ...]:
+    return tuple((rf'\.c{i + 1}_{name[0]}\.op\.', f'.{name}.{i}.conv.')
+                 for i in range(3) for name in ('distil', 'refine'))
+
+
 METHODS = {
     'sdag':
     Method(
@@ -61,6 +70,33 @@ METHODS = {
     Method(
         network=dict(type='mmsdag.ZeroDCENet'),
         renaming=((r'^e_conv', 'conv'), )),
+    'zero-dce-pp':
+    Method(
+        network=dict(type='mmsdag.ZeroDCEPPNet'),
+        renaming=((r'^e_conv', 'conv'), )),
+    'sci':
+    Method(
+        network=dict(type='mmsdag.SCINet'),
+        renaming=(
+            (r'^enhance\.', 'illumination.'),
+            (r'^calibrate\.', 'calibration.'),
+            (r'\.in_conv\.', '.stem.'),
+            # One block under the names of all its applications.
+            (r'\.(convs?|blocks\.\d)\.', '.block.'),
+            (r'\.out_conv\.0\.', '.head.'),
+        )),
+    'ruas':
+    Method(
+        network=dict(type='mmsdag.RUASNet'),
+        renaming=(
+            (r'^enhance_net\.iems\.(\d)\.cell\.', r'illumination.cells.\1.'),
+            (r'^denoise_net\.nrms\.', 'denoiser.cells.'),
+            (r'^denoise_net\.activate\.0\.', 'denoiser.head.'),
+            (r'^denoise_net\.', 'denoiser.'),
+            *_cell_steps(),
+            (r'\.c4\.op\.', '.last.conv.'),
+            (r'\.c5\.', '.fuse.'),
+        )),
 }
 
 
@@ -98,7 +134,7 @@ def convert(method: str, source: Path, key: str | None = None) -> dict:
         raise ValueError(f'{str(source)!r} is not a file of {method}: it '
                          'does not hold a dict of tensors' +
                          (f' under {key!r}' if key else ''))
-    renamed = {_rename(name, recipe): w for name, w in weights.items()}
+    renamed = _rename_all(weights, recipe, source)
     _check_fit(renamed, weights, recipe, method, source)
     return dict(
         state_dict={
@@ -111,6 +147,20 @@ def convert(method: str, source: Path, key: str | None = None) -> dict:
             source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
             source_key=key,
             mmsdag_version=__version__))
+
+
+def _rename_all(weights: Mapping[str, Tensor], recipe: Method,
+                source: Path) -> dict[str, Tensor]:
+    """Weights by our names; copies of tied ones count once."""
+    renamed: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        ours = _rename(name, recipe)
+        if ours in renamed and not torch.equal(renamed[ours], weight):
+            raise ValueError(
+                f'{str(source)!r}: {name} differs from another copy of '
+                f'{ours}, which our network has once')
+        renamed[ours] = weight
+    return renamed
 
 
 def _rename(name: str, recipe: Method) -> str:

@@ -2,47 +2,41 @@
 
 Darkens photographs that scikit-image and scikit-learn bring along, or takes
 your dark ones; trains Zero-DCE, SDAG, and Zero-DCE guided by SDAG; measures
-them on photographs held out of the training; writes report.html. Called again
+them on photographs held out of the training, and what they do for recognisers
+that were trained on rendered scenes by day; writes report.html. Called again
 with the same arguments, it goes on where it was.
 """
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
-import logging
 import platform
-import re
 import shutil
 import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
+import night_scenes_benchmark
 import numpy as np
+import steps
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
-from mmengine.runner import Runner
 from report import COLUMNS, VERSIONS, View, image_source, means, write_report
 from torch import Tensor, nn
 from tqdm import tqdm
 
 import mmsdag  # noqa: F401  (registers everything)
 from mmsdag.datasets import LowLightFolderDataset
+from mmsdag.datasets import embedded_photographs as photos
 from mmsdag.datasets.image_io import BrokenImageError, read_image
 from mmsdag.registry import MODELS, TRANSFORMS
-from mmsdag.utils import (
-    find_latest_checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-    write_atomically,
-)
+from mmsdag.utils import load_checkpoint
 from mmsdag.utils.env import package_versions
 from mmsdag.utils.launch import check_options, clear_errors
 from mmsdag.utils.memory import keep_freed_memory
@@ -61,33 +55,10 @@ EXAMPLES = """\
 """
 
 
-class Embedded(NamedTuple):
-    """A photograph inside an installed package."""
-    name: str
-    package: str
-    path: str
-    credit: str
-
-
-# Both views of the motorcycle train: held out, one would leak the other.
-TRAINING = (
-    Embedded('astronaut', 'skimage', 'data/astronaut.png',
-             'NASA, public domain'),
-    Embedded('flower', 'sklearn', 'datasets/images/flower.jpg',
-             'flickr.com/photos/vultilion/6056698931, CC BY 2.0'),
-    Embedded('motorcycle left', 'skimage', 'data/motorcycle_left.png',
-             'Middlebury 2014 stereo benchmark, D. Scharstein et al.'),
-    Embedded('motorcycle right', 'skimage', 'data/motorcycle_right.png',
-             'Middlebury 2014 stereo benchmark, D. Scharstein et al.'),
-    Embedded('rocket', 'skimage', 'data/rocket.jpg', 'SpaceX, public domain'),
-)
-HELD_OUT = (
-    Embedded('chelsea', 'skimage', 'data/chelsea.png',
-             'Stéfan van der Walt, CC0'),
-    Embedded('china', 'sklearn', 'datasets/images/china.jpg',
-             'flickr.com/photos/danielbuechele/6061409035, CC BY 2.0'),
-    Embedded('coffee', 'skimage', 'data/coffee.png', 'Rachel Michetti, CC0'),
-)
+# Of each there is one side only: both views of the motorcycle train.
+TRAINING = (photos.ASTRONAUT, photos.FLOWER, photos.MOTORCYCLE_LEFT,
+            photos.MOTORCYCLE_RIGHT, photos.ROCKET)
+HELD_OUT = (photos.CHELSEA, photos.CHINA, photos.COFFEE)
 
 # How the embedded photographs lose their light: those of the training in
 # several dark copies, those held out in one.
@@ -149,7 +120,21 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action=DictAction,
         default={},
         metavar='KEY=VALUE',
-        help='override settings of all three trainings')
+        help='override settings of the three trainings of enhancement')
+    parser.add_argument(
+        '--scenes',
+        type=int,
+        default=320,
+        metavar='COUNT',
+        help='rendered scenes to train the recognisers on; 0 leaves '
+        'recognition out (default: %(default)s)')
+    parser.add_argument(
+        '--scenes-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='override settings of the two trainings of recognisers')
     return parser.parse_args(argv)
 
 
@@ -170,7 +155,7 @@ class Photographs:
     def __init__(self, folder: Path, identity: str) -> None:
         self.folder = folder
         self.identity = identity
-        self.manifest = _read_json(folder / 'manifest.json')
+        self.manifest = steps.read_json(folder / 'manifest.json')
 
     @property
     def ready(self) -> bool:
@@ -192,19 +177,19 @@ class Photographs:
         staging = self.folder.with_name(f'.{self.folder.name}')
         shutil.rmtree(staging, ignore_errors=True)
         yield staging
-        _remove_own(self.folder, 'manifest.json')
+        steps.remove_own(self.folder, 'manifest.json')
         staging.replace(self.folder)
-        self.manifest = _read_json(self.folder / 'manifest.json')
+        self.manifest = steps.read_json(self.folder / 'manifest.json')
 
 
 def embedded_photographs(folder: Path, args: argparse.Namespace,
                          min_side: int) -> Photographs:
     """Darken the photographs of scikit-image and scikit-learn."""
-    paths = {item: _embedded_path(item) for item in (*TRAINING, *HELD_OUT)}
+    paths = {item: item.find() for item in (*TRAINING, *HELD_OUT)}
     photographs = Photographs(
         folder,
-        _digest([args.seed, args.max_side, min_side, DARKENING, COPIES,
-                 [_sha256(path) for path in paths.values()]]))
+        steps.digest([args.seed, args.max_side, min_side, DARKENING, COPIES,
+                 [steps.sha256(path) for path in paths.values()]]))
     if photographs.ready:
         return photographs
     generator = torch.Generator().manual_seed(args.seed)
@@ -214,18 +199,18 @@ def embedded_photographs(folder: Path, args: argparse.Namespace,
         for item, path in paths.items():
             bright = _fit(read_image(path), args.max_side, min_side)
             held_out = item in HELD_OUT
-            _write_image(
+            steps.write_image(
                 new / ('reference' if held_out else 'bright')
                 / f'{item.name}.png', bright)
             if held_out:
-                _write_image(new / 'held_out' / f'{item.name}.png',
+                steps.write_image(new / 'held_out' / f'{item.name}.png',
                              _darken(bright, single, generator))
                 continue
             for copy in range(COPIES):
-                _write_image(new / 'dark' / f'{item.name} {copy + 1}.png',
+                steps.write_image(new / 'dark' / f'{item.name} {copy + 1}.png',
                              _darken(bright, several, generator))
         low, high = DARKENING['exposure']
-        _write_json(
+        steps.write_json(
             new / 'manifest.json',
             dict(
                 identity=photographs.identity,
@@ -261,7 +246,7 @@ def own_photographs(folder: Path, args: argparse.Namespace,
             'train on and one to hold out are the least, twenty are better')
     photographs = Photographs(
         folder,
-        _digest([args.seed, args.max_side, min_side,
+        steps.digest([args.seed, args.max_side, min_side,
                  [(str(p), p.stat().st_size, p.stat().st_mtime_ns)
                   for p in paths]]))
     if photographs.ready:
@@ -288,12 +273,12 @@ def own_photographs(folder: Path, args: argparse.Namespace,
                 target = new / group / f'{path.stem}.png'
                 if target.exists():
                     target = target.with_stem(f'{path.stem} {number}')
-                _write_image(target, image)
+                steps.write_image(target, image)
         if not all(used.values()):
             raise ValueError(
                 f'--data {args.data}: too few different photographs can be '
                 'read to train on some and hold out others')
-        _write_json(
+        steps.write_json(
             new / 'manifest.json',
             dict(
                 identity=photographs.identity,
@@ -307,17 +292,6 @@ def own_photographs(folder: Path, args: argparse.Namespace,
                 'the dark photographs.',
                 credits=[]))
     return photographs
-
-
-def _embedded_path(item: Embedded) -> Path:
-    spec = find_spec(item.package)
-    path = spec and Path(spec.origin).parent / item.path
-    if not path or not path.is_file():
-        raise FileNotFoundError(
-            f'the photograph {item.path} of {item.package} is missing: '
-            'pip install scikit-image scikit-learn, or give --data a folder '
-            'of dark photographs')
-    return path
 
 
 def _fit(image: np.ndarray, max_side: int, min_side: int) -> np.ndarray:
@@ -418,106 +392,6 @@ def check_extractor(cfg: Config) -> None:
                          'checkpoint of SDAG with --extractor')
 
 
-def train(stage: Stage, cfg: Config, photographs: Photographs,
-          weights: Path) -> None:
-    """Train a stage, or what is left of it; nothing if it is done."""
-    work_dir = Path(cfg.work_dir)
-    record = work_dir / 'demo.json'
-    identity = _identity(cfg, photographs)
-    if _read_json(record).get('identity') != identity:
-        _remove_own(work_dir, record.name)
-        weights.unlink(missing_ok=True)
-        _write_json(record, dict(identity=identity))
-    elif weights.is_file():
-        print('  done already', flush=True)
-        return
-    latest = find_latest_checkpoint(work_dir)
-    cfg.resume = latest is not None
-    cfg.load_from = latest and str(latest)
-    with _quiet():
-        runner = Runner.from_cfg(cfg)
-    # Sets nothing new, but lets the logger forget what was disabled.
-    runner.logger.setLevel(logging.INFO)
-    runner.logger.addFilter(_is_news)
-    model = runner.train()
-    state = {
-        name: value
-        for name, value in model.state_dict().items()
-        if name.startswith('generator.')
-    }
-    save_checkpoint(dict(state_dict=state, meta=dict(stage=stage.name)),
-                    weights)
-
-
-def _identity(cfg: Config, photographs: Photographs) -> str:
-    """A digest of all that decides on the weights."""
-
-    def content(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: content(value) for key, value in node.items()}
-        if isinstance(node, (list, tuple)):
-            return [content(value) for value in node]
-        if isinstance(node, str) and node.endswith('.pth'):
-            return _sha256(Path(node))
-        return node
-
-    settings = cfg.to_dict()
-    for key in ('work_dir', 'resume', 'load_from'):
-        settings.pop(key, None)
-    settings['train_dataloader']['dataset'].pop('data_root')
-    return _digest([content(settings), photographs.identity])
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Let only warnings of the log pass."""
-    logging.disable(logging.INFO)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of MMEngine's log is worth showing."""
-    text = record.getMessage()
-    if record.levelno > logging.INFO:
-        return 'deprecated' not in text
-    done = re.match(r'Iter\(train\) \[ *(\d+)/(\d+)\]', text)
-    # On a terminal the bar says it.
-    return (bool(done) and not sys.stderr.isatty()
-            and int(done[1]) % max(int(done[2]) // 5, 1) == 0)
-
-
-def loss_history(work_dir: Path) -> dict[str, dict[int, float]]:
-    """Every number in MMEngine's log, by iteration.
-
-    A resumed training has several logs; the later ones count.
-    """
-    history: dict[str, dict[int, float]] = {}
-    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in path.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:  # killed while writing
-                continue
-            for name, value in entry.items():
-                history.setdefault(name, {})[entry['step']] = value
-    return {
-        name: dict(sorted(values.items()))
-        for name, values in history.items()
-    }
-
-
-def training_seconds(history: dict[str, dict[int, float]]) -> float:
-    """Time of all iterations, from their logged means."""
-    before, seconds = 0, 0.
-    for step, per_iteration in history['time'].items():
-        seconds += (step - before) * per_iteration
-        before = step
-    return seconds
-
-
 # Measuring
 
 
@@ -557,8 +431,9 @@ def measure(args: argparse.Namespace, photographs: Photographs,
             error = (image - guide.reconstruct(image[None])[0]).abs()
             picture = _to_bytes(image)
             reference = versions.get('reference')
-            _write_image(args.out / 'pictures' / f'{path.stem} {version}.png',
-                         picture[..., ::-1])
+            steps.write_image(
+                args.out / 'pictures' / f'{path.stem} {version}.png',
+                picture[..., ::-1])
             views.append(
                 View(
                     path.stem, version, picture,
@@ -600,12 +475,62 @@ def _read_rgb(path: Path) -> Tensor:
     return _to_tensor(read_image(path)[..., ::-1])
 
 
+# Recognition
+
+
+def recognition_args(args: argparse.Namespace) -> argparse.Namespace:
+    """What tools/night_scenes_benchmark.py shall do with these enhancers."""
+    wanted = night_scenes_benchmark.parse_args([
+        '--out', str(args.out / 'recognition'), '--train', str(args.scenes),
+        '--test', str(max(args.scenes * 3 // 8, 1)), '--seed', str(args.seed),
+        *(word for name in ('unguided', 'guided')
+          for word in (f'--{name}', str(weights_path(args.out, name))))
+    ])
+    wanted.cfg_options = args.scenes_options
+    return wanted
+
+
+def recognition_section(wanted: argparse.Namespace,
+                        figures: dict[str, dict[str, float]]) -> dict:
+    """Table, sentences and pictures for the report.
+
+    Args:
+        wanted: As :func:`recognition_args` gives it.
+        figures: Of each condition and task.
+    """
+    tests = night_scenes_benchmark.conditions(wanted.unguided, wanted.guided)
+    head, *rows = night_scenes_benchmark.table(figures, tests)
+
+    def picture(number: int, condition: str, task: str) -> str:
+        path = night_scenes_benchmark.picture_path(wanted.out, number,
+                                                   condition, task)
+        return image_source(read_image(path)[..., ::-1])
+
+    scenes = [
+        dict(
+            name=f'scene {number + 1}',
+            views=[
+                dict(title=test.title,
+                     **{
+                         task.name: picture(number, name, task.name)
+                         for task in night_scenes_benchmark.TASKS
+                     }) for name, test in tests.items()
+            ]) for number in night_scenes_benchmark.picture_numbers(wanted)
+    ]
+    return dict(
+        head=head,
+        rows=rows,
+        verdict=night_scenes_benchmark.verdict(figures),
+        counts=(wanted.train, wanted.test),
+        scenes=scenes)
+
+
 # The report
 
 
 def stage_facts(stage: Stage, cfg: Config, history: dict) -> dict[str, Any]:
     """A row of the table of trainings."""
-    seconds = training_seconds(history)
+    seconds = steps.training_seconds(history)
     iterations = max(history['time'])
     crop = cfg.train_dataloader.dataset.pipeline[1].crop_size
     return dict(
@@ -613,7 +538,7 @@ def stage_facts(stage: Stage, cfg: Config, history: dict) -> dict[str, Any]:
         config=f'configs/demo/{stage.config}',
         iterations=iterations,
         batch=f'{cfg.train_dataloader.batch_size} × {crop[0]}²',
-        time=_duration(seconds),
+        time=steps.duration(seconds),
         per_iteration=f'{seconds / iterations:.2f} s')
 
 
@@ -632,31 +557,32 @@ def run_facts(args: argparse.Namespace, guided: Config,
         'hardware': _hardware(device),
         'precision': 'trained in bfloat16 where it is safe, else float32'
                      if reduced else 'float32',
-        'this call took': _duration(seconds),
+        'this call took': steps.duration(seconds),
         'versions': ', '.join(
             f'{name} {number}' for name, number in package_versions().items()),
         'weights': ', '.join(
-            f'{stage.name}.pth '
-            f'(SHA-256 {_sha256(weights_path(args.out, stage.name))[:12]}…)'
+            f'{stage.name}.pth (SHA-256 '
+            f'{steps.sha256(weights_path(args.out, stage.name))[:12]}…)'
             for stage in STAGES),
     }
 
 
 def make_report(args: argparse.Namespace, photographs: Photographs,
-           configs: dict[str, Config], started: float) -> dict:
+                configs: dict[str, Config], recognition: dict | None,
+                started: float) -> dict:
     """Measure and write the page, unless it is there; return the means."""
     figures = args.out / 'figures.json'
     page = args.out / 'report.html'
-    identity = _digest([photographs.identity] + [
-        _sha256(weights_path(args.out, stage.name)) for stage in STAGES])
-    present = _read_json(figures)
+    identity = steps.digest([photographs.identity, recognition] + [
+        steps.sha256(weights_path(args.out, stage.name)) for stage in STAGES])
+    present = steps.read_json(figures)
     if page.is_file() and present.get('identity') == identity:
         print('  done already', flush=True)
         return present['mean']
-    with _quiet():
+    with steps.quiet():
         views = measure(args, photographs, configs['sdag'].model.generator)
     histories = {
-        stage.name: loss_history(Path(configs[stage.name].work_dir))
+        stage.name: steps.loss_history(Path(configs[stage.name].work_dir))
         for stage in STAGES
     }
     write_report(
@@ -678,9 +604,10 @@ def make_report(args: argparse.Namespace, photographs: Photographs,
             stage_facts(stage, configs[stage.name], histories[stage.name])
             for stage in STAGES
         ],
-        facts=run_facts(args, configs['guided'], time.time() - started))
+        facts=run_facts(args, configs['guided'], time.time() - started),
+        recognition=recognition)
     mean = means(views)
-    _write_json(
+    steps.write_json(
         figures,
         dict(
             identity=identity,
@@ -708,9 +635,11 @@ def run(args: argparse.Namespace, started: float) -> None:
     """Everything, in order."""
     configs = {stage.name: stage_config(stage, args) for stage in STAGES}
     check_extractor(configs['sdag'])
+    if args.scenes:
+        night_scenes_benchmark.check(recognition_args(args))
     min_side = max(cfg.train_dataloader.dataset.min_size
                    for cfg in configs.values())
-    total = len(STAGES) + 2
+    total = len(STAGES) + (3 if args.scenes else 2)
     print(f'[1/{total}] photographs', flush=True)
     prepare = embedded_photographs if args.data is None else own_photographs
     photographs = prepare(args.out / 'photographs', args, min_side)
@@ -721,12 +650,28 @@ def run(args: argparse.Namespace, started: float) -> None:
             f'{cfg.train_cfg.max_iters} iterations',
             flush=True)
         set_data(stage, cfg, photographs, args.out)
-        train(stage, cfg, photographs, weights_path(args.out, stage.name))
+        steps.train(
+            cfg,
+            steps.config_identity(cfg, photographs.identity),
+            weights_path(args.out, stage.name),
+            stage.name,
+            prefix='generator.')
+    recognition = None
+    if args.scenes:
+        print(f'[{total - 1}/{total}] recognition by day and by night',
+              flush=True)
+        wanted = recognition_args(args)
+        recognition = recognition_section(
+            wanted, night_scenes_benchmark.run(wanted))
     print(f'[{total}/{total}] report', flush=True)
-    mean = make_report(args, photographs, configs, started)
-    print_figures(mean)
+    print_figures(
+        make_report(args, photographs, configs, recognition, started))
+    if recognition:
+        night_scenes_benchmark.print_table(
+            [recognition['head'], *recognition['rows']])
+        print('\n'.join(recognition['verdict']), end='\n\n')
     print(f'{args.out / "report.html"} '
-          f'({_duration(time.time() - started)})')
+          f'({steps.duration(time.time() - started)})')
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -745,49 +690,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 # Small helpers
-
-
-def _digest(content: Any) -> str:
-    text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _read_json(path: Path) -> dict:
-    return json.loads(path.read_text()) if path.is_file() else {}
-
-
-def _write_json(path: Path, content: dict) -> None:
-    write_atomically(path, json.dumps(content, indent=1).encode())
-
-
-def _write_image(path: Path, image: np.ndarray) -> None:
-    """Write (H, W, 3), BGR, uint8, as a PNG."""
-    _, data = cv2.imencode('.png', image)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-
-
-def _remove_own(folder: Path, mark: str) -> None:
-    """Remove a folder that the demo made: it holds the file ``mark``.
-
-    Raises:
-        ValueError: If the folder is somebody else's.
-    """
-    if not folder.exists():
-        return
-    if not (folder / mark).is_file():
-        raise ValueError(f'{folder} was not made by this demo, and is in its '
-                         'way: name another folder with --out')
-    shutil.rmtree(folder)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f'{minutes} min {rest} s' if minutes else f'{rest} s'
 
 
 def _hardware(device: torch.device) -> str:

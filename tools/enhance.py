@@ -40,7 +40,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         'config', help='config file, or name of one of the package')
-    parser.add_argument('checkpoint', help='weights of that model')
+    parser.add_argument(
+        'checkpoint',
+        help="weights of that model; 'none' for an enhancer without any, such "
+        'as a gamma curve')
     parser.add_argument('in_dir', type=Path, help='folder of photographs')
     parser.add_argument(
         'out_dir', type=Path, help='folder of the results; not inside IN_DIR')
@@ -93,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         pairs = plan_folder(args.in_dir, args.out_dir)[rank::world_size]
         inferencer = LowLightInferencer(
             args.config,
-            args.checkpoint,
+            None if args.checkpoint == 'none' else args.checkpoint,
             device=_device(args.device),
             tile=args.tile,
             amp_dtype=args.amp_dtype)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import matplotlib
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -93,15 +94,15 @@ BLUE, ORANGE, GREEN = '#4c8fd0', '#e0813a', '#3fa37a'
 COLOR_MAP = 'inferno'
 
 # matplotlib writes it; the page replaces it by the colour of its text.
-_INK = '#010203'
+INK = '#010203'
 _STYLE = {
     'svg.fonttype': 'none',
     'svg.hashsalt': 'mmsdag',
     'font.size': 9,
-    'axes.edgecolor': _INK,
-    'axes.labelcolor': _INK,
-    'xtick.color': _INK,
-    'ytick.color': _INK,
+    'axes.edgecolor': INK,
+    'axes.labelcolor': INK,
+    'xtick.color': INK,
+    'ytick.color': INK,
     'axes.spines.top': False,
     'axes.spines.right': False,
     'axes.spines.left': False,
@@ -148,9 +149,8 @@ def line_chart(lines: Sequence[tuple[Mapping[int, float], str]]) -> Markup:
     Args:
         lines: Values by iteration, and a CSS colour, of each line.
     """
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(2.5, 1.7), layout='constrained')
-        axes = figure.add_subplot()
+
+    def draw(axes: Axes) -> None:
         for values, color in lines:
             axes.plot(
                 list(values), list(values.values()), color=color,
@@ -160,7 +160,22 @@ def line_chart(lines: Sequence[tuple[Mapping[int, float], str]]) -> Markup:
         axes.set_xlabel('iteration')
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(4))
-        axes.grid(axis='y', color=_INK, alpha=0.15, linewidth=0.7)
+        axes.grid(axis='y', color=INK, alpha=0.15, linewidth=0.7)
+
+    return chart(draw, (2.5, 1.7))
+
+
+def chart(draw: Callable[[Axes], None], size: tuple[float, float]) -> Markup:
+    """Draw a chart as an SVG in the colours of the page.
+
+    Args:
+        draw: Draws on the axes; :data:`INK` becomes the colour of the text.
+        size: Width and height, in inches.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout='constrained')
+        axes = figure.add_subplot()
+        draw(axes)
         axes.tick_params(length=0)
         buffer = io.StringIO()
         figure.savefig(
@@ -169,7 +184,7 @@ def line_chart(lines: Sequence[tuple[Mapping[int, float], str]]) -> Markup:
             transparent=True,
             metadata=dict.fromkeys(('Creator', 'Date', 'Format', 'Type')))
     svg = buffer.getvalue()
-    svg = svg[svg.index('<svg'):].replace(_INK, 'currentColor')
+    svg = svg[svg.index('<svg'):].replace(INK, 'currentColor')
     # The page decides on size and font.
     svg = re.sub(r' (?:width|height)="[\d.]+pt"', '', svg, count=2)
     svg = re.sub(r'font: ([\d.]+px) [^;"]*', r'font-size: \1', svg)
@@ -334,6 +349,20 @@ def _charts(lines: Sequence[tuple[dict, str]]) -> list[dict]:
     return charts
 
 
+def environment(*folders: Path) -> Environment:
+    """Where pages are made.
+
+    Args:
+        folders: With further templates; they may extend ``report.html``.
+    """
+    return Environment(
+        loader=FileSystemLoader([*folders, Path(__file__).parent]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True)
+
+
 def write_report(path: str | Path, views: Sequence[View],
                  histories: Mapping[str, dict], **content: Any) -> None:
     """Write the page.
@@ -368,12 +397,7 @@ def write_report(path: str | Path, views: Sequence[View],
             key={},
             charts=_charts([(histories['sdag'], GREEN)])),
     ]
-    page = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True).get_template('report.html').render(
+    page = environment().get_template('report.html').render(
             verdict=verdict(views),
             columns=[COLUMNS[name] for name in columns],
             table=_table(views, columns),

@@ -1,7 +1,6 @@
 """Enhance images with a trained model."""
 from __future__ import annotations
 
-import difflib
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,13 +11,9 @@ from typing import Any, Literal, Union
 
 import numpy as np
 import torch
-from mmengine.config import Config
-from mmengine.registry import DefaultScope
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmsdag.datasets.image_io import read_image
-from mmsdag.registry import MODELS, SCOPE
-from mmsdag.utils import load_checkpoint
 
 from .paths import find_images, output_paths, write_png
 from .tiling import blend_weights, bytes_per_pixel, receptive_radius, spans
@@ -33,48 +28,6 @@ _MEMORY = dict(cpu=2**30, cuda=4 * 2**30)
 #: Overlap of the pieces, in pixels on each side, where no overlap is enough.
 _BLEND = 32
 
-_PREFIX = 'generator.'
-_PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def find_config(name: PathOrStr) -> Path:
-    """Find a config file.
-
-    Args:
-        name: Path of a file, or the name of a config of this package, with
-            or without folder and suffix: ``'zero_dce/zero-dce_brackets'``.
-
-    Raises:
-        FileNotFoundError: If it is neither; names similar ones.
-        ValueError: If several configs have that name.
-    """
-    if Path(name).is_file():
-        return Path(name)
-    # In an installed package, or beside it in a clone.
-    folders = (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs')
-    folder = next((f for f in folders if f.is_dir()), folders[1])
-    wanted = Path(name)
-    if wanted.suffix == '.py':
-        wanted = wanted.with_suffix('')
-    known = {
-        path.relative_to(folder).with_suffix(''): path
-        for path in sorted(folder.rglob('*.py'))
-        if '_base_' not in path.relative_to(folder).parts
-    }
-    if wanted in known:
-        return known[wanted]
-    found = [key for key in known if key.name == str(wanted)]
-    if len(found) == 1:
-        return known[found[0]]
-    if found:
-        raise ValueError(f'config {str(name)!r} names several: '
-                         f'{", ".join(key.as_posix() for key in found)}')
-    names = [key.as_posix() for key in known]
-    close = difflib.get_close_matches(wanted.as_posix(), names, 3, .4)
-    raise FileNotFoundError(
-        f'config {str(name)!r} is no file, and no config of mmsdag'
-        + (f'; did you mean {" or ".join(close)}?' if close else ''))
-
 
 class LowLightInferencer:
     """Enhance images of any size.
@@ -87,8 +40,10 @@ class LowLightInferencer:
 
     Args:
         model: Config of a model whose ``generator`` is an enhancer: a path,
-            a name as in ``'zero_dce/zero-dce_brackets'``, or a ``Config``.
-        weights: Checkpoint of that model.
+            a name as in ``'zero_dce/zero-dce_brackets'``, or a ``Config``;
+            or the enhancer's own, as in ``dict(type='mmsdag.GammaEnhancer')``.
+        weights: Checkpoint of that model; ``None`` for an enhancer that has
+            no weights.
         device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``, ...; by default CUDA where
             there is a device, else the CPU.
         tile: Edge of a piece in pixels, overlap included; images of more
@@ -105,8 +60,8 @@ class LowLightInferencer:
     """
 
     def __init__(self,
-                 model: PathOrStr | Config,
-                 weights: PathOrStr,
+                 model: PathOrStr | Mapping,
+                 weights: PathOrStr | None = None,
                  device: str | torch.device | None = None,
                  tile: int | Literal['auto'] = 'auto',
                  amp_dtype: str | None = None) -> None:
@@ -114,20 +69,13 @@ class LowLightInferencer:
             raise ValueError(f"tile={tile!r}: must be 'auto', 0 (never cut), "
                              'or the edge of a piece in pixels')
         self.device = _check_device(device)
-        config, name = _load_config(model)
-        state = _load_state(Path(weights))
-        # Only now: it imports mmagic, which takes seconds.
+        # Only now: they import torchvision, which takes seconds.
         from mmsdag.models import precision
+        from mmsdag.models.enhancers import build_enhancer
         self.amp_dtype = precision.check_amp_dtype(amp_dtype,
                                                    type(self).__name__)
         self._autocast = precision.autocast
-        network = _build_network(config, name)
-        try:
-            network.load_state_dict(state)
-        except RuntimeError as error:
-            raise ValueError(
-                f'checkpoint {str(weights)!r} is not of the network that '
-                f'{name} describes: {error}') from error
+        network = build_enhancer(model, weights)
         self.radius = receptive_radius(network)
         self.network = network.to(self.device)
         #: Pixels that the network may take at once, of one image or several.
@@ -318,45 +266,6 @@ def _total_memory(device: torch.device) -> int:
     if device.type == 'cuda':
         return torch.cuda.get_device_properties(device).total_memory
     return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
-
-
-def _load_config(model: PathOrStr | Config) -> tuple[Config, str]:
-    if isinstance(model, Config):
-        return model, model.filename or 'the config'
-    path = find_config(model)
-    return Config.fromfile(path), str(path)
-
-
-def _load_state(path: Path) -> dict[str, Tensor]:
-    content: Any = load_checkpoint(path)
-    if isinstance(content, Mapping):
-        content = content.get('state_dict', content)
-    else:
-        content = {}
-    state = {
-        key[len(_PREFIX):]: value
-        for key, value in content.items() if key.startswith(_PREFIX)
-    }
-    if not state:
-        raise ValueError(
-            f'checkpoint {str(path)!r}: no weight begins with {_PREFIX!r}; '
-            "authors' files go through tools/convert_checkpoint.py first")
-    return state
-
-
-def _build_network(config: Config, name: str) -> nn.Module:
-    generator = (config.get('model') or {}).get('generator')
-    if not isinstance(generator, Mapping):
-        raise ValueError(f'{name} has no model.generator, the network that '
-                         'enhances; give the config of an enhancer')
-    scope = config.get('default_scope') or SCOPE
-    with DefaultScope.overwrite_default_scope(scope):
-        network = MODELS.build(generator)
-    if not callable(getattr(network, 'enhance', None)):
-        raise ValueError(
-            f'{name}: model.generator of type {type(network).__name__} has '
-            'no enhance(x): it is no enhancer; give the config of one')
-    return network.eval().requires_grad_(False)
 
 
 def _dtype_of(bit_depth: int) -> type:

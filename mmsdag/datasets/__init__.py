@@ -1,4 +1,8 @@
 """Datasets, samplers and image transforms."""
+from __future__ import annotations
+
+from mmsdag.registry import DATASETS
+
 from .exposure_folder import ExposureFolderDataset
 from .low_light_folder import LowLightFolderDataset
 from .samplers import ResumableSampler
@@ -6,3 +10,8 @@ from .samplers import ResumableSampler
 __all__ = [
     'ExposureFolderDataset', 'LowLightFolderDataset', 'ResumableSampler'
 ]
+
+
+def __getattr__(name: str) -> type:
+    """What extends mmdet or mmseg is imported when asked for."""
+    return DATASETS.attribute_of(__name__, name)

@@ -134,11 +134,11 @@ class LowLightFolderDataset(BaseDataset):
         if not infos:
             raise ValueError(
                 f'none of the {len(paths)} images in {self.folder} can be '
-                f'read:{_named(broken)}')
+                f'read:{named(broken)}')
         if broken:
             print_log(
                 f'{len(broken)} of {len(paths)} images in {self.folder} are '
-                f'left out, because they cannot be read:{_named(broken)}',
+                f'left out, because they cannot be read:{named(broken)}',
                 'current', WARNING)
         return infos
 
@@ -160,7 +160,7 @@ class LowLightFolderDataset(BaseDataset):
             raise FileNotFoundError(
                 f'{len(missing)} of the {len(names)} images that '
                 f'{self.ann_file} lists are not in {self.folder}:'
-                f'{_named(missing)}')
+                f'{named(missing)}')
         return names
 
     def read_list(self) -> list[str]:
@@ -186,8 +186,8 @@ class LowLightFolderDataset(BaseDataset):
             raise ValueError(
                 f'{message}; take a smaller crop and min_size'
                 f'{", or leave them out by small=skip" if fits else ""}:'
-                f'{_named(small)}')
-        print_log(f'{message}, and left out:{_named(small)}', 'current',
+                f'{named(small)}')
+        print_log(f'{message}, and left out:{named(small)}', 'current',
                   WARNING)
         return fits
 
@@ -270,7 +270,8 @@ def walk_images(folder: Path) -> Iterable[str]:
                 yield os.path.relpath(os.path.join(base, name), folder)
 
 
-def _named(files: list[str]) -> str:
+def named(files: list[str]) -> str:
+    """The first names of a list, a line each, and how many more there are."""
     more = len(files) - _NAMED
     lines = files[:_NAMED] + ([f'and {more} more'] if more > 0 else [])
     return ''.join(f'\n  {line}' for line in lines)

@@ -11,6 +11,7 @@ from .degradations import (
     srgb_to_linear,
     standard_normal,
 )
+from .mean_smoothness import mean_smoothness
 from .normalization import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -19,11 +20,14 @@ from .normalization import (
     normalize,
 )
 from .similarity import SIMILARITY_DIMS, cosine_similarity
+from .smoothness import flattened_ycbcr, neighbor_smoothness
+from .window import window_maximum
 
 __all__ = [
     'IMAGENET_MEAN', 'IMAGENET_STD', 'SIMILARITY_DIMS', 'add_gaussian_noise',
     'add_poisson_gaussian_noise', 'affine_coupling', 'apply_curves',
     'cosine_similarity', 'coupling_gain', 'darken_gamma', 'denormalize',
-    'half_instance_norm', 'linear_to_srgb', 'normalize', 'read_variance',
-    'simulate_low_light', 'srgb_to_linear', 'standard_normal'
+    'flattened_ycbcr', 'half_instance_norm', 'linear_to_srgb',
+    'mean_smoothness', 'neighbor_smoothness', 'normalize', 'read_variance',
+    'simulate_low_light', 'srgb_to_linear', 'standard_normal', 'window_maximum'
 ]

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ import torch
 from mmengine.config import Config
 
 from mmsdag.apis import LowLightInferencer
-from mmsdag.apis.inferencer import find_config
 from mmsdag.datasets.image_io import BrokenImageError
 from mmsdag.models import ZeroDCENet
 
@@ -278,6 +275,27 @@ def test_weights_of_another_network_are_refused(config_file, checkpoint_of):
         LowLightInferencer(config_file, weights, 'cpu')
 
 
+def test_an_enhancer_without_weights_needs_no_checkpoint(photo):
+    gamma = LowLightInferencer(dict(type='mmsdag.GammaEnhancer'), device='cpu')
+    # x ** (1 / 2.2), rounded to 8 bits
+    expected = np.rint((photo / 255.)**(1 / 2.2) * 255)
+    np.testing.assert_array_equal(gamma.enhance(photo), expected)
+
+
+def test_a_classical_enhancer_of_the_whole_image_is_not_cut(photo):
+    clahe = LowLightInferencer(dict(type='mmsdag.CLAHEEnhancer'), device='cpu')
+    assert clahe.radius is None
+    lab = cv2.cvtColor(photo, cv2.COLOR_BGR2LAB)
+    lab[..., 0] = cv2.createCLAHE(2, (8, 8)).apply(lab[..., 0].copy())
+    expected = cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
+    np.testing.assert_array_equal(clahe.enhance(photo), expected)
+
+
+def test_a_network_with_weights_needs_a_checkpoint(config_file):
+    with pytest.raises(ValueError, match='has weights, but there is no chec'):
+        LowLightInferencer(config_file, device='cpu')
+
+
 def test_a_missing_checkpoint_is_named(config_file):
     with pytest.raises(FileNotFoundError, match='nowhere.pth'):
         LowLightInferencer(config_file, 'nowhere.pth', 'cpu')
@@ -292,45 +310,6 @@ def test_a_model_that_does_not_enhance_is_refused(checkpoint):
     config = Config(dict(model=dict(generator=dict(type='mmsdag.SDAGNet'))))
     with pytest.raises(ValueError, match='SDAGNet has no enhance'):
         LowLightInferencer(config, checkpoint, 'cpu')
-
-
-@pytest.fixture
-def configs(tmp_path, monkeypatch):
-    """A clone's folder of configs."""
-    for name in ('zero_dce/zero-dce_x.py', 'zero_dce/same.py', 'sdag/same.py',
-                 '_base_/models/base.py'):
-        path = tmp_path / 'configs' / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    monkeypatch.setattr('mmsdag.apis.inferencer._PACKAGE',
-                        tmp_path / 'mmsdag')
-    return tmp_path / 'configs'
-
-
-@pytest.mark.parametrize('name', [
-    'zero_dce/zero-dce_x', 'zero_dce/zero-dce_x.py', 'zero-dce_x',
-    Path('zero-dce_x.py')
-])
-def test_configs_are_found_by_name(configs, name):
-    assert find_config(name) == configs / 'zero_dce/zero-dce_x.py'
-
-
-def test_configs_are_found_in_an_installed_package(configs, tmp_path):
-    installed = tmp_path / 'mmsdag' / '.mim' / 'configs'
-    installed.parent.mkdir(parents=True)
-    configs.rename(installed)
-    assert find_config('zero-dce_x') == installed / 'zero_dce/zero-dce_x.py'
-
-
-@pytest.mark.parametrize('name, error, message', [
-    ('zero_dce/zero-dce_y', FileNotFoundError, 'mean zero_dce/zero-dce_x'),
-    ('same', ValueError, 'sdag/same, zero_dce/same'),
-    ('base', FileNotFoundError, 'no config'),
-    ('???', FileNotFoundError, 'no config of mmsdag$'),
-])
-def test_a_wrong_name_of_a_config_is_refused(configs, name, error, message):
-    with pytest.raises(error, match=message):
-        find_config(name)
 
 
 def test_an_array_gives_an_array(make_inferencer, photo):

@@ -81,6 +81,42 @@ def test_converted_zero_dce_computes_what_the_authors_does(
         out.numpy().ravel(), reference[expected].ravel(), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize('method, name, expected', [
+    ('zero-dce-pp', 'zero_dce_pp_official.pth', 'zero_dce_pp_scale1'),
+    ('sci', 'sci_easy.pt', 'sci_easy'),
+    ('sci', 'sci_medium.pt', 'sci_medium'),
+    ('sci', 'sci_difficult.pt', 'sci_difficult'),
+])
+def test_converted_enhancer_computes_what_the_authors_does(
+        tool, tmp_path, shared, method, name, expected):
+    content = converted(tool, tmp_path, method, shared / 'weights' / name)
+    net = network(tool, method, content)
+    reference = np.load(shared / 'reference/exdark_2015_02057.npz')
+    with torch.no_grad():
+        out = net.enhance(torch.from_numpy(reference['input'])[None])
+    np.testing.assert_allclose(
+        out[0].numpy(), reference[expected], rtol=0, atol=1e-5)
+
+
+def test_tied_weights_are_stored_once(tool, tmp_path, shared, capsys):
+    source = shared / 'weights/sci_medium.pt'
+    assert len(torch.load(source, 'cpu', weights_only=True)) == 83
+    # Without the copies: 7 tensors once more, 14 three times more.
+    converted(tool, tmp_path, 'sci', source)
+    assert '34 tensors' in capsys.readouterr().out
+
+
+def test_copies_of_a_tied_weight_that_differ_are_an_error(
+        tool, tmp_path, shared, capsys):
+    weights = torch.load(
+        shared / 'weights/sci_medium.pt', 'cpu', weights_only=True)
+    name = 'calibrate.blocks.1.0.bias'
+    weights[name] = weights[name] + 1
+    torch.save(weights, tmp_path / 'a.pt')
+    error = failure(tool, capsys, 'sci', tmp_path / 'a.pt', tmp_path / 'b')
+    assert 'calibrate.blocks.1.0.bias differs from another copy' in error
+
+
 def test_outputs_with_and_without_denormals_are_equal_to_1e_6(tool, shared):
     raw = torch.load(
         shared / 'weights/zero_dce_official.pth', 'cpu', weights_only=True)

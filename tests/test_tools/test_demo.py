@@ -28,7 +28,12 @@ TINY = [
     'default_hooks.checkpoint.max_keep_ckpts=3',
     'train_dataloader.batch_size=2',
     'train_dataloader.dataset.min_size=32',
-    'train_dataloader.dataset.pipeline.1.crop_size=(32,32)'
+    'train_dataloader.dataset.pipeline.1.crop_size=(32,32)', '--scenes', '0'
+]
+# Two iterations on three scenes.
+RECOGNITION = [
+    '--scenes', '3', '--scenes-options', 'train_cfg.max_iters=2',
+    'train_dataloader.batch_size=2', 'param_scheduler.total_steps=2'
 ]
 VERSIONS = {
     'dark input': 'dark',
@@ -40,7 +45,7 @@ VERSIONS = {
 
 def run_demo(*args: str | Path) -> str:
     done = subprocess.run(
-        [sys.executable, TOOLS / 'demo.py', *args, *TINY],
+        [sys.executable, TOOLS / 'demo.py', *TINY, *args],
         capture_output=True,
         text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -70,7 +75,7 @@ def extractor(tmp_path_factory) -> Path:
 @pytest.fixture(scope='module')
 def demo(tmp_path_factory, extractor) -> Path:
     out = tmp_path_factory.mktemp('demo')
-    run_demo('--out', out, '--extractor', extractor)
+    run_demo('--out', out, '--extractor', extractor, *RECOGNITION)
     return out
 
 
@@ -244,6 +249,31 @@ def test_each_version_is_shown_with_its_error_map(demo, page):
                 assert image.size == size, alt
 
 
+def test_recognition_is_shown_as_it_was_measured(demo, page):
+    content = json.loads((demo / 'recognition/figures.json').read_text())
+    titles = dict(
+        day='daylight', night='night, as it is', gamma='night, gamma 1/2.2',
+        unguided='night, Zero-DCE', guided='night, Zero-DCE + SDAG')
+    assert content['figures'].keys() == titles.keys()
+    for name, row in content['figures'].items():
+        cells = [f'{row["mIoU"]:.1f}', f'{row["mAP50"]:.1f}']
+        assert [titles[name], *cells] in page.rows
+        for kind in ('shapes segmented', 'boxes found'):
+            assert f'scene 1, {kind}, {titles[name]}' in page.images
+
+
+def test_recognition_is_by_the_enhancers_just_trained(demo):
+    config, = (demo / 'recognition/tests/guided_detection').glob('*.py')
+    assert str(demo / 'checkpoints' / 'guided.pth') in config.read_text()
+    config, = (demo / 'recognition/tests/night_detection').glob('*.py')
+    assert 'enhancer' not in config.read_text()
+
+
+def test_recognition_can_be_left_out(own):
+    assert not (own / 'recognition').exists()
+    assert 'Recognition' not in (own / 'report.html').read_text()
+
+
 def test_every_loss_term_has_a_curve(page):
     curves = page.text.split('id="curves"')[1].split('</section>')[0]
     # Five of Zero-DCE with its guidance, five of SDAG.
@@ -284,9 +314,10 @@ def test_a_second_call_trains_nothing_and_an_interrupted_stage_goes_on(
     (work_dir / 'iter_3.pth').unlink()
     (work_dir / 'last_checkpoint').write_text(str(work_dir / 'iter_2.pth'))
     page = (demo / 'report.html').read_bytes()
-    output = run_demo('--out', demo, '--extractor', extractor)
-    # Of the stages SDAG and unguided; the report, as nothing has changed.
-    assert output.count('done already') == 3
+    output = run_demo('--out', demo, '--extractor', extractor, *RECOGNITION)
+    # Of the stages SDAG and unguided; scenes, two recognisers and their tests;
+    # the report, as nothing has changed.
+    assert output.count('done already') == 7
     assert (demo / 'report.html').read_bytes() == page
     after = torch.load(weights, weights_only=True)['state_dict']
     assert all(torch.equal(before[name], after[name]) for name in before)

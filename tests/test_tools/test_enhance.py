@@ -72,6 +72,19 @@ def test_a_folder_is_enhanced_and_the_exit_status_is_zero(job, capsys):
     assert '5 enhanced, 0 skipped' in capsys.readouterr().out
 
 
+def test_an_enhancer_without_weights_takes_none(job):
+    Config(dict(model=dict(generator=dict(
+        type='mmsdag.GammaEnhancer')))).dump(job / 'gamma.py')
+    tool = load_tool()
+    assert tool.main([
+        str(job / 'gamma.py'), 'none', str(job / 'in'), str(job / 'out'),
+        '--device', 'cpu'
+    ]) == 0
+    # 255 * (43 / 255) ** (1 / 2.2) = 113.6
+    image = cv2.imread(str(job / 'out' / 'sub' / '4.png'))
+    assert (image == 114).all()
+
+
 def test_a_second_run_does_what_is_missing(job, capsys):
     run(job)
     (job / 'out' / '2.png').unlink()

@@ -5,9 +5,11 @@ from .degradations import (
                            LowLightDegradation,
                            PoissonGaussianNoiseDegradation,
 )
+from .enhance_image import EnhanceImage
 from .loading import LoadLowLightImage
 
 __all__ = [
-    'GammaDegradation', 'GaussianNoiseDegradation', 'LoadLowLightImage',
-    'LowLightDegradation', 'PoissonGaussianNoiseDegradation'
+    'EnhanceImage', 'GammaDegradation', 'GaussianNoiseDegradation',
+    'LoadLowLightImage', 'LowLightDegradation',
+    'PoissonGaussianNoiseDegradation'
 ]

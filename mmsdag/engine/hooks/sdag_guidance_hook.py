@@ -34,7 +34,9 @@ class SDAGGuidanceHook(Hook):
             :class:`SDAGGuidanceLoss`.
         sdag: Config of the network.
         target: Dotted name of the submodule whose output is the enhanced
-            image.
+            image: ``'generator'``, or the trainable enhancer of a recogniser,
+            ``'data_preprocessor.enhancer'``. Of several outputs in a step
+            (images of several sizes) each pixel counts alike.
         output: Which of its outputs: an index of a tuple, a key of a dict;
             ``None`` takes a tensor, or the first of a tuple.
         loss_weight: Weight of the term; 0 switches the hook off.
@@ -102,7 +104,7 @@ class SDAGGuidanceHook(Hook):
             form=form,
             amp_dtype=amp_dtype,
             **loss_cfg)
-        self._captured: Any = None
+        self._captured: list = []
         self._weight = 0.
         self._handles: list = []
 
@@ -153,30 +155,34 @@ class SDAGGuidanceHook(Hook):
                           data_batch: Any = None) -> None:
         """Set the weight of this iteration."""
         self._weight = self.weight_at(runner.iter)
+        self._captured.clear()
 
     def after_train(self, runner: Runner) -> None:
         """Detach from the model."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        self._captured = None
+        self._captured.clear()
 
     def _capture(self, module: nn.Module, args: Any, output: Any) -> None:
         if self._weight and torch.is_grad_enabled():
-            self._captured = output
+            self._captured.append(output)
 
     def _add_term(self, model: nn.Module, args: Any, kwargs: dict,
                   losses: Any) -> Any:
         mode = kwargs.get('mode', args[2] if len(args) > 2 else None)
         if mode != 'loss' or not self._weight:
             return None
-        captured, self._captured = self._captured, None
-        if captured is None:
+        images = [self._as_image(output) for output in self._captured]
+        self._captured.clear()
+        if not images:
             raise ValueError(
                 f"target={self.target!r} of SDAGGuidanceHook did not run in "
                 f"{type(model).__name__}'s mode='loss', so there is no image "
                 'to guide')
-        term = self.loss(self._as_image(captured))
+        pixels = sum(image.numel() for image in images)
+        term = sum(image.numel() / pixels * self.loss(image)
+                   for image in images)
         return {**losses, 'loss_sdag': self._weight * term}
 
     def _as_image(self, output: Any) -> Tensor:

@@ -1,5 +1,7 @@
 from .guidance import SDAGGuidanceLoss
 from .margin_ranking import MarginRankingLoss
+from .mean_smoothness import MeanSmoothnessLoss
+from .smoothness import NeighborSmoothnessLoss
 from .zero_reference import (
     ColorConstancyLoss,
     ExposureControlLoss,
@@ -9,5 +11,6 @@ from .zero_reference import (
 
 __all__ = [
     'ColorConstancyLoss', 'ExposureControlLoss', 'IlluminationSmoothnessLoss',
-    'MarginRankingLoss', 'SDAGGuidanceLoss', 'SpatialConsistencyLoss'
+    'MarginRankingLoss', 'MeanSmoothnessLoss', 'NeighborSmoothnessLoss',
+    'SDAGGuidanceLoss', 'SpatialConsistencyLoss'
 ]

@@ -1,0 +1,26 @@
+# Dark Zurich val, 19 classes: 50 images to measure mIoU on. Its training
+# images have no labels: train on another set.
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(1920, 1080), keep_ratio=True),
+    # After Resize: labels are compared at their own size.
+    dict(type='mmseg.LoadAnnotations'),
+    dict(type='mmseg.PackSegInputs'),
+]
+
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmsdag.DarkZurichDataset',
+        data_root='{{$MMSDAG_DARK_ZURICH:data/dark_zurich}}',
+        data_prefix=dict(
+            img_path='rgb_anon/val/night', seg_map_path='gt/val/night'),
+        test_mode=True,
+        pipeline=test_pipeline))
+test_dataloader = val_dataloader
+
+val_evaluator = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator

@@ -1,0 +1,17 @@
+# RUAS on a folder of dark photographs, one crop at a time.
+train_pipeline = [
+    dict(type='mmsdag.LoadLowLightImage'),
+    dict(type='mmagic.FixedCrop', keys=['img'], crop_size=(320, 320)),
+    dict(type='mmagic.PackInputs', keys=['img']),
+]
+
+train_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='mmsdag.ResumableSampler'),
+    dataset=dict(
+        type='mmsdag.LowLightFolderDataset',
+        data_root='{{$MMSDAG_FOLDER:data/low_light}}',
+        min_size=320,
+        pipeline=train_pipeline))

@@ -1,0 +1,3 @@
+# The recogniser as its package has it.
+detection = dict()
+segmentation = dict()

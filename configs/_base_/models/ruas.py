@@ -1,0 +1,13 @@
+# The images are those before denoising, as with the authors' files "upe" and
+# "dark": their denoiser begins as one trained on noisy images, ours as noise
+# (configs/ruas/README.md).
+model = dict(
+    type='RUAS',
+    generator=dict(type='RUASNet', denoise=False),
+    fidelity_loss=dict(type='mmagic.MSELoss', loss_weight=0.5),
+    smoothness_loss=dict(type='MeanSmoothnessLoss', sigma=10.),
+    denoise_fidelity_loss=dict(type='mmagic.MSELoss', loss_weight=1e-7),
+    # A third: of its three channels, which this class sums, the mean.
+    denoise_tv_loss=dict(type='IlluminationSmoothnessLoss', loss_weight=1 / 3),
+    denoise_interval=50,
+    amp_dtype='auto')

@@ -1,0 +1,83 @@
+# What enhancers bring back of what a stock detector sees in good light.
+_configs = '{{ fileDirname }}/..'
+_checkpoints = '{{ fileDirname }}/../../checkpoints'
+_shared = '{{$MMSDAG_SHARED:../shared}}'
+_zero_dce = dict(type='mmsdag.ZeroDCENet')
+
+enhancers = dict(
+    raw=None,
+    gamma=dict(enhancer=dict(type='mmsdag.GammaEnhancer', gamma=2.2)),
+    clahe=dict(enhancer=dict(type='mmsdag.CLAHEEnhancer'), title='CLAHE'),
+    equalize=dict(
+        enhancer=dict(type='mmsdag.HistogramEqualizationEnhancer'),
+        title='histogram equalisation'),
+    retinex=dict(
+        enhancer=dict(type='mmsdag.MultiScaleRetinexEnhancer'),
+        title='multi-scale Retinex'),
+    zero_dce=dict(
+        enhancer=_zero_dce,
+        checkpoint=f'{_checkpoints}/zero-dce_1xb8-1k_brackets.pth',
+        title='Zero-DCE'),
+    zero_dce_sdag=dict(
+        enhancer=_zero_dce,
+        checkpoint=f'{_checkpoints}/zero-dce-sdag_1xb8-1k_brackets.pth',
+        guided_twin_of='zero_dce',
+        title='Zero-DCE + SDAG'))
+recognisers = dict(
+    yolox_nano=dict(
+        config='mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
+        checkpoint=f'{_shared}/weights/yolox_nano_coco_mmdet.pth',
+        task='det',
+        title='YOLOX-nano'))
+datasets = dict(
+    brackets_dark=dict(
+        config=f'{_configs}/_base_/datasets/brackets_detection.py',
+        title='dark bracket shots'),
+    # No training config sees the scenes from 901 on.
+    held_out=dict(
+        config=f'{_configs}/_base_/datasets/brackets_detection.py',
+        dataset=dict(scene_range=(901, None)),
+        title='dark bracket shots, held-out scenes'),
+    # Five photographs, for the pictures.
+    exdark=dict(
+        config=f'{_configs}/_base_/datasets/exdark_voc.py',
+        dataset=dict(
+            data_root=f'{_shared}/exdark',
+            ann_file='imageclasslist.txt',
+            class_list='',
+            data_prefix=dict(
+                img_path='../images/exdark', ann_path='annotations_voc.zip'),
+            missing_images='skip'),
+        class_names=dict(
+            Bicycle='bicycle',
+            Boat='boat',
+            Bottle='bottle',
+            Bus='bus',
+            Car='car',
+            Cat='cat',
+            Chair='chair',
+            Cup='cup',
+            Dog='dog',
+            Motorbike='motorcycle',
+            People='person',
+            Table='dining table'),
+        title='five photographs of ExDark'))
+
+# At 512 pixels, before the detector's own resizing to 416.
+plug_in = 'transform'
+baseline = 'raw'
+bootstrap = dict(samples=1000, seed=0)
+
+# The authors' weights, converted, where there are any.
+_authors = '{{$MMSDAG_AUTHORS:none}}'
+if _authors != 'none':
+    enhancers.update(
+        official=dict(
+            enhancer=_zero_dce,
+            checkpoint=f'{_authors}/zero-dce.pth',
+            title="Zero-DCE, the authors'"),
+        official_sdag=dict(
+            enhancer=_zero_dce,
+            checkpoint=f'{_authors}/zero-dce-sdag.pth',
+            guided_twin_of='official',
+            title="Zero-DCE + SDAG, the authors'"))

@@ -1,0 +1,25 @@
+# YOLOv3 on DARK FACE, fine-tuned from its weights for COCO.
+_base_ = [
+    'mmdet::yolo/yolov3_d53_8xb8-ms-608-273e_coco.py',
+    '../_base_/protocols/dark_face_608.py',
+    '../_base_/enhancers/{{$MMSDAG_ENHANCER:none}}.py'
+]
+load_from = 'https://download.openmmlab.com/mmdetection/v2.0/yolo/' \
+    'yolov3_d53_mstrain-608_273e_coco/' \
+    'yolov3_d53_mstrain-608_273e_coco_20210518_115020-a2c3acb8.pth'
+work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:none}}'
+
+model = dict(
+    data_preprocessor=_base_.detection,
+    bbox_head=dict(
+        num_classes=1,
+        anchor_generator=dict(base_sizes=_base_.dark_face_anchors)))
+train_dataloader = dict(_delete_=True, **_base_.dark_face_train)
+val_dataloader = dict(_delete_=True, **_base_.dark_face_test)
+test_dataloader = dict(_delete_=True, **_base_.dark_face_test)
+val_evaluator = dict(_delete_=True, **_base_.dark_face_metric)
+test_evaluator = dict(_delete_=True, **_base_.dark_face_metric)
+train_cfg = _base_.dark_face_train_cfg
+optim_wrapper = _base_.dark_face_optim_wrapper
+param_scheduler = _base_.dark_face_param_scheduler
+auto_scale_lr = dict(base_batch_size=16)

@@ -1,0 +1,15 @@
+# YOLOX-nano as COCO taught it, tested on ExDark.
+_base_ = [
+    'mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
+    '../_base_/protocols/exdark.py',
+    '../_base_/enhancers/{{$MMSDAG_ENHANCER:none}}.py'
+]
+work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:none}}'
+
+model = dict(data_preprocessor=_base_.detection)
+test_dataloader = dict(
+    dataset=dict(
+        _delete_=True, **_base_.exdark_frozen, pipeline=_base_.test_pipeline))
+test_evaluator = dict(_delete_=True, **_base_.exdark_metric)
+train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
+val_dataloader = val_cfg = val_evaluator = None

@@ -1,0 +1,145 @@
+"""Which images of a data set to use: lists, and parts of them."""
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection
+from dataclasses import replace
+
+from .parsing import (
+    MAX_LIST_BYTES,
+    AnnotationError,
+    ListedImage,
+    parse_image_list,
+    read_bytes,
+)
+
+#: First and last number, both included; None is open.
+Range = tuple['int | None', 'int | None']
+
+
+def read_list(path: str | os.PathLike,
+              key: str = 'ann_file') -> list[ListedImage]:
+    """Images that a file lists; see :func:`parse_image_list`.
+
+    Args:
+        path: The file.
+        key: The config key or option that names it, for messages.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        AnnotationError: If it is no list, or empty.
+    """
+    path = os.fspath(path)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f'no list of images {path!r} (working folder {os.getcwd()}): '
+            f'check {key}')
+    listed = parse_image_list(read_bytes(path, MAX_LIST_BYTES), path)
+    if not listed:
+        raise AnnotationError(path, None, 'lists no images')
+    return listed
+
+
+def classify(listed: list[ListedImage],
+             class_list: list[ListedImage]) -> list[ListedImage]:
+    """Add to a plain list what ExDark's ``imageclasslist.txt`` tells.
+
+    Folders before the names and the case of the endings, which differ from
+    list to list, do not matter.
+
+    Raises:
+        ValueError: If an image is not in it.
+    """
+    known = {_key(image): image for image in class_list}
+    missing = [image.name for image in listed if _key(image) not in known]
+    if missing:
+        raise ValueError(
+            f'{len(missing)} of {len(listed)} listed images are not in '
+            f'class_list, for example {missing[0]!r}')
+    return [replace(known[_key(i)], name=i.name, line=i.line) for i in listed]
+
+
+def choose(listed: list[ListedImage],
+           **filters: Collection[str] | None) -> list[ListedImage]:
+    """Those whose ``lighting``, ``split``, … are among the given.
+
+    Raises:
+        ValueError: If the list does not say, or a filter leaves nothing.
+    """
+    for key, chosen in filters.items():
+        if chosen is None:
+            continue
+        if any(getattr(image, key) is None for image in listed):
+            raise ValueError(
+                f'{key}={sorted(chosen)} needs imageclasslist.txt, as the '
+                'list itself or as class_list')
+        listed = [image for image in listed if getattr(image, key) in chosen]
+    if not listed:
+        raise ValueError('no image is of all of ' + ', '.join(
+            f'{k}={sorted(v)}' for k, v in filters.items() if v is not None))
+    return listed
+
+
+def in_range(listed: list[ListedImage],
+             numbers: Range) -> list[ListedImage]:
+    """Those whose number, the first in the name, is in a range, in order.
+
+    Raises:
+        ValueError: For a name without a number, or if none is left.
+    """
+    if tuple(numbers) == (None, None):
+        return listed
+    chosen = sorted(
+        (image for image in listed if _within(image.name, numbers)),
+        key=lambda image: _number(image.name))
+    if not chosen:
+        raise ValueError(f'none of the {len(listed)} images has a number '
+                         f'from {numbers[0]} to {numbers[1]}')
+    return chosen
+
+
+def images_of_scenes(path: str | os.PathLike, numbers: Range) -> set[str]:
+    """Names of the images of the exposure brackets in a range.
+
+    Args:
+        path: A JSON list with an object for each scene, whose ``images`` are
+            its file names; the first of them gives the scene its number.
+        numbers: The range.
+
+    Raises:
+        FileNotFoundError: If there is no list.
+        AnnotationError: If it is no list of scenes.
+    """
+    try:
+        scenes = json.loads(read_bytes(path, MAX_LIST_BYTES))
+        return {
+            name for scene in scenes if _within(scene['images'][0], numbers)
+            for name in scene['images']
+        }
+    except AnnotationError:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError,
+            RecursionError) as error:
+        raise AnnotationError(
+            path, None, 'must be a JSON list of scenes with images '
+            f'({type(error).__name__}: {error})') from error
+
+
+def _key(image: ListedImage) -> str:
+    return os.path.basename(image.name).casefold()
+
+
+def _within(name: str, numbers: Range) -> bool:
+    first, last = numbers
+    number = _number(name)
+    return ((first is None or first <= number)
+            and (last is None or number <= last))
+
+
+def _number(name: str) -> int:
+    match = re.search(r'[0-9]{1,9}', os.path.basename(name))
+    if match is None:
+        raise ValueError(f'a range needs a number in {name!r}')
+    return int(match[0])

@@ -1,0 +1,173 @@
+"""Enhancement as a step of a data pipeline, kept on disk if wanted."""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmsdag.registry import TRANSFORMS
+from mmsdag.version import __version__
+
+if TYPE_CHECKING:
+    from mmsdag.apis import LowLightInferencer
+    from mmsdag.models.enhancers.build import EnhancerLike
+
+#: Bytes of a SHA-256. PNG allows for what follows its end mark.
+_DIGEST = 32
+
+
+@TRANSFORMS.register_module()
+class EnhanceImage(BaseTransform):
+    """Enhance the image in a pipeline, at the size that it has there.
+
+    Right after ``LoadImageFromFile`` that is its original size, before any
+    resizing, padding or mosaic. Each worker process builds the enhancer for
+    itself, at its first image.
+
+    With ``cache_dir`` the results for uint8 images are kept as PNGs, in a
+    folder for each enhancer, under the SHA-256 of the image's pixels; the
+    folder's name stands for the enhancer's config, the content of its
+    checkpoint, the precision and the version of this package. Any number of
+    processes may share it. A file that is damaged is made anew.
+
+    Required and modified key: ``img``, (H, W, 3), BGR, uint8 or floating
+    point in [0, 255].
+
+    Args:
+        enhancer: Config of the enhancer, or of a model or config file whose
+            ``generator`` it is; see
+            :func:`mmsdag.models.enhancers.enhancer_config`.
+        checkpoint: Its weights; ``None`` for one that has none.
+        cache_dir: Folder of results; ``None`` keeps nothing.
+        amp_dtype: Precision: ``None`` for float32, ``'bfloat16'``,
+            ``'float16'``, or ``'auto'`` for bfloat16 where the hardware has
+            it.
+        device: Where the enhancer runs. A GPU needs workers that are spawned
+            (``multiprocessing_context='spawn'``), or none.
+
+    Raises:
+        FileNotFoundError: If the enhancer's config or checkpoint is missing.
+        TypeError: If ``enhancer`` is neither a dict nor a path.
+        ValueError: If it describes no enhancer, or (at the first image) the
+            checkpoint is not of it.
+    """
+
+    def __init__(self,
+                 enhancer: EnhancerLike,
+                 checkpoint: str | os.PathLike[str] | None = None,
+                 cache_dir: str | os.PathLike[str] | None = None,
+                 amp_dtype: str | None = None,
+                 device: str = 'cpu') -> None:
+        # Only now: they import torchvision, which takes seconds.
+        from mmsdag.models.enhancers import enhancer_config
+        from mmsdag.models.precision import check_amp_dtype
+        self.enhancer, _ = enhancer_config(enhancer)
+        if checkpoint is not None and not Path(checkpoint).is_file():
+            raise FileNotFoundError(f'checkpoint={str(checkpoint)!r} of '
+                                    'EnhanceImage does not exist')
+        self.checkpoint = checkpoint
+        self.cache_dir = None if cache_dir is None else Path(cache_dir)
+        self.amp_dtype = check_amp_dtype(amp_dtype, 'EnhanceImage')
+        self.device = device
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``results['img']`` by its enhanced self."""
+        image = results['img']
+        if self.cache_dir is None or image.dtype != np.uint8:
+            results['img'] = self._enhance(image)
+            return results
+        path = self._cache_path(image)
+        enhanced = _read(path, image.shape)
+        if enhanced is None:
+            enhanced = self._enhance(image)
+            _write(enhanced, path)
+        results['img'] = enhanced
+        return results
+
+    def _enhance(self, image: np.ndarray) -> np.ndarray:
+        dtype = np.uint8 if image.dtype == np.uint8 else np.float32
+        return self._inferencer.enhance(image, dtype)
+
+    @cached_property
+    def _inferencer(self) -> LowLightInferencer:
+        from mmsdag.apis import LowLightInferencer
+        return LowLightInferencer(
+            self.enhancer,
+            self.checkpoint,
+            device=self.device,
+            amp_dtype=self.amp_dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker that is spawned builds its own.
+        return {k: v for k, v in vars(self).items() if k != '_inferencer'}
+
+    def _cache_path(self, image: np.ndarray) -> Path:
+        # The pixels, not the file: a transform before this one may have
+        # changed them.
+        digest = hashlib.sha256(repr(image.shape).encode())
+        digest.update(np.ascontiguousarray(image).data)
+        name = digest.hexdigest()
+        assert self.cache_dir is not None
+        return self.cache_dir / self._fingerprint / name[:2] / f'{name}.png'
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        import torch
+
+        from mmsdag.models.precision import resolve_amp_dtype
+        weights = (b'' if self.checkpoint is None else
+                   Path(self.checkpoint).read_bytes())
+        identity = dict(
+            enhancer=self.enhancer,
+            weights=hashlib.sha256(weights).hexdigest(),
+            precision=str(
+                resolve_amp_dtype(self.amp_dtype, torch.device(self.device))),
+            version=__version__)
+        text = json.dumps(identity, sort_keys=True, default=repr)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(enhancer={self.enhancer}, '
+                f'checkpoint={self.checkpoint!r}, '
+                f'cache_dir={self.cache_dir}, amp_dtype={self.amp_dtype!r}, '
+                f'device={self.device!r})')
+
+
+def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """A cached image, or None where there is none that can be trusted."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    png, digest = content[:-_DIGEST], content[-_DIGEST:]
+    if hashlib.sha256(png).digest() != digest:
+        return None
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    return image if image is not None and image.shape == shape else None
+
+
+def _write(image: np.ndarray, path: Path) -> None:
+    """Write a PNG, followed by its SHA-256, whole or not at all.
+
+    Under a name of its own first, since another process may write the same
+    image; without waiting for the disk, since a damaged file is made anew.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The fastest compression: a twentieth of the time, 3 % more bytes.
+    png = cv2.imencode('.png', image,
+                       [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    temporary = path.with_name(f'.{path.stem}.{uuid.uuid4().hex}')
+    try:
+        temporary.write_bytes(png + hashlib.sha256(png).digest())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,106 @@
+"""Which differences between two figures are more than noise.
+
+The images of a test set are a sample: with others the figures would be
+others. The bootstrap draws as many images as there are, with repetition, many
+times over, and looks at how the figures scatter (Efron and Tibshirani 1993,
+"An introduction to the bootstrap").
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Interval(NamedTuple):
+    """A percentile interval.
+
+    Attributes:
+        low: Lower end; NaN if no sample has the figure.
+        high: Upper end.
+    """
+    low: float
+    high: float
+
+    @property
+    def includes_zero(self) -> bool:
+        """Whether a difference with this interval is within noise."""
+        return not (self.low > 0 or self.high < 0)
+
+
+def resample(images: int,
+             samples: int = 1000,
+             seed: int = 0,
+             groups: Sequence | None = None) -> np.ndarray:
+    """Draw images with repetition.
+
+    Figures that are to be compared must be computed of the same draws: the
+    same arguments give the same ones.
+
+    Args:
+        images: Number of images.
+        samples: Number of draws.
+        seed: Of the draws.
+        groups: What each image belongs to, such as its scene: images of one
+            group resemble each other, and are drawn together. By default
+            each is on its own.
+
+    Returns:
+        (samples, images), int, how often each image counts; a row sums to
+        ``images`` where there are no groups.
+
+    Raises:
+        ValueError: If nothing can be drawn, or ``groups`` is not of the same
+            length.
+    """
+    if images < 1 or samples < 1:
+        raise ValueError(f'images={images}, samples={samples}: at least one '
+                         'of each is needed')
+    members = np.arange(images)
+    if groups is not None:
+        if len(groups) != images:
+            raise ValueError(f'groups names {len(groups)} images of {images}')
+        members = np.unique(
+            np.asarray([str(group) for group in groups]),
+            return_inverse=True)[1]
+    count = int(members.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(
+        count, np.full(count, 1 / count), size=samples)
+    return drawn[:, members]
+
+
+def interval(values: np.ndarray, level: float = 0.95) -> Interval:
+    """The middle ``level`` of a figure's samples (B,); NaN is left out."""
+    values = np.asarray(values, float)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return Interval(np.nan, np.nan)
+    tail = 50 * (1 - level)
+    low, high = np.percentile(values, [tail, 100 - tail])
+    return Interval(float(low), float(high))
+
+
+def check_weights(weights: np.ndarray | None, images: int) -> np.ndarray:
+    """How often each image counts, (B, I), float; by default once.
+
+    Raises:
+        ValueError: If the shape does not fit.
+    """
+    if weights is None:
+        return np.ones((1, images))
+    weights = np.asarray(weights, float)
+    if weights.ndim != 2 or weights.shape[1] != images:
+        raise ValueError(
+            f'weights have the shape {weights.shape}: (samples, {images}) '
+            f'are needed, one for each of {images} images')
+    return weights
+
+
+def mean_of_present(values: np.ndarray,
+                    axis: int | tuple[int, ...]) -> np.ndarray:
+    """Mean of what is not NaN; NaN, without a warning, where all is."""
+    there = ~np.isnan(values)
+    count = there.sum(axis)
+    total = np.where(there, values, 0).sum(axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -1,0 +1,132 @@
+"""Edge-aware smoothness over a pixel's 24 neighbours."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+# Rows and columns from a pixel to its neighbours in the 5x5 square. Each pair
+# of pixels is seen from both of its ends, with the same result: half of the
+# 24 neighbours will do, counted twice.
+_OFFSETS = ((0, 1), (0, 2), (1, -2), (1, -1), (1, 0), (1, 1), (1, 2), (2, -2),
+            (2, -1), (2, 0), (2, 1), (2, 2))
+
+_YCBCR = ((0.257, -0.148, 0.439), (0.564, -0.291, -0.368), (0.098, 0.439,
+                                                            -0.071))
+_YCBCR_BIAS = (16 / 255, 128 / 255, 128 / 255)
+
+
+def neighbor_smoothness(values: Tensor,
+                        guide: Tensor,
+                        sigma: float = 10.) -> Tensor:
+    r"""Weighted absolute differences to the 24 nearest neighbours.
+
+    .. math:: \sum_{d} \mathrm{mean}_i\; w_{i,i+d}\,|v_i - v_{i+d}|_1, \quad
+        w_{ij} = \exp(-|g_i - g_j|_2^2 / 2\sigma^2)
+
+    over the offsets :math:`d` of the 5x5 square; the mean is over the images
+    and positions whose neighbour is inside of the image (SCI, Ma et al., CVPR
+    2022, Sec. 3.3). One pass for each of 12 offsets yields value and
+    gradients, and no tensor outlives its offset.
+
+    Args:
+        values: What shall be smooth, (N, C, H, W).
+        guide: Where it may have edges, (N, D, H, W).
+        sigma: Difference of the guide that counts as an edge.
+
+    Returns:
+        A scalar, at least in float32, differentiable once with respect to
+        both arguments.
+
+    Raises:
+        ValueError: If the sizes differ or one side is shorter than 3 pixels.
+    """
+    if (values.shape[0], *values.shape[2:]) != (guide.shape[0],
+                                                *guide.shape[2:]):
+        raise ValueError(
+            f'values {tuple(values.shape)} and guide {tuple(guide.shape)} of '
+            'neighbor_smoothness must agree in all but their channels')
+    if min(values.shape[-2:]) < 3:
+        raise ValueError(
+            'neighbor_smoothness compares pixels two apart, the image has '
+            f'{values.shape[-2]}x{values.shape[-1]}: use larger crops')
+    dtype = torch.promote_types(
+        torch.promote_types(values.dtype, guide.dtype), torch.float32)
+    return _NeighborSmoothness.apply(
+        values.to(dtype).contiguous(),
+        guide.to(dtype).contiguous(), 0.5 / sigma**2)
+
+
+class _NeighborSmoothness(torch.autograd.Function):
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, guide: Tensor,
+                sharpness: float) -> Tensor:
+        grads = [
+            torch.zeros_like(tensor) if needed else None for tensor, needed in
+            zip((values, guide), ctx.needs_input_grad[:2], strict=True)
+        ]
+        total = values.new_zeros(())
+        with torch.autocast(values.device.type, enabled=False):
+            for here, there, count in _pairs(values):
+                # Twice, and from a sum to a mean.
+                share = 2 / count
+                change = values[here] - values[there]
+                edge = guide[here] - guide[there]
+                weight = edge.square().sum(1, keepdim=True)
+                weight.mul_(-sharpness).exp_()
+                term = change.abs().sum(1, keepdim=True).mul_(weight)
+                total.add_(term.sum(), alpha=share)
+                if grads[0] is not None:
+                    change.sign_().mul_(weight)
+                    grads[0][here].add_(change, alpha=share)
+                    grads[0][there].sub_(change, alpha=share)
+                if grads[1] is not None:
+                    edge.mul_(term)
+                    slope = -2 * sharpness * share
+                    grads[1][here].add_(edge, alpha=slope)
+                    grads[1][there].sub_(edge, alpha=slope)
+        # The output is a scalar, so that all backward has to do is scale.
+        ctx.save_for_backward(*grads)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return (*(None if g is None else g * grad
+                  for g in ctx.saved_tensors), None)
+
+
+def _pairs(x: Tensor) -> Iterator[tuple[tuple, tuple, int]]:
+    """Where pixels and their neighbours are, and how many pairs they make."""
+    number, _, height, width = x.shape
+    for row, column in _OFFSETS:
+        left, right = max(0, -column), max(0, column)
+        here = (..., slice(height - row), slice(left, width - right))
+        there = (..., slice(row, height), slice(right, width - left))
+        yield here, there, number * (height - row) * (width - left - right)
+
+
+def flattened_ycbcr(images: Tensor) -> Tensor:
+    """The guide that SCI and RUAS call YCbCr.
+
+    As in the authors' code, whose conversion takes three values that follow
+    each other in memory (N, 3, H, W), that is along a row, for a pixel's red,
+    green and blue. With their sigma of 10 all weights are nearly one, so that
+    it hardly matters.
+
+    Args:
+        images: (N, 3, H, W), RGB, [0, 1].
+
+    Returns:
+        (N, 3, H, W), at least in float32.
+    """
+    dtype = torch.promote_types(images.dtype, torch.float32)
+    with torch.autocast(images.device.type, enabled=False):
+        triples = images.to(dtype).reshape(-1, 3)
+        return torch.addmm(
+            triples.new_tensor(_YCBCR_BIAS), triples,
+            triples.new_tensor(_YCBCR)).view(images.shape)

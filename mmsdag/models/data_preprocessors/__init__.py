@@ -1,0 +1,1 @@
+"""Enhancement on the device, before the data preprocessors of others."""

@@ -1,0 +1,223 @@
+"""Enhance the images of a batch on the device, whoever takes them over."""
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from mmsdag.models.enhancers.build import EnhancerLike, build_enhancer
+from mmsdag.models.precision import autocast, check_amp_dtype
+
+#: Pixels that go through the enhancer together by default. More at once are
+#: hardly faster; in float32 they need 1 to 2 GiB.
+_PIXELS = 2**20
+
+
+class EnhancementMixin(BaseDataPreprocessor):
+    """Enhance each image before the other base class pads and normalises it.
+
+    Frozen, the enhancer stays in eval mode and outside of the recogniser's
+    parameters and state dict, whose checkpoints remain stock. Images are
+    enhanced as they come out of the pipeline: in [0, 255], uint8 or floating
+    point, of any size; those of one size go through the enhancer together.
+    Channels are BGR, as mmcv loads them, unless the recogniser's own
+    ``rgb_to_bgr`` says otherwise; they leave in the same order and range.
+
+    Args:
+        *args: Of the other base class.
+        enhancer: Config of the enhancer, or of a model or config file whose
+            ``generator`` it is; see
+            :func:`mmsdag.models.enhancers.enhancer_config`.
+        enhancer_checkpoint: Its weights. May be missing for an enhancer that
+            has none, or if ``trainable`` (they are then initialised, or in
+            the recogniser's checkpoint).
+        amp_dtype: Precision of the enhancer: ``None`` (float32, or what
+            ``AmpOptimWrapper`` sets), ``'bfloat16'``, ``'float16'``, or
+            ``'auto'`` (bfloat16 where the hardware has it).
+        trainable: Train the enhancer with the recogniser: it is then part of
+            the recogniser, as ``data_preprocessor.enhancer``.
+        chunk_size: Most images that go through the enhancer together; by
+            default as many as hold a megapixel, at least one. Where a GPU's
+            memory does not suffice, they are halved.
+        round_to_uint8: Round what becomes of a uint8 image to whole numbers,
+            as a file of it would; by default, unless ``trainable``.
+        keep_padding: Leave margins of one colour as they are: what a
+            pipeline's ``Pad`` has added is then neither brightened nor seen
+            by the enhancer.
+        **kwargs: Of the other base class.
+
+    Raises:
+        FileNotFoundError: If the enhancer's config or checkpoint is missing.
+        TypeError: If ``enhancer`` is neither a dict nor a path.
+        ValueError: For an argument out of its range, a checkpoint that does
+            not fit, or (called) images of another shape or type.
+    """
+
+    enhancer: Any
+
+    def __init__(self,
+                 *args: Any,
+                 enhancer: EnhancerLike,
+                 enhancer_checkpoint: str | os.PathLike[str] | None = None,
+                 amp_dtype: str | None = None,
+                 trainable: bool = False,
+                 chunk_size: int | None = None,
+                 round_to_uint8: bool | None = None,
+                 keep_padding: bool = True,
+                 **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        owner = type(self).__name__
+        if chunk_size is not None and (not isinstance(chunk_size, int)
+                                       or chunk_size < 1):
+            raise ValueError(f'chunk_size={chunk_size!r} of {owner}: must be '
+                             'a number of images, or None')
+        if trainable and round_to_uint8:
+            raise ValueError(f'round_to_uint8=True of {owner}: rounding has '
+                             'no gradient; leave it out, or trainable=True')
+        self.amp_dtype = check_amp_dtype(amp_dtype, owner)
+        self.trainable = trainable
+        self.chunk_size = chunk_size
+        self.round_to_uint8 = (not trainable if round_to_uint8 is None else
+                               round_to_uint8)
+        self.keep_padding = keep_padding
+        self._is_bgr = not kwargs.get('rgb_to_bgr', False)
+        self._source = (enhancer, enhancer_checkpoint)
+        network = build_enhancer(
+            *self._source, weights_required=not trainable)
+        if trainable:
+            if next(network.parameters(), None) is None:
+                raise ValueError(f'trainable=True of {owner}: '
+                                 f'{type(network).__name__} has nothing to '
+                                 'train')
+            self.enhancer = network.requires_grad_(True).train()
+        else:
+            # Not as nn.Module sets attributes: hidden from parameters(),
+            # state_dict() and train().
+            object.__setattr__(self, 'enhancer', network)
+
+    def init_weights(self) -> None:
+        """Undo what the recogniser's initialisation did to the enhancer."""
+        if self.trainable:
+            self.enhancer.load_state_dict(
+                build_enhancer(*self._source,
+                               weights_required=False).state_dict())
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Enhance ``data['inputs']``, then do what the other base class does.
+
+        Args:
+            data: With ``inputs``, a list of images (3, H, W) or a tensor
+                (N, 3, H, W), [0, 255].
+            training: Whether to augment, as the base class understands it.
+        """
+        inputs = self.cast_data(data['inputs'])
+        enhanced: Any = self.enhance(inputs)
+        if isinstance(inputs, Tensor):
+            enhanced = torch.stack(enhanced)
+        return super().forward({**data, 'inputs': enhanced}, training)
+
+    def enhance(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """Enhance images of any sizes.
+
+        Args:
+            images: Each (3, H, W), [0, 255], uint8 or floating point, on the
+                device.
+
+        Returns:
+            Images of the same shapes, channel order and range, float32.
+        """
+        self._check(images)
+        enhanced = list(images)
+        same_size = defaultdict(list)
+        for index, image in enumerate(images):
+            rows, columns = (
+                content_window(image) if self.keep_padding else
+                (slice(None), slice(None)))
+            content = image[:, rows, columns]
+            same_size[content.shape, content.dtype].append(
+                (index, rows, columns, content))
+        for (shape, _), members in same_size.items():
+            size = self.chunk_size or max(1, _PIXELS // shape[1:].numel())
+            for start in range(0, len(members), size):
+                chunk = members[start:start + size]
+                batch = self._enhance_batch(
+                    torch.stack([content for *_, content in chunk]))
+                for (index, rows, columns, content), image in zip(
+                        chunk, batch):
+                    if content.shape == images[index].shape:
+                        enhanced[index] = image
+                    else:
+                        canvas = images[index].to(torch.float32, copy=True)
+                        canvas[:, rows, columns] = image
+                        enhanced[index] = canvas
+        return enhanced
+
+    def _enhance_batch(self, batch: Tensor) -> Tensor:
+        """(N, 3, H, W), [0, 255], of the images' type, to float32."""
+        try:
+            return self._run(batch)
+        except torch.cuda.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+        # Outside of the handler, which keeps the tensors alive.
+        return torch.cat([
+            self._enhance_batch(half) for half in batch.tensor_split(2)
+        ])
+
+    def _run(self, batch: Tensor) -> Tensor:
+        network = self.enhancer.to(batch.device)
+        # A recogniser in half precision has a trainable enhancer to match.
+        dtype = next((p.dtype for p in network.parameters()), torch.float32)
+        rgb = batch.flip(1) if self._is_bgr else batch
+        rgb = (rgb.float() / 255).to(dtype, memory_format=torch.channels_last)
+        if batch.is_floating_point():
+            rgb = rgb.clamp(0, 1)  # some augmentations leave the range
+        with torch.set_grad_enabled(
+                self.trainable and torch.is_grad_enabled()), autocast(
+                    self.amp_dtype, batch.device):
+            enhanced = network.enhance(rgb)
+        enhanced = enhanced.float().clamp(0, 1).mul_(255)
+        if self.rounds(batch):
+            enhanced.round_()
+        return enhanced.flip(1) if self._is_bgr else enhanced
+
+    def rounds(self, images: Tensor) -> bool:
+        """Whether what becomes of ``images`` is rounded."""
+        return self.round_to_uint8 and images.dtype == torch.uint8
+
+    def _check(self, images: Sequence[Tensor]) -> None:
+        for image in images:
+            if image.ndim != 3 or image.shape[0] != 3:
+                raise ValueError(
+                    f'an input of {type(self).__name__} has the shape '
+                    f'{tuple(image.shape)}; images are (3, H, W)')
+            if image.dtype != torch.uint8 and not image.is_floating_point():
+                raise ValueError(
+                    f'an input of {type(self).__name__} is {image.dtype}; '
+                    'images are uint8, or floating point in [0, 255]')
+
+
+def content_window(image: Tensor) -> tuple[slice, slice]:
+    """Where an image is within its margins of one colour.
+
+    Args:
+        image: (C, H, W). The margins have the colour of its last pixel:
+            mmdet's and mmcv's ``Pad`` add them at the bottom and right.
+
+    Returns:
+        Its rows and its columns; all of them if it has one colour only.
+    """
+    differs = (image != image[:, -1:, -1:]).any(0)
+    # Together, since a GPU is waited for only once.
+    seen = torch.cat((differs.any(1), differs.any(0))).cpu()
+    rows, columns = (
+        part.nonzero().flatten().tolist()
+        for part in seen.split(tuple(image.shape[1:])))
+    if not rows:
+        return slice(0, image.shape[1]), slice(0, image.shape[2])
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

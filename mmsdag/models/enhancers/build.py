@@ -1,0 +1,132 @@
+"""One way to an enhancer: from its config, or from a model's, and a file."""
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Union
+
+from mmengine.config import Config
+from mmengine.model import BaseModule
+from mmengine.registry import DefaultScope
+from torch import Tensor, nn
+
+from mmsdag.registry import MODELS, SCOPE
+from mmsdag.utils import load_checkpoint
+from mmsdag.utils.configs import find_config
+
+#: What describes an enhancer; see :func:`enhancer_config`.
+EnhancerLike = Union[str, 'os.PathLike[str]', Mapping]
+
+_PREFIX = 'generator.'
+
+
+def build_enhancer(
+        enhancer: EnhancerLike,
+        checkpoint: str | os.PathLike[str] | None = None,
+        weights_required: bool = True) -> nn.Module:
+    """Build an enhancer and load its weights, strictly.
+
+    Args:
+        enhancer: See :func:`enhancer_config`.
+        checkpoint: File whose ``state_dict`` holds the weights with the
+            prefix ``generator.``: trained here, or converted by
+            ``tools/convert_checkpoint.py``. ``None`` for an enhancer that
+            has no weights.
+        weights_required: Whether an enhancer that has weights must have a
+            checkpoint too; without it, they are initialised.
+
+    Returns:
+        A module with ``enhance(x)``, images (N, 3, H, W), RGB, [0, 1] to the
+        same; in eval mode, and frozen.
+
+    Raises:
+        FileNotFoundError: If the config or the checkpoint is missing.
+        TypeError: If ``enhancer`` is neither a dict nor a path.
+        ValueError: If it describes no enhancer, or the checkpoint is not of
+            it, or left out although it has weights.
+    """
+    config, name = enhancer_config(enhancer)
+    state = None if checkpoint is None else _load_state(checkpoint)
+    scope = config.pop('_scope_', None) or SCOPE
+    with DefaultScope.overwrite_default_scope(scope):
+        network = MODELS.build(config)
+    if not callable(getattr(network, 'enhance', None)):
+        raise ValueError(
+            f'{name}: {type(network).__name__} has no enhance(x): it is no '
+            'enhancer; give the config of one')
+    if state is not None:
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(
+                f'checkpoint {str(checkpoint)!r} is not of the network that '
+                f'{name} describes: {error}') from error
+    elif network.state_dict() and weights_required:
+        raise ValueError(
+            f'{name}: {type(network).__name__} has weights, but there is no '
+            'checkpoint; give the file that they are in')
+    elif isinstance(network, BaseModule):
+        network.init_weights()
+    return network.eval().requires_grad_(False)
+
+
+def enhancer_config(enhancer: EnhancerLike) -> tuple[dict[str, Any], str]:
+    """Find the network in whatever describes an enhancer.
+
+    Args:
+        enhancer: Config of a network with ``enhance(x)``, as in
+            ``dict(type='mmsdag.GammaEnhancer')``; of a model whose
+            ``generator`` is one; or a whole config with such a ``model``: a
+            ``Config``, a path, or the name of one in this package, as in
+            ``'zero_dce/zero-dce_1xb8-1k_brackets'``.
+
+    Returns:
+        The network's own config, and a name for messages.
+
+    Raises:
+        FileNotFoundError: If there is no such config file.
+        TypeError: If ``enhancer`` is neither a dict nor a path.
+        ValueError: If there is no network in it.
+    """
+    node: Any = enhancer
+    if isinstance(enhancer, (str, os.PathLike)):
+        path = find_config(enhancer)
+        node, name = Config.fromfile(path), str(path)
+    elif isinstance(enhancer, (Mapping, Config)):
+        name = getattr(enhancer, 'filename', None) or 'the config'
+    else:
+        raise TypeError(
+            f'enhancer={enhancer!r}: must be the config of an enhancer, as '
+            "in dict(type='mmsdag.GammaEnhancer'), or the path of a config "
+            'whose model.generator is one')
+    scope = node.get('default_scope')
+    if 'type' not in node:
+        node = node.get('model') or {}
+        if 'generator' not in node:
+            raise ValueError(f'{name} has no model.generator, the network '
+                             'that enhances; give the config of an enhancer')
+    node = node.get('generator', node)
+    if not isinstance(node, Mapping) or 'type' not in node:
+        raise ValueError(f'{name}: the enhancer is {node!r}, not a dict with '
+                         'a type')
+    config = dict(node)
+    if scope:
+        config.setdefault('_scope_', scope)
+    return config, name
+
+
+def _load_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    content: Any = load_checkpoint(os.fspath(path))
+    if isinstance(content, Mapping):
+        content = content.get('state_dict', content)
+    else:
+        content = {}
+    state = {
+        key[len(_PREFIX):]: value
+        for key, value in content.items() if key.startswith(_PREFIX)
+    }
+    if not state:
+        raise ValueError(
+            f'checkpoint {str(path)!r}: no weight begins with {_PREFIX!r}; '
+            "authors' files go through tools/convert_checkpoint.py first")
+    return state

@@ -1,0 +1,186 @@
+"""Enhancers without weights: the baselines that a network has to beat."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmsdag.registry import MODELS
+
+
+@MODELS.register_module()
+class GammaEnhancer(nn.Module):
+    """A power law, ``x ** (1 / gamma)``, the same for each channel.
+
+    Args:
+        gamma: Above 1 to brighten; 2.2 is what displays undo.
+
+    Raises:
+        ValueError: If ``gamma`` is not positive.
+    """
+
+    def __init__(self, gamma: float = 2.2) -> None:
+        super().__init__()
+        if gamma <= 0:
+            raise ValueError(f'gamma={gamma} of GammaEnhancer must be '
+                             'positive')
+        self.gamma = gamma
+
+    def enhance(self, x: Tensor) -> Tensor:
+        """Images (N, 3, H, W), RGB, [0, 1], to the same."""
+        return x.clamp(0, 1)**(1 / self.gamma)
+
+
+class _LightnessEnhancer(nn.Module):
+    """Change the lightness of 8-bit images on the CPU, keep the colours."""
+
+    #: OpenCV's conversions between RGB and a space with a lightness.
+    to_space: int
+    to_rgb: int
+    #: Which channel of that space is the lightness.
+    lightness: int
+
+    @torch.no_grad()
+    def enhance(self, x: Tensor) -> Tensor:
+        """Images (N, 3, H, W), RGB, [0, 1], to the same in 256 levels."""
+        change = self.operator()
+        images = (x.clamp(0, 1) * 255).round().to(torch.uint8)
+        enhanced = []
+        for image in images.permute(0, 2, 3, 1).cpu().numpy():
+            image = cv2.cvtColor(image, self.to_space)
+            image[..., self.lightness] = change(
+                np.ascontiguousarray(image[..., self.lightness]))
+            enhanced.append(cv2.cvtColor(image, self.to_rgb))
+        batch = torch.from_numpy(np.stack(enhanced)).permute(0, 3, 1, 2)
+        return batch.to(x.device, x.dtype) / 255
+
+    def operator(self) -> Callable[[np.ndarray], np.ndarray]:
+        """What becomes of a lightness (H, W), uint8."""
+        raise NotImplementedError
+
+
+@MODELS.register_module()
+class CLAHEEnhancer(_LightnessEnhancer):
+    """Contrast limited adaptive histogram equalisation of CIELAB's L.
+
+    OpenCV's, on a CPU (Zuiderveld, Graphics Gems IV, 1994).
+
+    Args:
+        clip_limit: Largest bin of a tile's histogram, in multiples of the
+            mean bin.
+        tile_grid_size: Tiles along the width and the height.
+
+    Raises:
+        ValueError: If an argument is not positive.
+    """
+
+    to_space, to_rgb, lightness = cv2.COLOR_RGB2LAB, cv2.COLOR_LAB2RGB, 0
+
+    def __init__(self,
+                 clip_limit: float = 2.,
+                 tile_grid_size: Sequence[int] = (8, 8)) -> None:
+        super().__init__()
+        if clip_limit <= 0 or len(tile_grid_size) != 2 or min(
+                tile_grid_size) < 1:
+            raise ValueError(
+                f'clip_limit={clip_limit}, tile_grid_size={tile_grid_size} '
+                'of CLAHEEnhancer: must be positive, and two numbers of '
+                'tiles')
+        self.clip_limit = clip_limit
+        self.tile_grid_size = tuple(tile_grid_size)
+
+    def operator(self) -> Callable[[np.ndarray], np.ndarray]:
+        """OpenCV's CLAHE; made anew since it cannot be pickled."""
+        return cv2.createCLAHE(self.clip_limit, self.tile_grid_size).apply
+
+
+@MODELS.register_module()
+class HistogramEqualizationEnhancer(_LightnessEnhancer):
+    """Global histogram equalisation of the luma (BT.601), by OpenCV."""
+
+    to_space, to_rgb, lightness = cv2.COLOR_RGB2YCrCb, cv2.COLOR_YCrCb2RGB, 0
+
+    def operator(self) -> Callable[[np.ndarray], np.ndarray]:
+        """OpenCV's equalisation."""
+        return cv2.equalizeHist
+
+
+@MODELS.register_module()
+class MultiScaleRetinexEnhancer(nn.Module):
+    r"""Multi-scale Retinex with colour restoration (MSRCR).
+
+    .. math::
+        R_c = \log\frac{\alpha I_c}{\sum_j I_j} \;
+              \frac1K \sum_k \left(\log I_c - \log(G_{\sigma_k} * I_c)\right)
+
+    of :math:`I = 255 x + 1` (Jobson, Rahman and Woodell, IEEE Transactions on
+    Image Processing, 1997). In place of its fixed gain and offset, which suit
+    few images, each channel is stretched between two of its quantiles
+    (Petro, Sbert and Morel, Multiscale Retinex, IPOL, 2014), whatever the
+    gain and offset.
+
+    Args:
+        sigmas: Scales of the surrounds, in pixels.
+        alpha: Strength of the colour restoration.
+        clip: Share of the pixels that become black, and of those that become
+            white, in each channel.
+
+    Raises:
+        ValueError: For an argument out of its range.
+    """
+
+    def __init__(self,
+                 sigmas: Sequence[float] = (15., 80., 250.),
+                 alpha: float = 125.,
+                 clip: float = 0.01) -> None:
+        super().__init__()
+        if not sigmas or min(sigmas) <= 0 or alpha <= 0:
+            raise ValueError(f'sigmas={sigmas}, alpha={alpha} of '
+                             'MultiScaleRetinexEnhancer must be positive')
+        if not 0 <= clip < 0.5:
+            raise ValueError(f'clip={clip} of MultiScaleRetinexEnhancer: '
+                             'must be in [0, 0.5)')
+        self.sigmas = tuple(sigmas)
+        self.alpha = alpha
+        self.clip = clip
+
+    def enhance(self, x: Tensor) -> Tensor:
+        """Images (N, 3, H, W), RGB, [0, 1], to the same."""
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        image = x.to(dtype).clamp(0, 1) * 255 + 1
+        surrounds = sum(_blur(image, sigma).log() for sigma in self.sigmas)
+        retinex = image.log() - surrounds / len(self.sigmas)
+        restoration = (self.alpha * image / image.sum(1, keepdim=True)).log()
+        return self._stretch(restoration * retinex, x).to(x.dtype)
+
+    def _stretch(self, retinex: Tensor, x: Tensor) -> Tensor:
+        flat = retinex.flatten(2)
+        count = flat.shape[-1]
+        clipped = int(self.clip * count)
+        low, high = (
+            flat.kthvalue(k, dim=-1).values[..., None, None]
+            for k in (1 + clipped, count - clipped))
+        # A channel of one value has nothing to stretch.
+        return torch.where(high > low,
+                           (retinex - low) / (high - low).clamp_min(1e-12),
+                           x).clamp(0, 1)
+
+
+def _blur(images: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur of (N, C, H, W), mirrored at the borders.
+
+    A product in the Fourier domain, whose cost does not depend on ``sigma``.
+    """
+    height, width = images.shape[-2:]
+    mirrored = torch.cat((images, images.flip(-1)), -1)
+    mirrored = torch.cat((mirrored, mirrored.flip(-2)), -2)
+    rows, columns = (
+        torch.exp(-2 * (torch.pi * sigma * frequencies)**2) for frequencies in
+        (torch.fft.fftfreq(2 * height, device=images.device),
+         torch.fft.rfftfreq(2 * width, device=images.device)))
+    spectrum = torch.fft.rfft2(mirrored) * rows[:, None] * columns
+    return torch.fft.irfft2(
+        spectrum, s=mirrored.shape[-2:])[..., :height, :width]

@@ -1,0 +1,47 @@
+"""Finding config files."""
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def find_config(name: str | os.PathLike) -> Path:
+    """Find a config file.
+
+    Args:
+        name: Path of a file, or the name of a config of this package, with
+            or without folder and suffix: ``'zero_dce/zero-dce_brackets'``.
+
+    Raises:
+        FileNotFoundError: If it is neither; names similar ones.
+        ValueError: If several configs have that name.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    # In an installed package, or beside it in a clone.
+    folders = (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs')
+    folder = next((f for f in folders if f.is_dir()), folders[1])
+    wanted = Path(name)
+    if wanted.suffix == '.py':
+        wanted = wanted.with_suffix('')
+    known = {
+        path.relative_to(folder).with_suffix(''): path
+        for path in sorted(folder.rglob('*.py'))
+        if '_base_' not in path.relative_to(folder).parts
+    }
+    if wanted in known:
+        return known[wanted]
+    found = [key for key in known if key.name == str(wanted)]
+    if len(found) == 1:
+        return known[found[0]]
+    if found:
+        raise ValueError(f'config {str(name)!r} names several: '
+                         f'{", ".join(key.as_posix() for key in found)}')
+    names = [key.as_posix() for key in known]
+    close = difflib.get_close_matches(wanted.as_posix(), names, 3, .4)
+    raise FileNotFoundError(
+        f'config {str(name)!r} is no file, and no config of mmsdag'
+        + (f'; did you mean {" or ".join(close)}?' if close else ''))

@@ -1,0 +1,71 @@
+"""Whatever describes an enhancer leads to the same network."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+
+from mmsdag.models import ZeroDCENet, build_enhancer
+
+NETWORK = dict(type='mmsdag.ZeroDCENet', channels=4)
+MODEL = dict(type='mmsdag.ZeroDCE', generator=NETWORK)
+
+
+@pytest.fixture
+def checkpoint(tmp_path) -> Path:
+    state = ZeroDCENet(channels=4).state_dict()
+    path = tmp_path / 'a.pth'
+    torch.save({'state_dict': {f'generator.{k}': v + 1
+                               for k, v in state.items()}}, path)
+    return path
+
+
+@pytest.fixture
+def config_file(tmp_path) -> Path:
+    path = tmp_path / 'config.py'
+    path.write_text(Config(dict(model=MODEL)).pretty_text)
+    return path
+
+
+@pytest.mark.parametrize('enhancer', [
+    NETWORK, ConfigDict(NETWORK), MODEL, Config(dict(model=MODEL)),
+    Config(dict(model=MODEL, default_scope='mmsdag')),
+    dict(model=dict(type='ZeroDCE', generator=dict(NETWORK,
+                                                   type='ZeroDCENet')))
+])
+def test_any_description_leads_to_the_network(enhancer, checkpoint):
+    network = build_enhancer(enhancer, checkpoint)
+    saved = torch.load(checkpoint, weights_only=True)['state_dict']
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, saved[f'generator.{name}'])
+    assert not network.training
+    assert not any(p.requires_grad for p in network.parameters())
+
+
+@pytest.mark.parametrize('kind', [str, Path])
+def test_a_path_of_a_config_will_do(kind, config_file, checkpoint):
+    network = build_enhancer(kind(config_file), kind(checkpoint))
+    assert type(network).__name__ == 'ZeroDCENet'
+
+
+def test_what_describes_it_is_left_as_it_is(checkpoint):
+    config = Config(dict(model=MODEL, default_scope='mmsdag'))
+    build_enhancer(config, checkpoint)
+    assert config.model.to_dict() == MODEL
+
+
+@pytest.mark.parametrize('enhancer, message', [
+    (dict(model=dict(type='mmsdag.ZeroDCE')), 'no model.generator'),
+    (dict(type='mmsdag.ZeroDCE', generator='net'), "the enhancer is 'net'"),
+    (dict(type='mmsdag.VGGExtractor', init_cfg=None), 'no enhance'),
+])
+def test_what_describes_none_is_refused(enhancer, message):
+    with pytest.raises(ValueError, match=message):
+        build_enhancer(enhancer)
+
+
+def test_a_checkpoint_of_an_enhancer_without_weights_is_refused(checkpoint):
+    with pytest.raises(ValueError, match='not of the network'):
+        build_enhancer(dict(type='mmsdag.GammaEnhancer'), checkpoint)

@@ -1,0 +1,514 @@
+from __future__ import annotations
+
+import base64
+import csv
+import gc
+import importlib
+import importlib.util
+import io
+import json
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+pytest.importorskip('mmdet')
+pytest.importorskip('mmseg')
+
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+CLASSES = ('boat', 'bicycle')
+# Of the four images the first has a thing of 40, the others of 60, of 255:
+# the detector sees what is above 100. Twice as bright, it sees the last
+# three, three times as bright, all; so it does after gamma.
+LEVELS = (40, 60, 60, 60)
+RECALL_3_OF_4 = 100 * 76 / 101
+
+
+@pytest.fixture(scope='module')
+def tool() -> ModuleType:
+    """The tool in this process, with the tiny recognisers registered."""
+    sys.path.insert(0, str(TOOLS))
+    spec = importlib.util.spec_from_file_location(
+        'tiny_recognisers',
+        Path(__file__).with_name('tiny_recognisers.py'))
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    module = importlib.import_module('benchmark_downstream')
+    # Each dataset collects garbage, among all that the packages hold.
+    gc.collect()
+    gc.freeze()
+    yield module
+    gc.unfreeze()
+    sys.path.remove(str(TOOLS))
+    for name in list(sys.modules):
+        if name.split('.')[0] in ('benchmark_downstream', 'downstream',
+                                  'report'):
+            del sys.modules[name]
+
+
+class Bench:
+    """A folder with data, recognisers, enhancers and a spec."""
+
+    def __init__(self, root: Path, tool: ModuleType) -> None:
+        self.root, self.tool = root, tool
+        self.work_dir = root / 'work'
+        self.write_data()
+        for name, weights in (('det', dict(threshold=100.)),
+                              ('seg', dict(threshold=100.)),
+                              ('double', {'generator.gain': 2.}),
+                              ('triple', {'generator.gain': 3.}),
+                              ('same', {'generator.gain': 1.}),
+                              ('broken', {'generator.gain': -1.})):
+            self.write_weights(name, **weights)
+        self.write_config('det', 'mmdet', 'BrightDetector',
+                          'DetDataPreprocessor', 'CocoDataset',
+                          'PackDetInputs', with_bbox=True)
+        self.write_config('seg', 'mmseg', 'BrightSegmenter',
+                          'SegDataPreProcessor', 'BaseSegDataset',
+                          'PackSegInputs')
+        gain = dict(type='mmsdag.Gain')
+        self.content = dict(
+            enhancers=dict(
+                raw=None,
+                gamma=dict(enhancer=dict(type='mmsdag.GammaEnhancer')),
+                double=dict(enhancer=gain, checkpoint='double.pth'),
+                triple=dict(
+                    enhancer=gain,
+                    checkpoint='triple.pth',
+                    guided_twin_of='double')),
+            recognisers=dict(
+                detector=dict(
+                    config='det.py', checkpoint='det.pth', task='det')),
+            datasets=dict(
+                things=dict(
+                    dataset=dict(
+                        type='mmdet.CocoDataset',
+                        data_root=str(root),
+                        ann_file='boxes.json',
+                        metainfo=dict(classes=('bicycle', )),
+                        data_prefix=dict(img='JPEGImages')),
+                    evaluator=dict(
+                        type='mmdet.CocoMetric',
+                        ann_file=str(root / 'boxes.json'),
+                        metric='bbox'))),
+            bootstrap=dict(samples=200),
+            pictures=2,
+            work_dir=str(self.work_dir))
+
+    def write_data(self) -> None:
+        """As COCO, as ExDark, and with masks."""
+        random = np.random.default_rng(0)
+        for folder in ('JPEGImages', 'Annotations', 'masks'):
+            (self.root / folder).mkdir()
+        images, annotations = [], []
+        lines = ['Name | Class | Light | In/Out | Train/Val/Test']
+        for i, level in enumerate(LEVELS):
+            pixels = random.integers(5, 12, (32, 32, 3)).astype(np.uint8)
+            mask = np.zeros((32, 32), np.uint8)
+            x, y, w, h = 4 + i, 6, 10, 14
+            pixels[y:y + h, x:x + w] = level
+            mask[y:y + h, x:x + w] = 1
+            Image.fromarray(pixels).save(
+                self.root / 'JPEGImages' / f'{i}.png')
+            Image.fromarray(mask).save(self.root / 'masks' / f'{i}.png')
+            images.append(
+                dict(id=i + 1, file_name=f'{i}.png', width=32, height=32))
+            annotations.append(
+                dict(
+                    id=i + 1, image_id=i + 1, category_id=7,
+                    bbox=[x, y, w, h], area=w * h, iscrowd=0))
+            (self.root / 'Annotations' / f'{i}.png.xml').write_text(
+                '<annotation><size><width>32</width><height>32</height>'
+                '</size><object><name>Bicycle</name><bndbox>'
+                f'<xmin>{x + 1}</xmin><ymin>{y + 1}</ymin>'
+                f'<xmax>{x + w + 1}</xmax><ymax>{y + h + 1}</ymax></bndbox>'
+                '</object></annotation>')
+            # Light 1 is "Low", 10 is "Twilight".
+            lines.append(f'{i}.png 1 {1 if i == 0 else 10} 1 3')
+        (self.root / 'imageclasslist.txt').write_text('\n'.join(lines))
+        self.annotation = dict(
+            images=images,
+            annotations=annotations,
+            categories=[dict(id=7, name='bicycle')])
+        (self.root / 'boxes.json').write_text(json.dumps(self.annotation))
+
+    def write_weights(self, name: str, **weights: float) -> None:
+        state = {key: torch.tensor(value) for key, value in weights.items()}
+        torch.save(dict(state_dict=state), self.root / f'{name}.pth')
+
+    def write_config(self, name: str, scope: str, model: str,
+                     preprocessor: str, dataset: str, pack: str,
+                     **annotations: bool) -> None:
+        (self.root / f'{name}.py').write_text(
+            f'default_scope = {scope!r}\n'
+            f"model = dict(type='mmsdag.{model}', data_preprocessor=dict("
+            f'type={preprocessor!r}))\n'
+            f'test_dataloader = dict(dataset=dict(type={dataset!r}, '
+            f'metainfo=dict(classes={CLASSES!r}), pipeline=['
+            "dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', "
+            f'**{annotations!r}), dict(type={pack!r})]))\n')
+
+    def write_spec(self) -> Path:
+        path = self.root / 'spec.py'
+        path.write_text('\n'.join(
+            f'{key} = {value!r}' for key, value in self.content.items()))
+        return path
+
+    def run(self, *args: str) -> int:
+        return self.tool.main([str(self.write_spec()), *args])
+
+    def cells(self) -> dict[str, int]:
+        """The files of the cells, and when they were made."""
+        return {
+            path.name: path.stat().st_mtime_ns
+            for path in (self.work_dir / 'cells').glob('*.npz')
+        }
+
+    def figures(self, **where: str) -> list[dict[str, str]]:
+        """Lines of the CSV."""
+        text = (self.work_dir / 'figures.csv').read_text()
+        where = dict(dict(minus='', subset='all', metric='bbox_mAP_50'),
+                     **where)
+        return [
+            line for line in csv.DictReader(io.StringIO(text))
+            if all(line[key] == value for key, value in where.items())
+        ]
+
+    def value(self, enhancer: str, **where: str) -> float:
+        line, = self.figures(enhancer=enhancer, **where)
+        return float(line['value'])
+
+
+@pytest.fixture
+def bench(tmp_path, tool) -> Bench:
+    return Bench(tmp_path, tool)
+
+
+@pytest.fixture(scope='module')
+def done(tmp_path_factory, tool) -> Bench:
+    """Both plug-in points, detection in two formats, and segmentation."""
+    bench = Bench(tmp_path_factory.mktemp('bench'), tool)
+    bench.content['plug_in'] = ['preprocessor', 'transform']
+    bench.content['recognisers']['segmenter'] = dict(
+        config='seg.py', checkpoint='seg.pth')
+    bench.content['datasets'].update(
+        lit=dict(
+            dataset=dict(
+                type='mmsdag.ExDarkDataset',
+                data_root=str(bench.root),
+                ann_file='imageclasslist.txt',
+                metainfo=dict(classes=('Bicycle', 'Boat'))),
+            evaluator=dict(
+                type='mmdet.VOCMetric', metric='mAP', eval_mode='area'),
+            class_names=dict(Bicycle='bicycle', Boat='boat')),
+        masks=dict(
+            dataset=dict(
+                type='mmseg.BaseSegDataset',
+                data_root=str(bench.root),
+                img_suffix='.png',
+                metainfo=dict(
+                    classes=CLASSES, palette=[[0, 0, 0], [255, 0, 0]]),
+                data_prefix=dict(img_path='JPEGImages',
+                                 seg_map_path='masks')),
+            evaluator=dict(type='mmseg.IoUMetric')))
+    assert bench.run() == 0
+    return bench
+
+
+@pytest.mark.parametrize('plug_in', ['preprocessor', 'transform'])
+@pytest.mark.parametrize('enhancer, expected', [('raw', 0), ('gamma', 100),
+                                                ('double', RECALL_3_OF_4),
+                                                ('triple', 100)])
+def test_detection_figures_are_those_that_can_be_counted(
+        done, plug_in, enhancer, expected):
+    for dataset in ('things', 'lit'):
+        value = done.value(enhancer, plug_in=plug_in, dataset=dataset)
+        assert value == pytest.approx(expected)
+
+
+def test_segmentation_figures_are_those_that_can_be_counted(done):
+    # Of 1024 pixels 140 are the thing's, in each of the four images.
+    ground = [884 / 1024, (4 * 884) / (4 * 884 + 140)]
+    expected = dict(
+        raw=(ground[0] + 0) / 2, double=(ground[1] + 3 / 4) / 2, triple=1)
+    for enhancer, value in expected.items():
+        for plug_in in ('preprocessor', 'transform'):
+            assert done.value(
+                enhancer, dataset='masks', metric='mIoU',
+                plug_in=plug_in) == pytest.approx(100 * value)
+
+
+def test_the_stock_evaluators_figures_are_in_the_csv(done):
+    lines = {
+        line['metric']: float(line['value'])
+        for metric in ('stock: coco/bbox_mAP_50', 'stock: pascal_voc/AP50',
+                       'stock: mIoU')
+        for line in done.figures(
+            enhancer='gamma', plug_in='transform', metric=metric)
+    }
+    assert lines == {
+        'stock: coco/bbox_mAP_50': 100,
+        'stock: pascal_voc/AP50': pytest.approx(100),
+        'stock: mIoU': 100
+    }
+
+
+def test_each_kind_of_light_has_figures_of_its_own(done):
+    values = {
+        light: done.value(
+            'double', dataset='lit', plug_in='transform',
+            subset=f'lighting: {light}')
+        for light in ('Low', 'Twilight')
+    }
+    assert values == dict(Low=0, Twilight=pytest.approx(100))
+
+
+def test_a_difference_that_one_image_makes_is_noise(done):
+    line, = done.figures(
+        dataset='things', plug_in='transform', enhancer='triple',
+        minus='double')
+    assert float(line['value']) == pytest.approx(100 - RECALL_3_OF_4)
+    assert float(line['low']) == 0
+    assert line['verdict'] == 'within noise'
+    text = (done.work_dir / 'report.md').read_text()
+    assert 'triple and double differ by +24.8 mAP50: within noise' in text
+
+
+def test_a_difference_that_all_images_make_is_none(done):
+    line, = done.figures(
+        dataset='things', plug_in='transform', enhancer='gamma', minus='raw')
+    assert line['verdict'] == 'better'
+
+
+def test_images_as_they_are_are_measured_once_for_both_plug_in_points(done):
+    keys = {
+        line['plug_in']: line['cells']
+        for line in done.figures(dataset='things', enhancer='raw')
+    }
+    assert keys['preprocessor'] == keys['transform']
+    # Three test sets, each with raw, and three enhancers in two places.
+    assert len(done.cells()) == 3 * (1 + 3 * 2)
+
+
+def test_time_and_memory_are_reported(done):
+    line = done.figures(dataset='things', enhancer='gamma')[0]
+    assert 0 < float(line['seconds_per_image']) < 10
+    assert float(line['peak_memory_mib']) >= 0
+
+
+def test_the_page_shows_every_version_and_refers_to_nothing_else(done):
+    page = (done.work_dir / 'report.html').read_text()
+    addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert all(a.startswith(('data:', '#')) for a in addresses)
+    titles = re.findall(r'alt="([^"]*)"', page)
+    # Two images of three datasets: the truth and four enhancers.
+    assert len(titles) == 2 * 3 * 5
+    assert '1.png · Twilight, gamma' in titles or (
+        '0.png · Low, gamma' in titles)
+    assert page.count('<svg') > 10
+
+
+def test_boxes_are_drawn_where_they_are(tool):
+    pictures = importlib.import_module('downstream.pictures')
+    image = np.zeros((40, 60, 3), np.uint8)
+    drawn = pictures.draw_boxes(
+        image, np.array([[20., 40, 80, 70]]), [''], (255, 0, 0), (.5, .5))
+    assert (drawn[20:36, 10] == (255, 0, 0)).all()
+    assert (drawn[35, 10:41] == (255, 0, 0)).all()
+    assert not drawn[25:30, 15:35].any()
+    assert not image.any()
+
+
+def test_pictures_show_the_enhanced_image(done):
+    page = (done.work_dir / 'report.html').read_text()
+    brightness: dict[str, list[float]] = {}
+    for data, alt in re.findall(
+            r'<img src="data:image/jpeg;base64,([^"]*)" alt="([^"]*)"', page):
+        image = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+        brightness.setdefault(alt.partition(', ')[2], []).append(
+            image.mean())
+    assert np.mean(brightness['gamma']) > np.mean(brightness['raw']) + 10
+
+
+def test_a_second_call_measures_nothing(done, capsys):
+    before = done.cells()
+    assert done.run() == 0
+    assert done.cells() == before
+    assert ': 0 to run, 24 done already' in capsys.readouterr().out
+
+
+def test_what_a_change_does_not_touch_is_not_measured_again(bench):
+    assert bench.run() == 0
+    before = bench.cells()
+    bench.write_weights('double', **{'generator.gain': 4.})
+    bench.content['title'] = 'another'
+    assert bench.run() == 0
+    new = set(bench.cells()) - set(before)
+    assert len(new) == 1
+    assert bench.cells().items() >= before.items()
+    assert bench.value('double') == pytest.approx(100)
+    # A box moved: all cells are concerned.
+    bench.annotation['annotations'][0]['bbox'][0] += 1
+    (bench.root / 'boxes.json').write_text(json.dumps(bench.annotation))
+    assert bench.run() == 0
+    assert len(bench.cells()) == 4 + 1 + 4
+
+
+def test_an_interrupted_call_goes_on(bench, tool, monkeypatch, capsys):
+    cells = importlib.import_module('downstream.cells')
+    run_cell, calls = cells.run_cell, []
+
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return run_cell(*args)
+
+    monkeypatch.setattr(cells, 'run_cell', interrupted)
+    assert bench.run() == 130
+    assert len(bench.cells()) == 2
+    monkeypatch.setattr(cells, 'run_cell', run_cell)
+    before = bench.cells()
+    assert bench.run() == 0
+    assert '2 to run, 2 done already' in capsys.readouterr().out
+    assert len(bench.cells()) == 4 and bench.cells().items() >= before.items()
+
+
+def test_a_failing_cell_is_reported_and_stops_no_other(bench, capsys):
+    bench.content['enhancers']['double']['checkpoint'] = 'broken.pth'
+    assert bench.run() == 1
+    streams = capsys.readouterr()
+    assert 'failed: double · detector · things' in streams.err
+    assert 'the enhancer broke' in streams.err
+    assert len(bench.cells()) == 3
+    assert bench.value('triple') == pytest.approx(100)
+    for name in ('report.md', 'report.html'):
+        text = (bench.work_dir / name).read_text()
+        assert 'the enhancer broke' in text
+
+
+def test_a_damaged_result_is_made_anew(bench, capsys):
+    assert bench.run('--only', 'gamma*') == 0
+    path, = (bench.work_dir / 'cells').glob('*.npz')
+    path.write_bytes(path.read_bytes()[:100])
+    assert bench.run('--only', 'gamma*') == 0
+    assert 'cannot be read' in capsys.readouterr().err
+    assert bench.value('gamma') == pytest.approx(100)
+
+
+def test_checkpoints_of_several_seeds_are_compared_in_pairs(bench):
+    double, triple = (
+        bench.content['enhancers'][name] for name in ('double', 'triple'))
+    double['checkpoint'] = ['same.pth', 'double.pth']
+    triple['checkpoint'] = ['triple.pth', 'triple.pth']
+    bench.content['enhancers'] = dict(raw=None, double=double, triple=triple)
+    assert bench.run() == 0
+    line, = bench.figures(enhancer='double')
+    # 0 and 75.2: their mean and standard deviation.
+    assert float(line['value']) == pytest.approx(RECALL_3_OF_4 / 2)
+    assert float(line['spread']) == pytest.approx(RECALL_3_OF_4 / 2**.5)
+    line, = bench.figures(enhancer='triple', minus='double')
+    seeds = [float(seed) for seed in line['seeds'].split()]
+    assert seeds == pytest.approx([100, 100 - RECALL_3_OF_4], abs=1e-3)
+
+
+def test_the_evaluator_counts_only_the_images_of_the_dataset(bench):
+    # Of the first two of four images, the second alone is found.
+    bench.content['datasets']['things']['dataset']['indices'] = 2
+    assert bench.run('--only', 'double*') == 0
+    line, = bench.figures(metric='stock: coco/bbox_mAP_50')
+    assert float(line['value']) == pytest.approx(100 * 51 / 101, abs=0.05)
+    assert line['images'] == '2'
+
+
+def test_the_list_runs_nothing(bench, capsys):
+    assert bench.run('--list') == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len([line for line in lines if ' · ' in line]) == 4
+    assert not bench.work_dir.exists()
+
+
+def change(content: dict, path: str, value: object) -> None:
+    *parents, last = path.split('.')
+    for key in parents:
+        content = content[key]
+    content[last] = value
+
+
+@pytest.mark.parametrize('path, value, words', [
+    ('enhansers', {}, "'enhansers'.*'enhancers'"),
+    ('enhancers', {}, 'enhancers is missing or empty'),
+    ('enhancers.gamma.chekpoint', 'a.pth', "gamma.*'checkpoint'"),
+    ('enhancers.gamma', 3, 'enhancers.gamma: 3 is no dict'),
+    ('enhancers.double.checkpoint', 'none.pth',
+     'enhancers.double.checkpoint.*none.pth'),
+    ('enhancers.double.checkpoint', None, 'double.*no checkpoint'),
+    ('enhancers.gamma.enhancer.type', 'mmsdag.Nothing',
+     'enhancers.gamma.*Nothing'),
+    ('enhancers.triple.guided_twin_of', 'none', 'twin_of.*none'),
+    ('enhancers.triple.checkpoint', ['triple.pth', 'double.pth'],
+     'triple has 2 checkpoints and double 1'),
+    ('recognisers.detector.config', 'none.py', 'detector.config.*none.py'),
+    ('recognisers.detector.config', 'mmdet::none.py', 'mmdet has no config'),
+    ('recognisers.detector.checkpoint', 'none.pth',
+     'detector.checkpoint.*none.pth'),
+    ('recognisers.detector.task', 'sing', "task='sing'"),
+    ('datasets.things.dataset.type', 'mmdet.Nothing', 'things.*Nothing'),
+    ('datasets.things.dataset.ann_file', 'none.json', 'things.*none.json'),
+    ('datasets.things.dataset.data_prefix.img', 'none', '4 of 4 images'),
+    ('datasets.things.evaluator', {}, 'things.evaluator is missing'),
+    ('datasets.things.task', 'seg', "things is for task='seg'"),
+    ('datasets.things.dataset.metainfo.classes', ('bicycle', 'moose'),
+     "knows no 'moose'"),
+    ('plug_in', 'socket', "plug_in='socket'"),
+    ('baseline', 'none', "baseline='none'"),
+    ('bootstrap.samples', 0, 'bootstrap.samples=0'),
+    ('bootstrap.samples', 'many', "bootstrap.samples='many'.*int"),
+    ('bootstrap.group', 'scene', "group='scene'"),
+    ('work_dir', 3, 'work_dir=3'),
+])
+def test_a_bad_spec_is_refused_by_name_before_anything_runs(
+        bench, capsys, path, value, words):
+    change(bench.content, path, value)
+    with pytest.raises(SystemExit) as error:
+        bench.run()
+    assert error.value.code == 2
+    assert re.search(words, capsys.readouterr().err)
+    assert not bench.work_dir.exists()
+
+
+def test_a_spec_that_is_not_there_is_named(tool, capsys):
+    with pytest.raises(SystemExit):
+        tool.main(['nowhere/spec.py'])
+    assert 'nowhere/spec.py' in capsys.readouterr().err
+
+
+def test_real_dark_photographs_give_the_reference_figures(
+        tmp_path, tool, shared):
+    spec = tmp_path / 'spec.py'
+    spec.write_text(f"""
+_base_ = {str(TOOLS.parent / 'configs/benchmark/brackets.py')!r}
+enhancers = dict(_delete_=True, raw=None)
+recognisers = dict(yolox_nano=dict(
+    checkpoint={str(shared / 'weights/yolox_nano_coco_mmdet.pth')!r}))
+datasets = dict(_delete_=True, dark=dict(
+    dataset=dict(
+        type='mmsdag.ExposureBracketDataset',
+        data_root={str(shared / 'brackets')!r},
+        ann_file='dark.json'),
+    evaluator=dict(type='mmdet.CocoMetric', metric='bbox')))
+pictures = 0
+""")
+    assert tool.main([str(spec), '--work-dir', str(tmp_path / 'out')]) == 0
+    text = (tmp_path / 'out' / 'figures.csv').read_text()
+    values = {
+        line['metric']: float(line['value'])
+        for line in csv.DictReader(io.StringIO(text))
+        if line['subset'] == 'all'
+    }
+    assert values['bbox_mAP'] == pytest.approx(53.2, abs=0.1)
+    assert values['bbox_mAP_50'] == pytest.approx(67.5, abs=0.1)

@@ -1,0 +1,67 @@
+"""The cost of enhancement is measured for what it is said to be."""
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'benchmark'
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    spec = importlib.util.spec_from_file_location(
+        'downstream_cost', FOLDER / 'downstream_cost.py')
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield module
+    torch.set_num_threads(threads)
+
+
+def test_an_enhancer_that_takes_long_shows(tool, tmp_path, monkeypatch):
+    gamma = tool.build_enhancer
+
+    def slow(*args, **kwargs):
+        network = gamma(*args, **kwargs)
+        enhance = network.enhance
+        network.enhance = lambda x: (time.sleep(0.2), enhance(x))[1]
+        return network
+
+    monkeypatch.setattr(
+        'mmsdag.models.data_preprocessors.enhancement.build_enhancer', slow)
+    monkeypatch.setattr(tool, 'build_enhancer', slow)
+    path = tmp_path / 'cost.json'
+    tool.main([
+        '--quick', '--no-memory', '--recognisers', 'yolox-nano',
+        '--enhancers', 'gamma', '--json', str(path)
+    ])
+    none, with_gamma = json.loads(path.read_text())['rows']
+    assert (none['enhancer'], with_gamma['enhancer']) == ('none', 'gamma')
+    assert min(with_gamma['step']) >= 0.2
+    assert min(with_gamma['alone']) >= 0.2
+    assert min(with_gamma['added']) >= 0.1
+    assert none['added'] == []
+
+
+def test_memory_is_that_of_the_step(tool):
+    size = (96, 96)
+    grown = tool.peak_memory('yolox-nano', 'zero-dce', size, 'cpu')
+    # Four maps of 32 channels in float32 are there at once; not a gigabyte.
+    assert 4 * 32 * 96 * 96 * 4 <= grown < 2**29
+
+
+def test_a_device_that_is_not_there_is_refused(tool, capsys):
+    if torch.cuda.is_available():
+        pytest.skip('there is one')
+    with pytest.raises(SystemExit):
+        tool.main(['--device', 'cuda'])
+    assert 'no CUDA device' in capsys.readouterr().err

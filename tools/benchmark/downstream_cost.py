@@ -1,0 +1,404 @@
+"""What an enhancer costs a stock recogniser: time and memory of a test step.
+
+All variants run in one process, in turn, round after round, so that a busy
+machine slows all of them; differences and ratios are taken within a round.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.logging import MMLogger
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS, DefaultScope
+from speed import _device_name, _progress, timed
+from torch import nn
+
+import mmsdag.registry  # noqa: F401
+from mmsdag.datasets.transforms import EnhanceImage
+from mmsdag.models import build_enhancer
+from mmsdag.models.precision import autocast
+from mmsdag.utils import write_atomically
+from mmsdag.utils.env import package_versions
+from mmsdag.utils.launch import clear_errors
+from mmsdag.utils.memory import keep_freed_memory
+
+EXAMPLES = """\
+columns:
+  step            of an image, preprocessing included, in milliseconds:
+                  median, and range over the rounds
+  added           what the enhancing data preprocessor takes longer than the
+                  stock one: median
+  enhancer        of the enhancer by itself, on the same image on the device
+  added/enhancer  1 would be an enhancement that costs nothing but itself
+  memory          peak of a step above what was there before, MiB
+
+examples:
+  python tools/benchmark/downstream_cost.py                # some minutes
+  python tools/benchmark/downstream_cost.py --quick        # does it work?
+  python tools/benchmark/downstream_cost.py --device cuda --markdown cost.md
+"""
+CHECKPOINTS = Path(__file__).resolve().parents[2] / 'checkpoints'
+
+
+class Recogniser(NamedTuple):
+    """A stock config, and the height and width that its images have."""
+    config: str
+    preprocessor: str
+    size: tuple[int, int]
+
+
+class Enhancer(NamedTuple):
+    """What ``build_enhancer`` takes, and the precision."""
+    config: dict
+    checkpoint: str | None = None
+    amp_dtype: str | None = None
+
+
+RECOGNISERS = {
+    'yolox-nano':
+    Recogniser('mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
+               'mmsdag.EnhancedDetDataPreprocessor', (416, 416)),
+    'deeplabv3plus-r50':
+    Recogniser(
+        'mmseg::deeplabv3plus/'
+        'deeplabv3plus_r50-d8_4xb2-40k_cityscapes-512x1024.py',
+        'mmsdag.EnhancedSegDataPreprocessor', (512, 1024)),
+}
+_ZERO_DCE = (dict(type='mmsdag.ZeroDCENet'),
+             str(CHECKPOINTS / 'zero-dce_1xb8-1k_brackets.pth'))
+ENHANCERS = {
+    'gamma': Enhancer(dict(type='mmsdag.GammaEnhancer')),
+    'clahe': Enhancer(dict(type='mmsdag.CLAHEEnhancer')),
+    'histogram': Enhancer(dict(type='mmsdag.HistogramEqualizationEnhancer')),
+    'retinex': Enhancer(dict(type='mmsdag.MultiScaleRetinexEnhancer')),
+    'zero-dce': Enhancer(*_ZERO_DCE),
+    'zero-dce, auto': Enhancer(*_ZERO_DCE, 'auto'),
+}
+#: Height and width of the photograph that EnhanceImage gets.
+PHOTO = (512, 512)
+
+
+@dataclass
+class Row:
+    """Measurements of one variant; times in seconds, one a round."""
+    recogniser: str
+    enhancer: str
+    step: list[float] = field(default_factory=list)
+    added: list[float] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
+    memory: int | None = None
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        '--recognisers',
+        nargs='*',
+        choices=RECOGNISERS,
+        default=list(RECOGNISERS))
+    parser.add_argument(
+        '--enhancers', nargs='*', choices=ENHANCERS, default=list(ENHANCERS))
+    parser.add_argument(
+        '--rounds',
+        type=int,
+        default=7,
+        help='how often each row is measured; default %(default)s')
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help='images of a quarter of the side and two rounds; the figures '
+        'mean nothing')
+    parser.add_argument(
+        '--cpu-time',
+        action='store_true',
+        help='time of all cores instead of time on the clock, for a machine '
+        'that has other work; set OMP_WAIT_POLICY=passive, so that idle '
+        'threads do not count')
+    parser.add_argument(
+        '--no-memory',
+        action='store_true',
+        help='leave the memory out, for which each row takes a process')
+    parser.add_argument(
+        '--device', default='cpu', help="'cpu' (default) or 'cuda'")
+    parser.add_argument(
+        '--json', type=Path, metavar='FILE', help='all measurements')
+    parser.add_argument(
+        '--markdown', type=Path, metavar='FILE', help='the tables')
+    return parser.parse_args(argv)
+
+
+def photograph(size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3), BGR, uint8: a dark ramp with noise."""
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(0, 60, size[1])[None, :, None]
+    return (ramp + rng.uniform(0, 40, (*size, 3))).astype(np.uint8)
+
+
+def batch_of(name: str, size: tuple[int, int]) -> dict:
+    """One image as the recogniser's test pipeline gives it."""
+    scope = RECOGNISERS[name].config.split('::')[0]
+    if scope == 'mmdet':
+        from mmdet.structures import DetDataSample as Sample
+    else:
+        from mmseg.structures import SegDataSample as Sample
+    image = torch.from_numpy(photograph(size)).permute(2, 0, 1).contiguous()
+    sample = Sample(
+        metainfo=dict(
+            img_shape=size, ori_shape=size, scale_factor=(1., 1.)))
+    return dict(inputs=[image], data_samples=[sample])
+
+
+def recogniser_with(name: str, enhancer: str | None, device: str) -> nn.Module:
+    """A stock recogniser with random weights; with an enhancer, or stock."""
+    recogniser = RECOGNISERS[name]
+    scope = recogniser.config.split('::')[0]
+    model: Config = get_config(recogniser.config).model
+    if enhancer is not None:
+        config, checkpoint, amp_dtype = ENHANCERS[enhancer]
+        model.data_preprocessor.update(
+            type=recogniser.preprocessor,
+            enhancer=config,
+            enhancer_checkpoint=checkpoint,
+            amp_dtype=amp_dtype)
+    with DefaultScope.overwrite_default_scope(scope):
+        torch.manual_seed(0)
+        built = MODELS.build(model)
+    return revert_sync_batchnorm(built).to(device).eval()
+
+
+def enhancer_alone(name: str, device: str) -> Callable[[torch.Tensor], Any]:
+    """The network's own work on images (N, 3, H, W), RGB, [0, 1]."""
+    config, checkpoint, amp_dtype = ENHANCERS[name]
+    network = build_enhancer(config, checkpoint).to(device)
+
+    @torch.no_grad()
+    def run(images: torch.Tensor) -> torch.Tensor:
+        with autocast(amp_dtype, images.device):
+            return network.enhance(images)
+
+    return run
+
+
+def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
+            rounds: int, device: str, clock: Callable[[], float]) -> list[Row]:
+    """Rows of a recogniser, without the memory."""
+    data = batch_of(name, size)
+    stock = recogniser_with(name, None, device)
+    # One recogniser, with one data preprocessor after the other.
+    preprocessors = {
+        enhancer:
+        recogniser_with(name, enhancer, device).data_preprocessor
+        for enhancer in enhancers
+    }
+    alone = {e: enhancer_alone(e, device) for e in enhancers}
+    images = (data['inputs'][0][None].flip(1).to(device).float() / 255).to(
+        memory_format=torch.channels_last)
+    rows = {'none': Row(name, 'none')}
+    rows.update({e: Row(name, e) for e in enhancers})
+    plain = stock.data_preprocessor
+
+    def step() -> None:
+        with torch.no_grad():
+            stock.test_step(data)
+
+    for number in range(-1, rounds):
+        for enhancer, row in rows.items():
+            _progress(f'{name}, {enhancer}: round {number + 1} of {rounds}')
+            preprocessor = preprocessors.get(enhancer, plain)
+            stock.data_preprocessor = preprocessor
+            step_time = timed(step, device, clock)
+            if number < 0:
+                continue  # the first round warms up
+            row.step.append(step_time)
+            if enhancer == 'none':
+                continue
+            times = [
+                (timed(partial(preprocessor, data), device, clock),
+                 timed(partial(plain, data), device, clock),
+                 timed(partial(alone[enhancer], images), device, clock))
+                for _ in range(3)
+            ]
+            ours, theirs, itself = (
+                statistics.median(column) for column in zip(*times))
+            row.added.append(ours - theirs)
+            row.alone.append(itself)
+    stock.data_preprocessor = plain
+    return list(rows.values())
+
+
+def peak_memory(name: str, enhancer: str | None, size: tuple[int, int],
+                device: str) -> int:
+    """Bytes of a step above those before it; for a process of its own."""
+    keep_freed_memory()
+    model = recogniser_with(name, enhancer, device)
+    data = batch_of(name, size)
+    if device != 'cpu':
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        with torch.no_grad():
+            model.test_step(data)
+        return torch.cuda.max_memory_allocated() - before
+    # Linux: 5 resets the high-water mark, which the imports may have left
+    # above what a step needs.
+    Path('/proc/self/clear_refs').write_text('5')
+    before = _status('VmRSS')
+    with torch.no_grad():
+        model.test_step(data)
+    return _status('VmHWM') - before
+
+
+def _status(name: str) -> int:
+    """Bytes that the system counts for this process."""
+    for line in Path('/proc/self/status').read_text().splitlines():
+        if line.startswith(f'{name}:'):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f'/proc/self/status has no {name}')
+
+
+def measure_memory(rows: Sequence[Row], size: tuple[int, int],
+                   device: str) -> None:
+    """Fill in the rows' memory, each in a fresh process."""
+    if device == 'cpu' and not Path('/proc/self/clear_refs').exists():
+        return
+    context = multiprocessing.get_context('spawn')
+    for row in rows:
+        _progress(f'{row.recogniser}, {row.enhancer}: memory')
+        enhancer = None if row.enhancer == 'none' else row.enhancer
+        # A process for each: the high-water mark never falls.
+        with context.Pool(1) as pool:
+            row.memory = pool.apply(
+                peak_memory, (row.recogniser, enhancer, size, device))
+
+
+def measure_cache(enhancers: Sequence[str], size: tuple[int, int],
+                  rounds: int, clock: Callable[[], float]
+                  ) -> dict[str, dict[str, list[float]]]:
+    """Seconds of ``EnhanceImage``: without a cache, cold and warm."""
+    image = photograph(size)
+    times: dict[str, dict[str, list[float]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in enhancers:
+            config, checkpoint, amp_dtype = ENHANCERS[name]
+            plain, cached = (
+                EnhanceImage(config, checkpoint, cache, amp_dtype)
+                for cache in (None, folder))
+            own: dict[str, list[float]] = dict(plain=[], cold=[], warm=[])
+            for number in range(-1, rounds):
+                _progress(f'EnhanceImage, {name}: round {number + 1} of '
+                          f'{rounds}')
+                # Other pixels, so that there is no entry.
+                fresh = np.roll(image, number + 2, axis=0)
+                for kind, transform in (('plain', plain), ('cold', cached),
+                                        ('warm', cached)):
+                    seconds = timed(
+                        partial(transform, dict(img=fresh)), 'cpu', clock)
+                    if number >= 0:
+                        own[kind].append(seconds)
+            times[name] = own
+    return times
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """All measurements, and what to know about the machine."""
+    if args.rounds < 1:
+        raise ValueError(f'--rounds {args.rounds}: at least one is needed')
+    if args.device != 'cpu' and not torch.cuda.is_available():
+        raise ValueError(f'--device {args.device}: there is no CUDA device '
+                         'here; leave it out')
+    clock = time.process_time if args.cpu_time else time.perf_counter
+    rounds, part = (min(args.rounds, 2), 4) if args.quick else (args.rounds, 1)
+    rows = []
+    for name in args.recognisers:
+        height, width = RECOGNISERS[name].size
+        size = (height // part, width // part)
+        measured = measure(name, size, args.enhancers, rounds, args.device,
+                           clock)
+        if not args.no_memory:
+            measure_memory(measured, size, args.device)
+        rows += measured
+    cache = measure_cache(args.enhancers,
+                          (PHOTO[0] // part, PHOTO[1] // part), rounds, clock)
+    _progress('')
+    return dict(
+        rows=rows,
+        cache=cache,
+        about=dict(
+            device=_device_name(args.device),
+            clock=clock.__name__,
+            threads=torch.get_num_threads(),
+            load_average=os.getloadavg()[0],
+            versions=package_versions(),
+            rounds=rounds))
+
+
+def _milliseconds(times: Sequence[float]) -> str:
+    return f'{statistics.median(times) * 1e3:.1f}' if times else ''
+
+
+def tables(rows: Sequence[Row],
+           cache: dict[str, dict[str, list[float]]]) -> str:
+    """Both tables, in Markdown."""
+    lines = [
+        '| recogniser | enhancer | step ms | range | added | enhancer | '
+        'added/enhancer | memory MiB |', '|' + ' --- |' * 8
+    ]
+    for row in rows:
+        ratios = [a / b for a, b in zip(row.added, row.alone)]
+        cells = (row.recogniser, row.enhancer, _milliseconds(row.step),
+                 f'{min(row.step) * 1e3:.0f}-{max(row.step) * 1e3:.0f}',
+                 _milliseconds(row.added), _milliseconds(row.alone),
+                 f'{statistics.median(ratios):.2f}' if ratios else '',
+                 '' if row.memory is None else f'{row.memory / 2**20:.0f}')
+        lines.append(f'| {" | ".join(cells)} |')
+    lines += [
+        '', '| EnhanceImage, ms | no cache | cold cache | warm cache |',
+        '|' + ' --- |' * 4
+    ]
+    for name, times in cache.items():
+        cells = (name, *(_milliseconds(t) for t in times.values()))
+        lines.append(f'| {" | ".join(cells)} |')
+    return '\n'.join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point; ``argv`` without the name of the program."""
+    args = parse_args(argv)
+    # The models' talk about themselves would break the table.
+    warnings.simplefilter('ignore')
+    MMLogger.get_instance('mmengine', log_level='ERROR')
+    keep_freed_memory()
+    with clear_errors():
+        results = run(args)
+    text = tables(results['rows'], results['cache'])
+    print(text)
+    for name, value in results['about'].items():
+        print(f'{name.replace("_", " ")}: {value}')
+    if args.json:
+        results['rows'] = [asdict(row) for row in results['rows']]
+        write_atomically(args.json, json.dumps(results, indent=2).encode())
+    if args.markdown:
+        write_atomically(args.markdown, f'{text}\n'.encode())
+
+
+if __name__ == '__main__':
+    sys.exit(main())

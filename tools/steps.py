@@ -1,0 +1,195 @@
+"""Work in steps that goes on where it was stopped, for the demonstrations.
+
+A step has an identity, a digest of all that decides on its result. What is
+there with the same identity is not made again.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmsdag.utils import (
+    find_latest_checkpoint,
+    save_checkpoint,
+    write_atomically,
+)
+
+_RECORD = 'demo.json'
+
+
+def train(cfg: Config, identity: str, weights: Path, name: str,
+          prefix: str = '') -> None:
+    """Run a training, or what is left of it; nothing if it is done.
+
+    Args:
+        cfg: Of the training, with a ``work_dir``.
+        identity: Of the training; see :func:`config_identity`.
+        weights: File for the trained weights.
+        name: Of the step, kept in the file.
+        prefix: Of the weights to keep.
+    """
+    work_dir = Path(cfg.work_dir)
+    record = work_dir / _RECORD
+    if read_json(record).get('identity') != identity:
+        remove_own(work_dir, record.name)
+        weights.unlink(missing_ok=True)
+        write_json(record, dict(identity=identity))
+    elif weights.is_file():
+        print('  done already', flush=True)
+        return
+    latest = find_latest_checkpoint(work_dir)
+    cfg.resume = latest is not None
+    cfg.load_from = latest and str(latest)
+    with quiet():
+        runner = Runner.from_cfg(cfg)
+    # Sets nothing new, but lets the logger forget what was disabled.
+    runner.logger.setLevel(logging.INFO)
+    runner.logger.addFilter(_is_news)
+    model = runner.train()
+    state = {
+        key: value
+        for key, value in model.state_dict().items()
+        if key.startswith(prefix)
+    }
+    save_checkpoint(dict(state_dict=state, meta=dict(stage=name)), weights)
+
+
+def config_identity(cfg: Config, data: str) -> str:
+    """A digest of all that decides on the weights of a training.
+
+    Args:
+        cfg: Of the training. Checkpoints count by their content, and the
+            folder of the training data does not count.
+        data: Identity of the training data.
+    """
+
+    def content(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: content(value) for key, value in node.items()}
+        if isinstance(node, (list, tuple)):
+            return [content(value) for value in node]
+        if isinstance(node, str) and node.endswith('.pth'):
+            return sha256(Path(node))
+        return node
+
+    settings = cfg.to_dict()
+    wanted = {
+        key: settings.get(key)
+        for key in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper',
+                    'param_scheduler', 'custom_hooks', 'default_hooks',
+                    'randomness')
+    }
+    wanted['train_dataloader']['dataset'].pop('data_root')
+    return digest([content(wanted), data])
+
+
+@contextmanager
+def quiet(level: int = logging.INFO) -> Iterator[None]:
+    """Let only what is above ``level`` of the log pass."""
+    before = logging.root.manager.disable
+    logging.disable(level)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of MMEngine's log is worth showing."""
+    text = record.getMessage()
+    if record.levelno > logging.INFO:
+        return 'deprecated' not in text
+    done = re.match(r'Iter\(train\) \[ *(\d+)/(\d+)\]', text)
+    # On a terminal the bar says it.
+    return (bool(done) and not sys.stderr.isatty()
+            and int(done[1]) % max(int(done[2]) // 5, 1) == 0)
+
+
+def loss_history(work_dir: Path) -> dict[str, dict[int, float]]:
+    """Every number in MMEngine's log, by iteration.
+
+    A resumed training has several logs; the later ones count.
+    """
+    history: dict[str, dict[int, float]] = {}
+    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:  # killed while writing
+                continue
+            for name, value in entry.items():
+                history.setdefault(name, {})[entry['step']] = value
+    return {
+        name: dict(sorted(values.items()))
+        for name, values in history.items()
+    }
+
+
+def training_seconds(history: dict[str, dict[int, float]]) -> float:
+    """Time of all iterations, from their logged means."""
+    before, seconds = 0, 0.
+    for step, per_iteration in history['time'].items():
+        seconds += (step - before) * per_iteration
+        before = step
+    return seconds
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of anything that JSON can say."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_json(path: Path) -> dict:
+    """Read a file of JSON; empty where there is none."""
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a file of JSON, whole or not at all."""
+    write_atomically(path, json.dumps(content, indent=1).encode())
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write (H, W, 3), BGR, uint8, as a PNG."""
+    _, data = cv2.imencode('.png', image)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def remove_own(folder: Path, mark: str) -> None:
+    """Remove a folder that a step made: it holds the file ``mark``.
+
+    Raises:
+        ValueError: If the folder is somebody else's.
+    """
+    if not folder.exists():
+        return
+    if not (folder / mark).is_file():
+        raise ValueError(f'{folder} was not made by this demo, and is in its '
+                         'way: name another folder with --out')
+    shutil.rmtree(folder)
+
+
+def duration(seconds: float) -> str:
+    """A time for people."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f'{minutes} min {rest} s' if minutes else f'{rest} s'
