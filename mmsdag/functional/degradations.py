@@ -3,7 +3,8 @@
 Images are ``(N, C, H, W)`` or ``(C, H, W)``, floating point, nominally in
 [0, 1]; all channels are treated alike, so RGB or BGR. A parameter is a number
 or a tensor: ``(N,)``, one value an image, or ``(N, C)``, one for each of its
-channels. The results keep shape, dtype and device; half precision is computed in float32. Gradients are finite everywhere.
+channels. The results keep shape, dtype and device; half precision is computed
+in float32. Gradients are finite everywhere.
 
 Noise is standard normal and comes from the caller: as a tensor ``noise``, or
 from a ``generator``. A CPU generator (PyTorch's default one where none is

@@ -120,6 +120,37 @@ def test_images_of_a_batch_do_not_touch_each_other():
         torch.testing.assert_close(net.enhance(x), singly)
 
 
+def test_with_and_without_gradient_the_result_is_the_same():
+    # The layouts in memory differ.
+    net = RUASNet()
+    x = torch.rand(2, 3, 18, 21)
+    with torch.no_grad():
+        without = net(x)
+    for own, expected in zip(net(x), without):
+        torch.testing.assert_close(own, expected)
+
+
+def test_denoiser_begins_as_a_trained_one(tmp_path):
+    trained = RUASNet()
+    torch.save(
+        dict(
+            state_dict={
+                f'generator.{name}': value
+                for name, value in trained.state_dict().items()
+            }), tmp_path / 'ruas.pth')
+    net = RUASNet(
+        denoiser_init=dict(
+            type='Pretrained',
+            checkpoint=str(tmp_path / 'ruas.pth'),
+            prefix='generator.denoiser.'))
+    net.init_weights()
+    for part, equal in ((net.denoiser, True), (net.illumination, False)):
+        name = 'denoiser' if equal else 'illumination'
+        expected = getattr(trained, name).state_dict()
+        for key, value in part.state_dict().items():
+            assert torch.equal(value, expected[key]) == equal
+
+
 def test_a_cell_computes_what_its_architecture_says():
     # All convolutions are 1x1, all weights 1, biases 0, one channel:
     # step 1 distils x = 1, refines to x + x = 2; step 2 distils 2 * 2 = 4

@@ -33,7 +33,7 @@ def small(case, side: int):
     return case._replace(shape=(2, side, side))
 
 
-@pytest.mark.parametrize('number', range(3))
+@pytest.mark.parametrize('number', range(4))
 def test_both_sides_make_the_same_images(benchmark, number):
     case = small(benchmark['cases'].CASES[number], 32)
     rows = benchmark['speed'].measure(case, rounds=1, device='cpu')
@@ -57,6 +57,15 @@ def test_both_sides_train_alike(benchmark, task):
     }
     assert curves['fast'] == pytest.approx(curves['plain'], rel=0.02)
     assert curves['plain'][0] != curves['plain'][1]
+
+
+def test_both_sides_train_sci_alike(benchmark):
+    case = small(benchmark['cases'].CASES[3], 16)
+    images = case.images('cpu')
+    sides = [case.build('cpu', ours) for ours in (False, True)]
+    losses = [[side.run(images).item() for _ in range(3)] for side in sides]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    assert losses[0][0] != losses[0][1]
 
 
 def test_distance_is_measured_against_the_seeds(benchmark):

@@ -12,7 +12,7 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from mmsdag.models import SDAG, SDAGGuidanceLoss, ZeroDCE
+from mmsdag.models import SCI, SDAG, SCINet, SDAGGuidanceLoss, ZeroDCE
 from mmsdag.utils import load_checkpoint
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / 'checkpoints'
@@ -154,6 +154,53 @@ def guided(device: str,
             clip_grad=dict(max_norm=0.1)), guidance)
 
 
+def sci_training(device: str,
+                 ours: bool,
+                 amp_dtype: str | None = None) -> Side:
+    """An iteration of SCI's training, from seeded weights."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        weights = _on(SCINet().state_dict(), device)
+    adam = dict(lr=3e-4, weight_decay=3e-4)
+    if not ours:
+        trained = [
+            weight.requires_grad_() for name, weight in weights.items()
+            if name.endswith(('.weight', '.bias'))
+        ]
+        optimizer = _adam(trained, **adam)
+
+        def run(images: Tensor) -> Tensor:
+            loss = plain.sci_loss(images, weights)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(trained, 5.)
+            optimizer.step()
+            return loss.detach()
+
+        def enhance(images: Tensor) -> Tensor:
+            illumination = plain.sci(images, weights, training=False)
+            return torch.clamp(images / illumination, 0, 1)
+
+        return Side(run, enhance)
+
+    model = SCI(generator=dict(type='mmsdag.SCINet'), amp_dtype=amp_dtype)
+    model.generator.load_state_dict(weights)
+    model.to(device).train()
+    side = _training(
+        model,
+        OptimWrapper(
+            _adam(model.generator.parameters(), **adam),
+            clip_grad=dict(max_norm=5.)))
+
+    def edit(images: Tensor) -> Tensor:
+        model.eval()
+        enhanced = side.edit(images)
+        model.train()
+        return enhanced
+
+    return Side(side.run, edit)
+
+
 def inference(device: str,
               ours: bool,
               amp_dtype: str | None = None,
@@ -236,4 +283,5 @@ CASES = (
     Case('stage one', (16, 64, 64), 1., stage_one),
     Case('guided Zero-DCE', (4, 256, 256), 0.3, guided),
     Case('Zero-DCE inference', (1, 400, 600), 0.3, inference),
+    Case('SCI training', (1, 400, 600), 0.3, sci_training),
 )

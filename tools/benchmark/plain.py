@@ -134,3 +134,76 @@ def guided_loss(low: Tensor, weights: Weights, frozen: Weights,
     return (200 * _smoothness(curves) + _spatial(enhanced, low) +
             5 * _color(enhanced) + 10 * _exposure(enhanced) +
             guidance_weight * guidance)
+
+
+def _normalized(x: Tensor, weights: Weights, conv: str, norm: str,
+                training: bool) -> Tensor:
+    x = F.batch_norm(
+        _conv(x, weights, conv),
+        weights[f'{norm}.running_mean'],
+        weights[f'{norm}.running_var'],
+        weights[f'{norm}.weight'],
+        weights[f'{norm}.bias'],
+        training=training)
+    return F.relu(x)
+
+
+def sci(x: Tensor, weights: Weights, training: bool) -> Tensor:
+    """SCI's illumination of images (N, 3, H, W), [0, 1]."""
+    name = 'illumination'
+    features = F.relu(_conv(x, weights, f'{name}.stem.0'))
+    features = features + _normalized(features, weights, f'{name}.block.0',
+                                      f'{name}.block.1', training)
+    residual = torch.sigmoid(_conv(features, weights, f'{name}.head'))
+    return torch.clamp(x + residual, 1e-4, 1)
+
+
+def _sci_calibration(x: Tensor, weights: Weights) -> Tensor:
+    name = 'calibration'
+    features = _normalized(x, weights, f'{name}.stem.0', f'{name}.stem.1',
+                           True)
+    for _ in range(3):
+        inner = _normalized(features, weights, f'{name}.block.0',
+                            f'{name}.block.1', True)
+        features = features + _normalized(inner, weights, f'{name}.block.3',
+                                          f'{name}.block.4', True)
+    return x - torch.sigmoid(_conv(features, weights, f'{name}.head'))
+
+
+def _sci_smoothness(illumination: Tensor, image: Tensor) -> Tensor:
+    matrix = image.new_tensor([[0.257, -0.148, 0.439], [0.564, -0.291, -0.368],
+                               [0.098, 0.439, -0.071]])
+    bias = image.new_tensor([16 / 255, 128 / 255, 128 / 255])
+    guide = (image.reshape(-1, 3) @ matrix + bias).view(image.shape)
+    height, width = image.shape[-2:]
+    loss = image.new_zeros(())
+    for row in range(-2, 3):
+        for column in range(-2, 3):
+            if row == column == 0:
+                continue
+            rows = [slice(max(0, r), height + min(0, r)) for r in (row, -row)]
+            columns = [
+                slice(max(0, c), width + min(0, c)) for c in (column, -column)
+            ]
+            edge, change = (
+                x[:, :, rows[0], columns[0]] - x[:, :, rows[1], columns[1]]
+                for x in (guide, illumination))
+            weight = torch.exp(
+                torch.sum(torch.pow(edge, 2), 1, keepdim=True) / -200)
+            loss = loss + torch.mean(
+                weight * torch.sum(torch.abs(change), 1, keepdim=True))
+    return loss
+
+
+def sci_loss(low: Tensor, weights: Weights) -> Tensor:
+    """SCI's three stages, without the last calibration, which is unused."""
+    image = low
+    loss = low.new_zeros(())
+    for stage in range(3):
+        illumination = sci(image, weights, training=True)
+        loss = loss + 1.5 * F.mse_loss(illumination, image)
+        loss = loss + _sci_smoothness(illumination, image)
+        if stage < 2:
+            enhanced = torch.clamp(low / illumination, 0, 1)
+            image = low + _sci_calibration(enhanced, weights)
+    return loss

@@ -1,0 +1,138 @@
+"""Training of RUAS (Liu et al., CVPR 2021)."""
+from __future__ import annotations
+
+from typing import Any
+
+from mmagic.models.utils import set_requires_grad
+from mmengine.logging import MessageHub
+from mmengine.optim import OptimWrapperDict
+from torch import Tensor
+
+from mmsdag.models.base import UnsupervisedEditModel
+from mmsdag.models.precision import autocast
+from mmsdag.registry import MODELS
+
+#: The optimizers, and the terms of the second one.
+OPTIMIZERS = ('illumination', 'denoiser')
+_DENOISER_TERMS = 'loss_denoise_'
+
+
+@MODELS.register_module()
+class RUAS(UnsupervisedEditModel):
+    """RUAS with the losses of its illumination and of its denoiser.
+
+    Its two networks learn in turns, each from its own terms and by its own
+    optimizer: the illumination in every iteration, the denoiser in one of
+    ``denoise_interval``, from the image that the illumination made. Guidance
+    (:class:`SDAGGuidanceHook`) teaches the illumination, through the denoiser
+    where the network denoises.
+
+    The optimizers are called ``illumination`` and ``denoiser``; see
+    ``configs/_base_/schedules/ruas_800.py``.
+
+    Args:
+        generator: Config of the network.
+        fidelity_loss: Distance of illumination and input.
+        smoothness_loss: Smoothness of the illumination.
+        denoise_fidelity_loss: Distance of the denoised image and what it was.
+        denoise_tv_loss: Total variation of the denoised image. Its class sums
+            the three channels, of which the authors take the mean.
+        denoise_interval: Iterations between two of the denoiser.
+        **kwargs: See :class:`UnsupervisedEditModel`.
+
+    Raises:
+        ValueError: If ``denoise_interval`` is less than 1.
+    """
+
+    def __init__(
+            self,
+            generator: dict,
+            fidelity_loss: dict = dict(  # noqa: B006
+                type='mmagic.MSELoss', loss_weight=0.5),
+            smoothness_loss: dict = dict(  # noqa: B006
+                type='mmsdag.MeanSmoothnessLoss', loss_weight=1.),
+            denoise_fidelity_loss: dict = dict(  # noqa: B006
+                type='mmagic.MSELoss', loss_weight=1e-7),
+            denoise_tv_loss: dict = dict(  # noqa: B006
+                type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1 / 3),
+            denoise_interval: int = 50,
+            **kwargs: Any) -> None:
+        super().__init__(generator=generator, **kwargs)
+        if denoise_interval < 1:
+            raise ValueError(f'denoise_interval={denoise_interval} of RUAS '
+                             'must be at least 1')
+        self.denoise_interval = denoise_interval
+        self.fidelity_loss = MODELS.build(fidelity_loss)
+        self.smoothness_loss = MODELS.build(smoothness_loss)
+        self.denoise_fidelity_loss = MODELS.build(denoise_fidelity_loss)
+        self.denoise_tv_loss = MODELS.build(denoise_tv_loss)
+
+    def losses(self,
+               inputs: Tensor,
+               with_denoiser: bool = True) -> dict[str, Tensor]:
+        """Loss terms of a batch.
+
+        Args:
+            inputs: Images (N, 3, H, W), RGB, [0, 1].
+            with_denoiser: Whether the terms of the denoiser are among them,
+                called ``loss_denoise_*``. They teach the denoiser alone, and
+                the other terms the illumination alone.
+        """
+        denoiser = self.generator.denoiser
+        set_requires_grad(denoiser, False)
+        _, bright, illumination = self.generator(inputs)
+        set_requires_grad(denoiser, True)
+        losses = dict(
+            loss_fidelity=self.fidelity_loss(illumination, inputs),
+            loss_smooth=self.smoothness_loss(illumination, inputs))
+        if with_denoiser:
+            bright = bright.detach()
+            denoised = denoiser(bright)
+            losses.update(
+                loss_denoise_fidelity=self.denoise_fidelity_loss(
+                    denoised, bright),
+                loss_denoise_tv=self.denoise_tv_loss(denoised))
+        return losses
+
+    def forward_train(self,
+                      inputs: Tensor,
+                      data_samples: Any = None,
+                      with_denoiser: bool = True,
+                      **kwargs: Any) -> dict[str, Tensor]:
+        """Loss terms of a batch; see :meth:`losses`."""
+        with autocast(self.amp_dtype, inputs.device):
+            return self.losses(self._laid_out(inputs), with_denoiser)
+
+    def train_step(self, data: dict,
+                   optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+        """Teach the illumination and, when it is its turn, the denoiser.
+
+        Args:
+            data: Batch of the data loader.
+            optim_wrapper: The two optimizers.
+
+        Returns:
+            Values of the terms and their sum, for the log.
+
+        Raises:
+            TypeError: If there is one optimizer for all.
+        """
+        if not (isinstance(optim_wrapper, OptimWrapperDict)
+                and set(optim_wrapper.keys()) == set(OPTIMIZERS)):
+            raise TypeError(
+                f'optim_wrapper of RUAS must hold the optimizers '
+                f'{OPTIMIZERS}: use configs/_base_/schedules/ruas_800.py')
+        iteration = MessageHub.get_current_instance().get_info('iter', 0)
+        turn_of_denoiser = (iteration + 1) % self.denoise_interval == 0
+        with optim_wrapper['illumination'].optim_context(self):
+            data = self.data_preprocessor(data, True)
+            losses = self(**data, mode='loss', with_denoiser=turn_of_denoiser)
+        _, log_vars = self.parse_losses(losses)
+        for name in OPTIMIZERS[:1 + turn_of_denoiser]:
+            own = {
+                term: loss
+                for term, loss in losses.items()
+                if term.startswith(_DENOISER_TERMS) == (name == 'denoiser')
+            }
+            optim_wrapper[name].update_params(self.parse_losses(own)[0])
+        return log_vars

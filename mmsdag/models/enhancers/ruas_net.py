@@ -1,0 +1,251 @@
+"""RUAS (Liu et al., CVPR 2021): unrolled Retinex with searched cells."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmsdag.functional import window_maximum
+from mmsdag.registry import MODELS
+
+#: Convolutions by the names that the architecture search gives them; the
+#: residual ones add their input. ``skip_connect`` has none.
+OPERATIONS: dict[str, dict] = dict(
+    skip_connect=dict(),
+    conv_1x1=dict(kernel_size=1),
+    conv_3x3=dict(kernel_size=3),
+    dilconv_3x3=dict(kernel_size=3, dilation=2),
+    resconv_1x1=dict(kernel_size=1, residual=True),
+    resconv_3x3=dict(kernel_size=3, residual=True),
+    resdilconv_3x3=dict(kernel_size=3, dilation=2, residual=True))
+
+#: What the authors' search found. In turn: distilling and refining operation
+#: of the first, second and third step, and the last operation.
+ILLUMINATION_CELL = ('skip_connect', 'resconv_1x1', 'resdilconv_3x3',
+                     'conv_3x3', 'conv_3x3', 'skip_connect', 'conv_3x3')
+DENOISING_CELL = ('resconv_1x1', 'resconv_1x1', 'resdilconv_3x3',
+                  'skip_connect', 'resconv_1x1', 'resconv_1x1',
+                  'skip_connect')
+
+
+class _PointwiseConv(nn.Conv2d):
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _pointwise(x, self.weight, self.bias)
+
+
+class _Operation(nn.Module):
+    """One operation of a cell, by its name in :data:`OPERATIONS`."""
+
+    def __init__(self, name: str, channels: int) -> None:
+        super().__init__()
+        if name not in OPERATIONS:
+            raise ValueError(f'operation {name!r} of a RUAS cell: choose one '
+                             f'of {tuple(OPERATIONS)}')
+        config = dict(OPERATIONS[name])
+        self.residual = config.pop('residual', False)
+        # As much padding as keeps the size.
+        padding = config.get('kernel_size', 1) // 2 * config.get('dilation', 1)
+        kind = _PointwiseConv if config.get('kernel_size') == 1 else nn.Conv2d
+        self.conv = (
+            kind(channels, channels, padding=padding, **config)
+            if config else nn.Identity())
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        return y + x if self.residual else y
+
+
+class RUASCell(nn.Module):
+    """A distillation cell: three steps, of each of which a part is kept.
+
+    A step distils features of its input and refines the input for the next
+    one; the distilled ones and the last operation's are fused by a 1x1
+    convolution.
+
+    Args:
+        operations: Names of the seven operations, as
+            :data:`ILLUMINATION_CELL` has them.
+        channels: Width.
+
+    Raises:
+        ValueError: If there are not seven or one does not exist.
+    """
+
+    def __init__(self, operations: Sequence[str], channels: int) -> None:
+        super().__init__()
+        if len(operations) != 7:
+            raise ValueError(f'a RUAS cell has 7 operations, not '
+                             f'{len(operations)}: {tuple(operations)}')
+        built = [_Operation(name, channels) for name in operations]
+        self.distil = nn.ModuleList(built[0:6:2])
+        self.refine = nn.ModuleList(built[1:6:2])
+        self.last = built[6]
+        self.fuse = nn.Conv2d(4 * channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (N, C, H, W) of features (N, C, H, W)."""
+        parts = []
+        for distil, refine in zip(self.distil, self.refine, strict=True):
+            parts.append(_activated(distil(x)))
+            x = _activated(refine(x) + x)
+        parts.append(_activated(self.last(x)))
+        # The convolution of their concatenation, without making that.
+        weights = self.fuse.weight.tensor_split(4, dim=1)
+        fused = _pointwise(parts[0], weights[0], self.fuse.bias)
+        for part, weight in zip(parts[1:], weights[1:], strict=True):
+            fused += _pointwise(part, weight)
+        return fused
+
+
+class IlluminationNet(nn.Module):
+    """Illumination estimated in unrolled steps, one cell each.
+
+    Args:
+        num_cells: Number of steps.
+        operations: Operations of every cell.
+    """
+
+    def __init__(self, num_cells: int, operations: Sequence[str]) -> None:
+        super().__init__()
+        self.cells = nn.ModuleList(
+            RUASCell(operations, 3) for _ in range(num_cells))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Enhance images by the illumination of the last step.
+
+        Args:
+            x: Images (N, 3, H, W), RGB, [0, 1].
+
+        Returns:
+            The images divided by the illumination, (N, 3, H, W), RGB,
+            [0, 1], and the illumination (N, 3, H, W), [0.001, 1].
+        """
+        # In float32 even under autocast: the quotient of two small numbers
+        # would show steps in half precision.
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
+        dtype = next(self.parameters()).dtype
+        enhanced = x
+        for cell in self.cells:
+            # Less half of what the last step added.
+            estimate = window_maximum(enhanced) - 0.5 * (enhanced - x)
+            logits = cell(estimate.to(dtype))
+            illumination = torch.sigmoid(logits.to(x.dtype)).clamp(0.001, 1)
+            enhanced = (x / illumination).clamp(0, 1)
+        return enhanced, illumination
+
+
+class DenoisingNet(BaseModule):
+    """The noise of an image, estimated and taken away.
+
+    Args:
+        num_cells: Number of cells.
+        operations: Operations of every cell.
+        channels: Width.
+        init_cfg: Weights; PyTorch's own by default.
+    """
+
+    def __init__(self,
+                 num_cells: int,
+                 operations: Sequence[str],
+                 channels: int,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.stem = nn.Conv2d(3, channels, 3, padding=1)
+        self.cells = nn.Sequential(
+            *(RUASCell(operations, channels) for _ in range(num_cells)))
+        self.head = nn.Conv2d(channels, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, 3, H, W), RGB, [0, 1], without noise; not clipped."""
+        noise = self.head(self.cells(self.stem(x.to(self.stem.weight.dtype))))
+        return x - noise.to(x.dtype)
+
+
+@MODELS.register_module()
+class RUASNet(BaseModule):
+    """RUAS: an illumination network and a denoiser of searched cells.
+
+    Args:
+        denoise: Whether the enhanced image is the denoised one. The authors
+            denoise with their file ``lol`` and leave it with ``upe`` and
+            ``dark``; the denoiser's weights are there in both cases.
+        num_illumination_cells: Unrolled steps of the illumination.
+        num_denoising_cells: Cells of the denoiser.
+        illumination_cell: Architecture of the former: seven names of
+            :data:`OPERATIONS`.
+        denoising_cell: Architecture of the latter.
+        denoising_channels: Width of the denoiser.
+        denoiser_init: Weights of the denoiser, as an ``init_cfg``; the
+            authors' begins as one trained on noisy images.
+        init_cfg: Weights; PyTorch's own by default, as the authors have it.
+
+    Raises:
+        ValueError: For an architecture or number of cells that cannot be.
+    """
+
+    def __init__(self,
+                 denoise: bool = True,
+                 num_illumination_cells: int = 3,
+                 num_denoising_cells: int = 3,
+                 illumination_cell: Sequence[str] = ILLUMINATION_CELL,
+                 denoising_cell: Sequence[str] = DENOISING_CELL,
+                 denoising_channels: int = 6,
+                 denoiser_init: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if num_illumination_cells < 1:
+            raise ValueError(f'num_illumination_cells='
+                             f'{num_illumination_cells} of RUASNet must be '
+                             'at least 1')
+        self.denoise = denoise
+        self.illumination = IlluminationNet(num_illumination_cells,
+                                            illumination_cell)
+        self.denoiser = DenoisingNet(num_denoising_cells, denoising_cell,
+                                     denoising_channels, denoiser_init)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Enhance images and say how.
+
+        Args:
+            x: Images (N, 3, H, W), RGB, [0, 1].
+
+        Returns:
+            The result (N, 3, H, W), RGB, [0, 1] (a denoised one may exceed
+            that a little), the image before denoising and the illumination,
+            of the same shape, [0, 1]. Without ``denoise`` the first two are
+            one.
+        """
+        # Gradients of 3x3 convolutions want channels last on a CPU; of so few
+        # channels all else goes faster plane by plane.
+        x = x.contiguous(
+            memory_format=torch.channels_last if torch.is_grad_enabled() else
+            torch.contiguous_format)
+        bright, illumination = self.illumination(x)
+        result = self.denoiser(bright) if self.denoise else bright
+        return result, bright, illumination
+
+    def enhance(self, x: Tensor) -> Tensor:
+        """The enhanced images alone."""
+        return self(x)[0]
+
+
+def _activated(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, 0.05)
+
+
+def _pointwise(x: Tensor,
+               weight: Tensor,
+               bias: Tensor | None = None) -> Tensor:
+    """A 1x1 convolution.
+
+    Where the channels are last in memory it is a matrix product: its gradient
+    takes a CPU half as long as the convolution's.
+    """
+    if x.is_contiguous():
+        return F.conv2d(x, weight, bias)
+    y = F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias)
+    return y.permute(0, 3, 1, 2)

@@ -1,0 +1,68 @@
+"""Training of SCI (Ma et al., CVPR 2022)."""
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from mmsdag.models.base import UnsupervisedEditModel
+from mmsdag.registry import MODELS
+
+from .sci_net import retinex
+
+
+@MODELS.register_module()
+class SCI(UnsupervisedEditModel):
+    """SCI with its two losses, summed over the stages.
+
+    Each stage estimates the illumination of its input, which the calibration
+    network makes of the image and its enhancement by the stage before. The
+    first stage is the one that infers, and that guidance sees.
+
+    Args:
+        generator: Config of the network.
+        num_stages: Stages of a training step.
+        fidelity_loss: Distance of the illumination to the stage's input.
+        smoothness_loss: Smoothness of the illumination along that input.
+        **kwargs: See :class:`UnsupervisedEditModel`.
+
+    Raises:
+        ValueError: If there is no stage.
+    """
+
+    def __init__(
+            self,
+            generator: dict,
+            num_stages: int = 3,
+            fidelity_loss: dict = dict(  # noqa: B006
+                type='mmagic.MSELoss', loss_weight=1.5),
+            smoothness_loss: dict = dict(  # noqa: B006
+                type='mmsdag.NeighborSmoothnessLoss', loss_weight=1.),
+            **kwargs: Any) -> None:
+        super().__init__(generator=generator, **kwargs)
+        if num_stages < 1:
+            raise ValueError(f'num_stages={num_stages} of SCI must be one or '
+                             'more')
+        self.num_stages = num_stages
+        self.fidelity_loss = MODELS.build(fidelity_loss)
+        self.smoothness_loss = MODELS.build(smoothness_loss)
+
+    def losses(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""
+        image = inputs
+        enhanced, illumination = self.generator(inputs)
+        losses = self._stage_losses(image, illumination)
+        for _ in range(1, self.num_stages):
+            # Nothing is detached: the losses train the calibration too.
+            image = self.generator.calibrate(inputs, enhanced)
+            illumination = self.generator.illuminate(image)
+            enhanced = retinex(inputs, illumination)
+            for name, term in self._stage_losses(image, illumination).items():
+                losses[name] = losses[name] + term
+        return losses
+
+    def _stage_losses(self, image: Tensor,
+                      illumination: Tensor) -> dict[str, Tensor]:
+        return dict(
+            loss_fidelity=self.fidelity_loss(illumination, image),
+            loss_smooth=self.smoothness_loss(illumination, image))

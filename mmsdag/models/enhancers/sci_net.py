@@ -1,0 +1,114 @@
+"""SCI (Ma et al., CVPR 2022): self-calibrated illumination."""
+from __future__ import annotations
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmsdag.registry import MODELS
+
+_INIT = [
+    dict(type='Normal', layer='Conv2d', std=0.02),
+    dict(type='Normal', layer='BatchNorm2d', mean=1., std=0.02)
+]
+
+
+def retinex(x: Tensor, illumination: Tensor) -> Tensor:
+    """Images ``x`` in even light: divided by theirs, cut to [0, 1]."""
+    return (_full(x) / illumination).clamp(0, 1)
+
+
+@MODELS.register_module()
+class SCINet(BaseModule):
+    """Illumination network, and the calibration network of its training.
+
+    The blocks of each are one block applied again, stored once. Inference is
+    the first stage alone, which does without calibration.
+
+    Args:
+        channels: Width of the illumination network.
+        num_blocks: How many times its block is applied.
+        calibration_channels: Width of the calibration network.
+        num_calibration_blocks: How many times its block is applied.
+        init_cfg: Weights; without it, convolutions N(0, 0.02) and scales of
+            the normalisation N(1, 0.02), as the authors have it.
+    """
+
+    def __init__(self,
+                 channels: int = 3,
+                 num_blocks: int = 1,
+                 calibration_channels: int = 16,
+                 num_calibration_blocks: int = 3,
+                 init_cfg: dict | list[dict] | None = None) -> None:
+        super().__init__(init_cfg=init_cfg or _INIT)
+        self.illumination = _ResidualNet(
+            nn.Sequential(_conv(3, channels), nn.ReLU()),
+            _normalized_conv(channels, channels), channels, num_blocks)
+        self.calibration = _ResidualNet(
+            _normalized_conv(3, calibration_channels),
+            nn.Sequential(
+                *_normalized_conv(calibration_channels, calibration_channels),
+                *_normalized_conv(calibration_channels,
+                                  calibration_channels)),
+            calibration_channels, num_calibration_blocks)
+
+    def illuminate(self, x: Tensor) -> Tensor:
+        """Illumination (N, 3, H, W), [1e-4, 1], of images ``x``."""
+        return (_full(x) + self.illumination(x)).clamp(1e-4, 1)
+
+    def calibrate(self, x: Tensor, enhanced: Tensor) -> Tensor:
+        """Input of the next stage, from the image and its enhancement."""
+        return _full(x) + (enhanced - self.calibration(enhanced))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The first stage.
+
+        Args:
+            x: Images (N, 3, H, W), RGB, [0, 1].
+
+        Returns:
+            The enhanced images, RGB, [0, 1], and their illumination,
+            [1e-4, 1]; both (N, 3, H, W).
+        """
+        illumination = self.illuminate(x)
+        return retinex(x, illumination), illumination
+
+    def enhance(self, x: Tensor) -> Tensor:
+        """The enhanced images alone."""
+        return self(x)[0]
+
+
+class _ResidualNet(nn.Module):
+    """Stem, one residual block applied again and again, and a sigmoid.
+
+    Maps (N, 3, H, W) to the same, [0, 1], at least in float32.
+    """
+
+    def __init__(self, stem: nn.Module, block: nn.Module, channels: int,
+                 num_blocks: int) -> None:
+        super().__init__()
+        self.num_blocks = num_blocks
+        self.stem = stem
+        self.block = block
+        self.head = _conv(channels, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for _ in range(self.num_blocks):
+            x = x + self.block(x)
+        # In float32 even under autocast: images are divided by the result,
+        # and half precision would leave visible steps.
+        return torch.sigmoid(_full(self.head(x)))
+
+
+def _conv(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+def _normalized_conv(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        _conv(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+def _full(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -1,0 +1,29 @@
+"""Training of Zero-DCE++ (Li et al., TPAMI 2021)."""
+from __future__ import annotations
+
+from typing import Any
+
+from mmsdag.registry import MODELS
+
+from .zero_dce import ZeroDCE
+
+
+@MODELS.register_module()
+class ZeroDCEPP(ZeroDCE):
+    """Zero-DCE++: Zero-DCE's losses, smoothness weighted eight times more.
+
+    Its one map stands for the eight whose variations Zero-DCE adds up.
+
+    Args:
+        generator: Config of the network.
+        tv_loss: Illumination smoothness of the curve map.
+        **kwargs: See :class:`ZeroDCE`.
+    """
+
+    def __init__(
+            self,
+            generator: dict,
+            tv_loss: dict = dict(  # noqa: B006
+                type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1600.),
+            **kwargs: Any) -> None:
+        super().__init__(generator=generator, tv_loss=tv_loss, **kwargs)
