@@ -22,7 +22,25 @@ enhancers = dict(
         enhancer=_zero_dce,
         checkpoint=f'{_checkpoints}/zero-dce-sdag_1xb8-1k_brackets.pth',
         guided_twin_of='zero_dce',
-        title='Zero-DCE + SDAG'))
+        title='Zero-DCE + SDAG'),
+    # Trained on dark shots alone, with three seeds.
+    dark_zero_dce=dict(
+        enhancer=_zero_dce,
+        checkpoint=[
+            f'{_checkpoints}/zero-dce_1xb8-1k_dark-brackets_seed0.pth',
+            f'{_checkpoints}/zero-dce_1xb8-1k_dark-brackets_seed1.pth',
+            f'{_checkpoints}/zero-dce_1xb8-1k_dark-brackets_seed2.pth'
+        ],
+        title='Zero-DCE of dark shots'),
+    dark_zero_dce_sdag=dict(
+        enhancer=_zero_dce,
+        checkpoint=[
+            f'{_checkpoints}/zero-dce-sdag_1xb8-1k_dark-brackets_seed0.pth',
+            f'{_checkpoints}/zero-dce-sdag_1xb8-1k_dark-brackets_seed1.pth',
+            f'{_checkpoints}/zero-dce-sdag_1xb8-1k_dark-brackets_seed2.pth'
+        ],
+        guided_twin_of='dark_zero_dce',
+        title='Zero-DCE of dark shots + SDAG'))
 recognisers = dict(
     yolox_nano=dict(
         config='mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
