@@ -1,4 +1,6 @@
 # ACDC at night, 19 classes: 400 images to train on, 106 to measure mIoU on.
+_base_ = './night_segmentation.py'
+
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmseg.LoadAnnotations'),
@@ -33,10 +35,6 @@ train_dataloader = dict(
             img_path='rgb_anon/night/train', seg_map_path='gt/night/train'),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmsdag.ACDCNightDataset',
         data_root='{{$MMSDAG_ACDC:data/acdc}}',
@@ -46,6 +44,3 @@ val_dataloader = dict(
         pipeline=test_pipeline))
 # The labels of its own split 'test' are not public.
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

@@ -1,5 +1,7 @@
 # The night images of BDD100K's semantic segmentation, 19 classes; the lists
 # are made by tools/dataset_converters/bdd100k_night.py.
+_base_ = './night_segmentation.py'
+
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmseg.LoadAnnotations'),
@@ -35,10 +37,6 @@ train_dataloader = dict(
             seg_map_path='labels/sem_seg/masks/train'),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmsdag.BDD100KNightDataset',
         data_root='{{$MMSDAG_BDD100K:data/bdd100k}}',
@@ -49,6 +47,3 @@ val_dataloader = dict(
         test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

@@ -1,5 +1,7 @@
 # Dark Zurich val, 19 classes: 50 images to measure mIoU on. Its training
 # images have no labels: train on another set.
+_base_ = './night_segmentation.py'
+
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(1920, 1080), keep_ratio=True),
@@ -9,10 +11,6 @@ test_pipeline = [
 ]
 
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmsdag.DarkZurichDataset',
         data_root='{{$MMSDAG_DARK_ZURICH:data/dark_zurich}}',
@@ -21,6 +19,3 @@ val_dataloader = dict(
         test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

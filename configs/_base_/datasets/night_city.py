@@ -1,6 +1,8 @@
 # NightCity, 19 classes: 2,998 images to train on, 1,299 to measure mIoU on.
 # NightCity-fine: data_prefix img_path='val/img', seg_map_path='val/lbl' (and
 # train/...), label_ids=False.
+_base_ = './night_segmentation.py'
+
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmseg.LoadAnnotations'),
@@ -35,10 +37,6 @@ train_dataloader = dict(
             seg_map_path='NightCity-label/label/train'),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmsdag.NightCityDataset',
         data_root='{{$MMSDAG_NIGHT_CITY:data/night_city}}',
@@ -48,6 +46,3 @@ val_dataloader = dict(
         test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator
