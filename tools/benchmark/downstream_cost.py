@@ -8,11 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import statistics
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,12 +20,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from measuring import (
+    add_options,
+    check_options,
+    clock_of,
+    conditions,
+    progress,
+    timed,
+)
 from mmengine.config import Config
 from mmengine.hub import get_config
 from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, DefaultScope
-from speed import _device_name, _progress, timed
 from torch import nn
 
 import mmsdag.registry  # noqa: F401
@@ -35,7 +40,6 @@ from mmsdag.datasets.transforms import EnhanceImage
 from mmsdag.models import build_enhancer
 from mmsdag.models.precision import autocast
 from mmsdag.utils import write_atomically
-from mmsdag.utils.env import package_versions
 from mmsdag.utils.launch import clear_errors
 from mmsdag.utils.memory import keep_freed_memory
 
@@ -119,31 +123,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--enhancers', nargs='*', choices=ENHANCERS, default=list(ENHANCERS))
     parser.add_argument(
-        '--rounds',
-        type=int,
-        default=7,
-        help='how often each row is measured; default %(default)s')
-    parser.add_argument(
-        '--quick',
-        action='store_true',
-        help='images of a quarter of the side and two rounds; the figures '
-        'mean nothing')
-    parser.add_argument(
-        '--cpu-time',
-        action='store_true',
-        help='time of all cores instead of time on the clock, for a machine '
-        'that has other work; set OMP_WAIT_POLICY=passive, so that idle '
-        'threads do not count')
-    parser.add_argument(
         '--no-memory',
         action='store_true',
         help='leave the memory out, for which each row takes a process')
-    parser.add_argument(
-        '--device', default='cpu', help="'cpu' (default) or 'cuda'")
-    parser.add_argument(
-        '--json', type=Path, metavar='FILE', help='all measurements')
-    parser.add_argument(
-        '--markdown', type=Path, metavar='FILE', help='the tables')
+    add_options(parser, tables='the tables')
     return parser.parse_args(argv)
 
 
@@ -223,7 +206,7 @@ def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
 
     for number in range(-1, rounds):
         for enhancer, row in rows.items():
-            _progress(f'{name}, {enhancer}: round {number + 1} of {rounds}')
+            progress(f'{name}, {enhancer}: round {number + 1} of {rounds}')
             preprocessor = preprocessors.get(enhancer, plain)
             stock.data_preprocessor = preprocessor
             step_time = timed(step, device, clock)
@@ -282,7 +265,7 @@ def measure_memory(rows: Sequence[Row], size: tuple[int, int],
         return
     context = multiprocessing.get_context('spawn')
     for row in rows:
-        _progress(f'{row.recogniser}, {row.enhancer}: memory')
+        progress(f'{row.recogniser}, {row.enhancer}: memory')
         enhancer = None if row.enhancer == 'none' else row.enhancer
         # A process for each: the high-water mark never falls.
         with context.Pool(1) as pool:
@@ -304,7 +287,7 @@ def measure_cache(enhancers: Sequence[str], size: tuple[int, int],
                 for cache in (None, folder))
             own: dict[str, list[float]] = dict(plain=[], cold=[], warm=[])
             for number in range(-1, rounds):
-                _progress(f'EnhanceImage, {name}: round {number + 1} of '
+                progress(f'EnhanceImage, {name}: round {number + 1} of '
                           f'{rounds}')
                 # Other pixels, so that there is no entry.
                 fresh = np.roll(image, number + 2, axis=0)
@@ -320,12 +303,8 @@ def measure_cache(enhancers: Sequence[str], size: tuple[int, int],
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """All measurements, and what to know about the machine."""
-    if args.rounds < 1:
-        raise ValueError(f'--rounds {args.rounds}: at least one is needed')
-    if args.device != 'cpu' and not torch.cuda.is_available():
-        raise ValueError(f'--device {args.device}: there is no CUDA device '
-                         'here; leave it out')
-    clock = time.process_time if args.cpu_time else time.perf_counter
+    check_options(args)
+    clock = clock_of(args)
     rounds, part = (min(args.rounds, 2), 4) if args.quick else (args.rounds, 1)
     rows = []
     for name in args.recognisers:
@@ -338,17 +317,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         rows += measured
     cache = measure_cache(args.enhancers,
                           (PHOTO[0] // part, PHOTO[1] // part), rounds, clock)
-    _progress('')
+    progress('')
     return dict(
         rows=rows,
         cache=cache,
-        about=dict(
-            device=_device_name(args.device),
-            clock=clock.__name__,
-            threads=torch.get_num_threads(),
-            load_average=os.getloadavg()[0],
-            versions=package_versions(),
-            rounds=rounds))
+        about=dict(**conditions(args), rounds=rounds))
 
 
 def _milliseconds(times: Sequence[float]) -> str:

@@ -15,7 +15,6 @@ import os
 import platform
 import resource
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -26,12 +25,19 @@ from typing import Any
 
 import torch
 from cases import CASES, Case, Side, inference
+from measuring import (
+    add_options,
+    check_options,
+    clock_of,
+    conditions,
+    progress,
+    timed,
+)
 from mmengine.logging import MMLogger
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmsdag.models.precision import resolve_amp_dtype
 from mmsdag.utils import write_atomically
-from mmsdag.utils.env import package_versions
 from mmsdag.utils.launch import clear_errors
 from mmsdag.utils.memory import M_MMAP_MAX, M_TRIM_THRESHOLD, keep_freed_memory
 
@@ -107,33 +113,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='only the cases whose name contains one of the words; there are '
         + ', '.join(f'"{case.name}"' for case in CASES))
     parser.add_argument(
-        '--rounds',
-        type=int,
-        default=7,
-        help='how often each row is measured; default %(default)s')
-    parser.add_argument(
-        '--quick',
-        action='store_true',
-        help='images of a quarter of the side and two rounds; the figures '
-        'mean nothing')
-    parser.add_argument(
-        '--cpu-time',
-        action='store_true',
-        help='time of all cores instead of time on the clock, for a machine '
-        'that has other work; set OMP_WAIT_POLICY=passive, so that idle '
-        'threads do not count')
-    parser.add_argument(
-        '--device', default='cpu', help="'cpu' (default) or 'cuda'")
-    parser.add_argument(
         '--published',
         metavar='FILE',
         help="Zero-DCE's weights as their authors publish them "
         '(zero_dce_official.pth): adds their inference as it is, denormal '
         'numbers included, against ours')
-    parser.add_argument(
-        '--json', type=Path, metavar='FILE', help='all measurements')
-    parser.add_argument(
-        '--markdown', type=Path, metavar='FILE', help='the table')
+    add_options(parser, tables='the table')
     return parser.parse_args(argv)
 
 
@@ -148,17 +133,6 @@ def set_malloc(keep: bool) -> None:
         for parameter, value in DEFAULT_MALLOC.items():
             libc.mallopt(parameter, value)
     libc.malloc_trim(0)
-
-
-def timed(run: Callable[[], Any],
-          device: str,
-          clock: Callable[[], float] = time.perf_counter) -> float:
-    """Seconds of one run."""
-    start = clock()
-    run()
-    if device != 'cpu':
-        torch.cuda.synchronize()
-    return clock() - start
 
 
 def matmul_peak(dtype: torch.dtype, device: str) -> float:
@@ -219,7 +193,7 @@ def measure(case: Case,
             row.times.append(
                 statistics.median(
                     timed(run, device, clock) for _ in range(repeats)))
-            _progress(f'{case.title}: round {number + 1} of {rounds}')
+            progress(f'{case.title}: round {number + 1} of {rounds}')
     for row in rows:
         row.ratios = [a / b for a, b in zip(rows[0].times, row.times)]
     return rows
@@ -270,7 +244,7 @@ def measure_memory(case: Case, rows: Sequence[Row], device: str) -> None:
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['cases'])
     for row in rows:
-        _progress(f'{case.title}: memory of {row.variant}')
+        progress(f'{case.title}: memory of {row.variant}')
         # A process for each: the high-water mark never falls.
         with context.Pool(1) as pool:
             row.memory = pool.apply(
@@ -281,11 +255,7 @@ def measure_memory(case: Case, rows: Sequence[Row], device: str) -> None:
 
 def run(args: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
     """All rows, and what to know about the machine."""
-    if args.rounds < 1:
-        raise ValueError(f'--rounds {args.rounds}: at least one is needed')
-    if args.device != 'cpu' and not torch.cuda.is_available():
-        raise ValueError(f'--device {args.device}: there is no CUDA device '
-                         'here; leave it out')
+    check_options(args)
     if args.published and not Path(args.published).is_file():
         raise FileNotFoundError(f'--published {args.published}: no such file')
     cases = [
@@ -295,7 +265,7 @@ def run(args: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
     if not cases:
         raise ValueError(f'--cases {" ".join(args.cases)}: there are '
                          f'{[case.name for case in CASES]}')
-    clock = time.process_time if args.cpu_time else time.perf_counter
+    clock = clock_of(args)
     rounds = args.rounds
     if args.quick:
         rounds = min(rounds, 2)
@@ -324,34 +294,12 @@ def run(args: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
         if row.case in flops:
             row.of_peak = flops[row.case] / statistics.median(
                 row.times) / peaks[row.amp_dtype or 'float32']
-    _progress('')
+    progress('')
     about = dict(
-        device=_device_name(args.device),
-        clock=clock.__name__,
-        threads=torch.get_num_threads(),
-        load_average=os.getloadavg()[0],
+        **conditions(args),
         matmul_gflops={k: round(v / 1e9) for k, v in peaks.items()},
-        versions=package_versions(),
         rounds=rounds)
     return rows, about
-
-
-def _device_name(device: str) -> str:
-    if device != 'cpu':
-        return torch.cuda.get_device_name()
-    cpuinfo = Path('/proc/cpuinfo')
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith('model name'):
-                return line.split(':', 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f'\r{text:78}', end='' if text else '\r', file=sys.stderr)
-    elif text:
-        print(text, file=sys.stderr, flush=True)
 
 
 def table(rows: Sequence[Row]) -> str:
