@@ -36,6 +36,10 @@ class SDAGGuidanceLoss(BaseModule):
         degradations: For the second form, as in :class:`SDAG`.
         margin: For the second form, margin of the ranking.
         similarity: For the second form, see :class:`MarginRankingLoss`.
+        keep_color: Guide the lightness alone. The value is the same, but its
+            gradient is one for the three channels of a pixel: they get
+            lighter or darker together, and the enhancer's other losses say
+            in what colour.
         amp_dtype: Precision of the frozen network: ``None``, ``'bfloat16'``,
             ``'float16'`` or ``'auto'``.
 
@@ -57,6 +61,7 @@ class SDAGGuidanceLoss(BaseModule):
                     type='mmsdag.GaussianNoiseDegradation', sigma=50 / 255)),
             margin: float = 0.5,
             similarity: str = 'image',
+            keep_color: bool = False,
             amp_dtype: str | None = None) -> None:
         super().__init__()
         if form not in FORMS:
@@ -65,6 +70,7 @@ class SDAGGuidanceLoss(BaseModule):
         self.amp_dtype = check_amp_dtype(amp_dtype, 'SDAGGuidanceLoss')
         self.loss_weight = loss_weight
         self.form = form
+        self.keep_color = keep_color
         net = load_sdag_net(sdag, checkpoint)
         # A tuple hides the network from state_dict() and parameters().
         self._frozen = (net, )
@@ -89,6 +95,8 @@ class SDAGGuidanceLoss(BaseModule):
     def forward(self, enhanced: Tensor) -> Tensor:
         """Scalar loss of enhanced images (N, 3, H, W), RGB, [0, 1]."""
         enhanced = enhanced.float()
+        if self.keep_color:
+            enhanced = _in_its_colors(enhanced)
         recon = self.reconstruct(enhanced)
         if self.form == 'reconstruction':
             return self.loss_weight * F.l1_loss(recon, enhanced)
@@ -99,6 +107,13 @@ class SDAGGuidanceLoss(BaseModule):
                 self.ranking(recon, enhanced, self.reconstruct(degraded),
                              degraded))
         return self.loss_weight * torch.stack(terms).sum()
+
+
+def _in_its_colors(image: Tensor) -> Tensor:
+    """The same image, whose gradient flows through its lightness alone."""
+    # An eighth of an 8-bit step keeps black, which has no colour, from 0 / 0.
+    lightness = image.mean(1, keepdim=True) + 1 / 2048
+    return image.detach() * (lightness / lightness.detach())
 
 
 def load_sdag_net(config: dict, checkpoint: str) -> nn.Module:

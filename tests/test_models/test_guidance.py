@@ -1,0 +1,49 @@
+"""The guidance loss: which way it moves a pixel."""
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmsdag.models import SDAGGuidanceLoss, SDAGNet
+
+SDAG_NET = dict(
+    type='mmsdag.SDAGNet',
+    extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None),
+    num_blocks=1)
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp('sdag') / 'sdag.pth'
+    net = SDAGNet(SDAG_NET['extractor'], num_blocks=1)
+    torch.save(dict(state_dict=net.state_dict()), path)
+    return str(path)
+
+
+def gradient_of(image: torch.Tensor, checkpoint: str,
+                **kwargs) -> tuple[float, torch.Tensor]:
+    image = image.clone().requires_grad_()
+    loss = SDAGGuidanceLoss(checkpoint, SDAG_NET, **kwargs)(image)
+    loss.backward()
+    return loss.item(), image.grad
+
+
+def test_keeping_colors_moves_the_channels_of_a_pixel_together(checkpoint):
+    image = torch.rand(2, 3, 9, 8)
+    loss, gradient = gradient_of(image, checkpoint)
+    kept_loss, kept = gradient_of(image, checkpoint, keep_color=True)
+
+    assert kept_loss == pytest.approx(loss, rel=1e-6)
+    # The chain rule by hand: the image is c (m / m0), with the mean m of its
+    # channels, so that each channel's share of dL/dm is a third.
+    mean = image.mean(1, keepdim=True) + 1 / 2048
+    by_hand = (gradient * image).sum(1, keepdim=True) / mean / 3
+    torch.testing.assert_close(kept, by_hand.expand_as(kept))
+    assert not torch.allclose(kept, gradient)
+
+
+def test_keeping_colors_has_a_finite_gradient_at_black(checkpoint):
+    _, gradient = gradient_of(
+        torch.zeros(1, 3, 8, 8), checkpoint, keep_color=True)
+    assert gradient.isfinite().all()
