@@ -65,12 +65,14 @@ setup(
         'Topic :: Scientific/Engineering :: Image Processing',
     ],
     packages=find_packages(include=['mmsdag', 'mmsdag.*']),
-    # mmsdag/.mim holds links to configs/, tools/ and model-index.yml: an
-    # editable installation follows them, a wheel gets copies.
+    # mmsdag/.mim holds links to configs/, checkpoints/, tools/ and
+    # model-index.yml: an editable installation follows them, a wheel gets
+    # copies.
     package_data={
         'mmsdag': [
             'py.typed', '.mim/model-index.yml', '.mim/configs/**/*.py',
             '.mim/configs/**/*.yml', '.mim/configs/**/*.md',
+            '.mim/checkpoints/*.pth',
             '.mim/tools/**/*.py', '.mim/tools/**/*.sh',
             '.mim/tools/**/*.html'
         ]
@@ -82,6 +84,8 @@ setup(
         'det': DETECTION,
         'seg': SEGMENTATION,
         'all': EDITING + DETECTION + SEGMENTATION,
+        # Later ml_dtypes, which onnx asks for, would replace numpy by 2.
+        'onnx': ['onnx', 'onnxruntime', 'ml_dtypes<0.6'],
         'dev': requirements('dev'),
         # `mim install` reads this one: it gets mmcv from OpenMMLab's wheels.
         'mim': ['mmcv>=2.0.0,<2.2.0', 'mmengine>=0.10.0,<1.0.0'],

@@ -17,7 +17,6 @@ from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import (
     EVALUATOR,
     LOG_PROCESSORS,
-    MODEL_WRAPPERS,
     OPTIM_WRAPPER_CONSTRUCTORS,
     OPTIM_WRAPPERS,
     OPTIMIZERS,
@@ -30,6 +29,7 @@ from mmengine.registry import (
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 
@@ -106,9 +106,13 @@ MODELS = DeferringRegistry(
     locations=['mmsdag.models'],
     deferred=dict(
         mmagic=dict(
+            EnlightenGAN='mmsdag.models.enhancers.enlighten_gan',
+            NormFreePatchDiscriminator='mmsdag.models.enhancers.'
+            'enlighten_gan',
             RUAS='mmsdag.models.enhancers.ruas',
             SCI='mmsdag.models.enhancers.sci',
             SDAG='mmsdag.models.sdag.sdag',
+            UnsupervisedEnhancer='mmsdag.models.enhancers.unsupervised',
             ZeroDCE='mmsdag.models.enhancers.zero_dce',
             ZeroDCEPP='mmsdag.models.enhancers.zero_dce_pp'),
         mmdet=dict(
@@ -146,18 +150,26 @@ HOOKS = Registry(
     'hook', parent=MMENGINE_HOOKS, scope=SCOPE, locations=['mmsdag.engine'])
 LOOPS = Registry(
     'loop', parent=MMENGINE_LOOPS, scope=SCOPE, locations=['mmsdag.engine'])
-METRICS = Registry(
+MODEL_WRAPPERS = Registry(
+    'model_wrapper',
+    parent=MMENGINE_MODEL_WRAPPERS,
+    scope=SCOPE,
+    locations=['mmsdag.engine'])
+METRICS = DeferringRegistry(
     'metric',
     parent=MMENGINE_METRICS,
     scope=SCOPE,
-    locations=['mmsdag.evaluation'])
+    locations=['mmsdag.evaluation'],
+    deferred=dict(
+        mmagic=dict.fromkeys(
+            ('ImageStatistics', 'LPIPS', 'LightnessOrderError', 'NIQE', 'PSNR',
+             'SSIM'), 'mmsdag.evaluation.image_quality')))
 
 # Nothing of ours is in these: with a child of its own in each, MMEngine does
 # not warn, at every lookup, that the scope is missing there.
-for _parent in (EVALUATOR, LOG_PROCESSORS, MODEL_WRAPPERS,
-                OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS,
-                PARAM_SCHEDULERS, VISBACKENDS, VISUALIZERS,
-                WEIGHT_INITIALIZERS):
+for _parent in (EVALUATOR, LOG_PROCESSORS, OPTIM_WRAPPER_CONSTRUCTORS,
+                OPTIM_WRAPPERS, OPTIMIZERS, PARAM_SCHEDULERS, VISBACKENDS,
+                VISUALIZERS, WEIGHT_INITIALIZERS):
     Registry(
         _parent.name,
         parent=_parent,

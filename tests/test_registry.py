@@ -7,8 +7,9 @@ import sys
 import pytest
 
 import mmsdag.datasets
+import mmsdag.evaluation
 import mmsdag.models
-from mmsdag.registry import DATASETS, MODELS
+from mmsdag.registry import DATASETS, METRICS, MODELS
 
 #: What runs where one package is there and the others are not. It prints, and
 #: the tests read, what it got for each name and what it imported on the way.
@@ -31,7 +32,8 @@ print('imported', [package for package in ('mmagic', 'mmdet', 'mmseg')
 NEED_NOTHING = ('ZeroDCENet', 'SDAGNet', 'VGGExtractor', 'BackboneExtractor',
                 'SDAGGuidanceLoss', 'ExposureControlLoss', 'GammaEnhancer',
                 'CLAHEEnhancer', 'HistogramEqualizationEnhancer',
-                'MultiScaleRetinexEnhancer')
+                'LIMEEnhancer', 'MultiScaleRetinexEnhancer',
+                'EnhancerWrapper')
 
 
 def run(missing: tuple, models: tuple, datasets: tuple,
@@ -80,6 +82,7 @@ def test_a_detector_needs_mmdet_alone():
 @pytest.mark.parametrize('registry, package', [
     (MODELS, mmsdag.models),
     (DATASETS, mmsdag.datasets),
+    (METRICS, mmsdag.evaluation),
 ])
 def test_every_name_that_waits_is_what_its_module_has(registry, package):
     assert len(registry.deferred) >= 4

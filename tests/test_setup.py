@@ -332,7 +332,8 @@ def test_every_installed_requirement_is_pinned() -> None:
 
 def copied(folder: Path) -> Path:
     """A copy of what is packaged, with one config more."""
-    for name in ('mmsdag', 'configs', 'tools', 'requirements'):
+    for name in ('mmsdag', 'configs', 'checkpoints', 'tools',
+                 'requirements'):
         shutil.copytree(ROOT / name, folder / name, symlinks=True,
                         ignore=shutil.ignore_patterns('__pycache__'))
     for name in ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'LICENSE',
@@ -357,25 +358,30 @@ def packed(kind: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize('kind', ['wheel', 'editable'])
-def test_another_project_inherits_configs(kind: str, tmp_path: Path) -> None:
+def test_another_project_inherits_configs_and_finds_trained_models(
+        kind: str, tmp_path: Path) -> None:
     site = packed(kind, tmp_path)
     config = tmp_path / 'project.py'
     config.write_text("_base_ = 'mmsdag::sdag/only_in_the_copy.py'\n")
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c',
-         'import mmsdag; from mmengine import Config, hub;'
+         'import os, mmsdag; from mmengine import Config, hub;'
          f'config = Config.fromfile({str(config)!r});'
          'same = hub.get_config("mmsdag::sdag/only_in_the_copy.py");'
-         'print(config.marker, same.marker, config.default_scope)'],
+         'from mmsdag.utils.model_index import find_model;'
+         'files = find_model("zero-dce_sdag");'
+         'print(config.marker, same.marker, config.default_scope,'
+         ' all(map(os.path.isfile, files)))'],
         cwd=tmp_path, env=dict(os.environ, PYTHONPATH=str(site)), text=True,
         capture_output=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == '42 42 mmsdag'
+    assert done.stdout.splitlines()[-1] == '42 42 mmsdag True'
 
 
 def test_wheel_holds_what_mim_looks_for(tmp_path: Path) -> None:
     mim = packed('wheel', tmp_path) / 'mmsdag' / '.mim'
-    for folder, kinds in (('configs', ('py', 'yml')), ('tools', ('py', 'sh'))):
+    for folder, kinds in (('configs', ('py', 'yml')), ('tools', ('py', 'sh')),
+                          ('checkpoints', ('pth', ))):
         for kind in kinds:
             wanted = {file.relative_to(ROOT)
                       for file in (ROOT / folder).rglob(f'*.{kind}')}

@@ -25,6 +25,8 @@ examples:
   python tools/convert_checkpoint.py zero-dce-pp Epoch99.pth zero_dce_pp.pth
   python tools/convert_checkpoint.py sci medium.pt sci_medium.pth
   python tools/convert_checkpoint.py ruas lol.pt ruas_lol.pth
+  python tools/convert_checkpoint.py enlighten-gan 200_net_G_A.pth \\
+      enlighten_gan.pth
 """
 
 
@@ -51,6 +53,14 @@ def _coupling_blocks() -> tuple[tuple[str, str], ...]:
 def _cell_steps() -> tuple[tuple[str, str], ...]:
     return tuple((rf'\.c{i + 1}_{name[0]}\.op\.', f'.{name}.{i}.conv.')
                  for i in range(3) for name in ('distil', 'refine'))
+
+
+def _unet_stages() -> tuple[tuple[str, str], ...]:
+    return tuple((rf'^{theirs}{stage}_', f'{place}.{ours}')
+                 for stage, place in enumerate(
+                     [*(f'encoder.{i}' for i in range(5)),
+                      *(f'decoder.{i}.stage' for i in range(4))], 1)
+                 for theirs, ours in (('conv', 'conv'), ('bn', 'norm')))
 
 
 METHODS = {
@@ -96,6 +106,15 @@ METHODS = {
             *_cell_steps(),
             (r'\.c4\.op\.', '.last.conv.'),
             (r'\.c5\.', '.fuse.'),
+        )),
+    'enlighten-gan':
+    Method(
+        network=dict(type='mmsdag.EnlightenGANNet'),
+        renaming=(
+            *_unet_stages(),
+            *((rf'^deconv{i + 5}\.', f'decoder.{i}.reduce.')
+              for i in range(4)),
+            (r'^conv10\.', 'head.'),
         )),
 }
 
@@ -177,7 +196,11 @@ def _check_fit(renamed: Mapping[str, Tensor], original: Mapping[str, Tensor],
     surplus = [
         name for name in original if _rename(name, recipe) not in own
     ]
-    missing = [name for name in own if name not in renamed]
+    # Counted since PyTorch 0.4.1; where it is missing, loading fills it in.
+    missing = [
+        name for name in own
+        if name not in renamed and not name.endswith('.num_batches_tracked')
+    ]
     unfit = [
         f'{name} {tuple(renamed[name].shape)} instead of {tuple(w.shape)}'
         for name, w in own.items()

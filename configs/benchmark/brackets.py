@@ -2,7 +2,11 @@
 _configs = '{{ fileDirname }}/..'
 _checkpoints = '{{ fileDirname }}/../../checkpoints'
 _shared = '{{$MMSDAG_SHARED:../shared}}'
+_learned_gamma = dict(type='mmsdag.GammaEnhancer', trainable=True)
+_ruas = dict(type='mmsdag.RUASNet', denoise=False)
+_sci = dict(type='mmsdag.SCINet')
 _zero_dce = dict(type='mmsdag.ZeroDCENet')
+_zero_dce_pp = dict(type='mmsdag.ZeroDCEPPNet')
 
 enhancers = dict(
     raw=None,
@@ -14,6 +18,7 @@ enhancers = dict(
     retinex=dict(
         enhancer=dict(type='mmsdag.MultiScaleRetinexEnhancer'),
         title='multi-scale Retinex'),
+    lime=dict(enhancer=dict(type='mmsdag.LIMEEnhancer'), title='LIME'),
     zero_dce=dict(
         enhancer=_zero_dce,
         checkpoint=f'{_checkpoints}/zero-dce_1xb8-1k_brackets.pth',
@@ -27,20 +32,60 @@ enhancers = dict(
     dark_zero_dce=dict(
         enhancer=_zero_dce,
         checkpoint=[
-            f'{_checkpoints}/zero-dce_1xb8-1k_dark-brackets_seed0.pth',
-            f'{_checkpoints}/zero-dce_1xb8-1k_dark-brackets_seed1.pth',
-            f'{_checkpoints}/zero-dce_1xb8-1k_dark-brackets_seed2.pth'
+            f'{_checkpoints}/zero-dce_1xb8-1k_dark-brackets_seed{seed}.pth'
+            for seed in range(3)
         ],
         title='Zero-DCE of dark shots'),
     dark_zero_dce_sdag=dict(
         enhancer=_zero_dce,
         checkpoint=[
-            f'{_checkpoints}/zero-dce-sdag_1xb8-1k_dark-brackets_seed0.pth',
-            f'{_checkpoints}/zero-dce-sdag_1xb8-1k_dark-brackets_seed1.pth',
-            f'{_checkpoints}/zero-dce-sdag_1xb8-1k_dark-brackets_seed2.pth'
+            f'{_checkpoints}/zero-dce-sdag_1xb8-1k_dark-brackets_seed{seed}'
+            '.pth' for seed in range(3)
         ],
         guided_twin_of='dark_zero_dce',
-        title='Zero-DCE of dark shots + SDAG'))
+        title='Zero-DCE of dark shots + SDAG'),
+    learned_gamma=dict(
+        enhancer=_learned_gamma,
+        checkpoint=[
+            f'{_checkpoints}/gamma_1xb8-200_dark-brackets_seed{seed}.pth'
+            for seed in range(3)
+        ],
+        title='learned gamma'),
+    learned_gamma_sdag=dict(
+        enhancer=_learned_gamma,
+        checkpoint=[
+            f'{_checkpoints}/gamma-sdag_1xb8-200_dark-brackets_seed{seed}.pth'
+            for seed in range(3)
+        ],
+        guided_twin_of='learned_gamma',
+        title='learned gamma + SDAG'),
+    sci=dict(
+        enhancer=_sci,
+        checkpoint=f'{_checkpoints}/sci_1xb8-1k_brackets.pth',
+        title='SCI'),
+    sci_sdag=dict(
+        enhancer=_sci,
+        checkpoint=f'{_checkpoints}/sci-sdag_1xb8-1k_brackets.pth',
+        guided_twin_of='sci',
+        title='SCI + SDAG'),
+    zero_dce_pp=dict(
+        enhancer=_zero_dce_pp,
+        checkpoint=f'{_checkpoints}/zero-dce-pp_1xb8-1k_brackets.pth',
+        title='Zero-DCE++'),
+    zero_dce_pp_sdag=dict(
+        enhancer=_zero_dce_pp,
+        checkpoint=f'{_checkpoints}/zero-dce-pp-sdag_1xb8-1k_brackets.pth',
+        guided_twin_of='zero_dce_pp',
+        title='Zero-DCE++ + SDAG'),
+    ruas=dict(
+        enhancer=_ruas,
+        checkpoint=f'{_checkpoints}/ruas_1xb1-400_brackets.pth',
+        title='RUAS'),
+    ruas_sdag=dict(
+        enhancer=_ruas,
+        checkpoint=f'{_checkpoints}/ruas-sdag_1xb1-400_brackets.pth',
+        guided_twin_of='ruas',
+        title='RUAS + SDAG'))
 recognisers = dict(
     yolox_nano=dict(
         config='mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
@@ -58,33 +103,23 @@ datasets = dict(
         title='dark bracket shots, held-out scenes'),
     # Five photographs, for the pictures.
     exdark=dict(
-        config=f'{_configs}/_base_/datasets/exdark_voc.py',
+        config=f'{_configs}/detection/yolox_nano_exdark_frozen.py',
         dataset=dict(
             data_root=f'{_shared}/exdark',
             ann_file='imageclasslist.txt',
-            class_list='',
             data_prefix=dict(
                 img_path='../images/exdark', ann_path='annotations_voc.zip'),
             missing_images='skip'),
         class_names=dict(
-            Bicycle='bicycle',
-            Boat='boat',
-            Bottle='bottle',
-            Bus='bus',
-            Car='car',
-            Cat='cat',
-            Chair='chair',
-            Cup='cup',
-            Dog='dog',
-            Motorbike='motorcycle',
-            People='person',
-            Table='dining table'),
+            Motorbike='motorcycle', People='person', Table='dining table'),
         title='five photographs of ExDark'))
 
 # At 512 pixels, before the detector's own resizing to 416.
 plug_in = 'transform'
 baseline = 'raw'
-bootstrap = dict(samples=1000, seed=0)
+# Shots of one scene are not independent: what is in it is the same.
+bootstrap = dict(samples=1000, seed=0, group='scene')
+pictures = 5
 
 # The authors' weights, converted, where there are any.
 _authors = '{{$MMSDAG_AUTHORS:none}}'

@@ -4,9 +4,6 @@ _base_ = [
     '../_base_/datasets/brackets_test.py', '../_base_/schedules/ruas_800.py'
 ]
 
-sdag_checkpoint = '{{ fileDirname }}/../../checkpoints/' \
-    'sdag_vgg16_1xb16-1k_brackets.pth'
-
 # Half of the authors' iterations, on smaller crops.
 train_dataloader = dict(
     dataset=dict(
@@ -21,8 +18,3 @@ train_dataloader = dict(
 train_cfg = dict(max_iters=400)
 default_hooks = dict(
     logger=dict(interval=20), checkpoint=dict(interval=100, max_keep_ckpts=1))
-
-# How degraded the held-out dark shots look before and after.
-test_cfg = dict(type='TestLoop')
-test_evaluator = dict(
-    type='SDAGReconstructionError', checkpoint=sdag_checkpoint)

@@ -5,9 +5,6 @@ _base_ = [
     '../_base_/schedules/zero_dce_50k.py'
 ]
 
-sdag_checkpoint = '{{ fileDirname }}/../../checkpoints/' \
-    'sdag_vgg16_1xb16-1k_brackets.pth'
-
 # 50 k iterations in short: smaller crops at a higher rate, annealed.
 train_dataloader = dict(
     dataset=dict(
@@ -25,8 +22,3 @@ param_scheduler = dict(
     type='CosineAnnealingLR', by_epoch=False, T_max=1000, eta_min=5e-6)
 default_hooks = dict(
     logger=dict(interval=20), checkpoint=dict(interval=200, max_keep_ckpts=1))
-
-# How degraded the held-out dark shots look before and after.
-test_cfg = dict(type='TestLoop')
-test_evaluator = dict(
-    type='SDAGReconstructionError', checkpoint=sdag_checkpoint)

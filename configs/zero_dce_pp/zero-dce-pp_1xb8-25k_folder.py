@@ -2,5 +2,6 @@
 _base_ = [
     '../_base_/default_runtime.py', '../_base_/models/zero_dce_pp.py',
     '../_base_/datasets/folder_zero_dce.py',
+    '../_base_/datasets/folder_test.py',
     '../_base_/schedules/zero_dce_pp_25k.py'
 ]

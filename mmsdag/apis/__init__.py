@@ -1,6 +1,8 @@
-from .folder import FolderReport, enhance_folder, plan_folder
+from .export import export_onnx
+from .folder import FolderReport, enhance_folder, plan_folder, plan_images
 from .inferencer import LowLightInferencer
 
 __all__ = [
-    'FolderReport', 'LowLightInferencer', 'enhance_folder', 'plan_folder'
+    'FolderReport', 'LowLightInferencer', 'enhance_folder', 'export_onnx',
+    'plan_folder', 'plan_images'
 ]

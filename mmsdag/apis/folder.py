@@ -65,6 +65,29 @@ def plan_folder(in_dir: Path, out_dir: Path) -> list[_Pair]:
     return list(zip(sources, output_paths(names, sources, out_dir)))
 
 
+def plan_images(inputs: Sequence[Path], out_dir: Path) -> list[_Pair]:
+    """As :func:`plan_folder`, for images and folders together.
+
+    The result of an image lies in ``out_dir`` itself.
+
+    Raises:
+        FileNotFoundError: If one of ``inputs`` does not exist.
+        ValueError: See :func:`plan_folder`.
+    """
+    pairs: list[_Pair] = []
+    for item in inputs:
+        if item.is_dir():
+            pairs += plan_folder(item, out_dir)
+        elif item.is_file():
+            pairs.append((item, out_dir / item.name))
+        else:
+            raise FileNotFoundError(f'{str(item)!r} does not exist')
+    # Once more over all of them: two folders may have the same names.
+    sources = [source for source, _ in pairs]
+    names = [result.relative_to(out_dir) for _, result in pairs]
+    return list(zip(sources, output_paths(names, sources, out_dir)))
+
+
 def enhance_folder(inferencer: LowLightInferencer,
                    pairs: Sequence[_Pair],
                    overwrite: bool = False,

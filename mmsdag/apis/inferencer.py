@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mmsdag.datasets.image_io import read_image
+from mmsdag.utils.model_index import find_model, trained_models
 
 from .paths import find_images, output_paths, write_png
 from .tiling import blend_weights, bytes_per_pixel, receptive_radius, spans
@@ -39,11 +40,13 @@ class LowLightInferencer:
     memory; their pieces fade into each other, and a warning says so.
 
     Args:
-        model: Config of a model whose ``generator`` is an enhancer: a path,
-            a name as in ``'zero_dce/zero-dce_brackets'``, or a ``Config``;
-            or the enhancer's own, as in ``dict(type='mmsdag.GammaEnhancer')``.
-        weights: Checkpoint of that model; ``None`` for an enhancer that has
-            no weights.
+        model: Name of a trained model, as in ``'zero-dce_sdag'``, see
+            :meth:`list_models`; config of a model whose ``generator`` is an
+            enhancer: a path, a name as in ``'zero_dce/zero-dce_brackets'``,
+            or a ``Config``; or the enhancer's own, as in
+            ``dict(type='mmsdag.GammaEnhancer')``.
+        weights: Checkpoint of that model; ``None`` for a trained one, and for
+            an enhancer that has no weights.
         device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``, ...; by default CUDA where
             there is a device, else the CPU.
         tile: Edge of a piece in pixels, overlap included; images of more
@@ -75,6 +78,8 @@ class LowLightInferencer:
         self.amp_dtype = precision.check_amp_dtype(amp_dtype,
                                                    type(self).__name__)
         self._autocast = precision.autocast
+        if isinstance(model, (str, PathLike)):
+            model, weights = find_model(model, weights)
         network = build_enhancer(model, weights)
         self.radius = receptive_radius(network)
         self.network = network.to(self.device)
@@ -86,6 +91,11 @@ class LowLightInferencer:
             tile if isinstance(tile, int) else
             # In pieces smaller than this, most would be overlap.
             max(int(self.max_pixels**0.5), 8 * self.halo + 64))
+
+    @staticmethod
+    def list_models() -> list[str]:
+        """Names, short and full, of the trained models there are."""
+        return [name for model in trained_models() for name in model.names]
 
     @property
     def halo(self) -> int:

@@ -6,9 +6,11 @@ from mmsdag.registry import DATASETS
 from .exposure_folder import ExposureFolderDataset
 from .low_light_folder import LowLightFolderDataset
 from .samplers import ResumableSampler
+from .unpaired import UnpairedDataset
 
 __all__ = [
-    'ExposureFolderDataset', 'LowLightFolderDataset', 'ResumableSampler'
+    'ExposureFolderDataset', 'LowLightFolderDataset', 'ResumableSampler',
+    'UnpairedDataset'
 ]
 
 

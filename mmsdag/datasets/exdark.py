@@ -18,6 +18,9 @@ from .parsing import (
     ListedImage,
 )
 
+#: The authors' list of classes, lighting, environments and splits.
+CLASS_LIST = 'imageclasslist.txt'
+
 
 @DATASETS.register_module()
 class ExDarkDataset(BoxFileDataset):
@@ -29,17 +32,17 @@ class ExDarkDataset(BoxFileDataset):
     (``train.txt``) or the authors' ``imageclasslist.txt``, of which
     ``split`` takes a part.
 
-    With ``class_list`` (or ``imageclasslist.txt`` as ``ann_file``) every
-    image has ``lighting``, ``environment`` and ``image_class``, which
-    ``PackDetInputs`` puts into the data samples if its ``meta_keys`` name
-    them.
+    Where there is an ``imageclasslist.txt``, every image has ``lighting``,
+    ``environment`` and ``image_class``, which ``PackDetInputs`` puts into the
+    data samples if its ``meta_keys`` name them; else they are None.
 
     Source: Y. P. Loh, C. S. Chan, Getting to Know Low-light Images with the
     Exclusively Dark Dataset, CVIU 178, 2019.
 
     Args:
         ann_file: The list of images.
-        class_list: ``imageclasslist.txt``, in ``data_root``.
+        class_list: Name of the authors' list in ``data_root``; by default
+            ``imageclasslist.txt`` if it is there. Empty: none is read.
         split: ``'train'``, ``'val'`` or ``'test'`` of the authors; None is
             all that is listed.
         lighting: Kinds of light to take, e.g. ``['Low', 'Twilight']``; None
@@ -64,7 +67,7 @@ class ExDarkDataset(BoxFileDataset):
 
     def __init__(self,
                  *args: Any,
-                 class_list: str = '',
+                 class_list: str | None = None,
                  split: str | None = None,
                  lighting: str | Sequence[str] | None = None,
                  environment: str | None = None,
@@ -81,8 +84,13 @@ class ExDarkDataset(BoxFileDataset):
 
     def select(self, listed: list[ListedImage]) -> list[ListedImage]:
         """Add what the list of classes says, and apply the filters."""
-        if self.class_list:
-            path = os.path.join(self.data_root or '', self.class_list)
+        path = os.path.join(self.data_root or '',
+                            self.class_list or CLASS_LIST)
+        # The list of images may be that list itself.
+        by_default = (
+            self.class_list is None and listed[0].lighting is None
+            and os.path.isfile(path))
+        if self.class_list or by_default:
             listed = classify(
                 listed,
                 read_list(path, 'data_root and class_list, or leave it out'))

@@ -8,7 +8,7 @@ from mmdet.datasets import CocoDataset
 
 from mmsdag.registry import DATASETS
 
-from .image_lists import Range, images_of_scenes
+from .image_lists import Range, scenes_of_images
 from .parsing import MAX_LIST_BYTES, parse_coco, read_bytes
 
 
@@ -17,13 +17,14 @@ class ExposureBracketDataset(CocoDataset):
     """COCO annotations of some scenes of a folder of exposure brackets.
 
     The JSON is checked before it is used: every fault gives one error that
-    names the file.
+    names the file. Where there is a list of scenes, every image has
+    ``scene``, the number of its own, or None if it is not listed.
 
     Args:
         ann_file: The annotations, of COCO's 80 classes by default.
         scenes_file: The list of scenes, in ``data_root``: a JSON list with
-            an object for each, whose ``images`` are its file names. Only
-            needed for a range.
+            an object for each, whose ``images`` are its file names. Must
+            be there for a range.
         scene_range: First and last scene, both included; None is open. A
             scene has the number in the name of its first image, as in
             :class:`ExposureFolderDataset`.
@@ -60,14 +61,16 @@ class ExposureBracketDataset(CocoDataset):
         infos = super().load_data_list()
         self._label_by_name(
             infos, {c['id']: c['name'] for c in data['categories']})
-        if tuple(self.scene_range) == (None, None):
-            return infos
         path = os.path.join(self.data_root or '', self.scenes_file)
-        chosen = images_of_scenes(path, self.scene_range)
-        infos = [
-            info for info in infos
-            if os.path.basename(info['img_path']) in chosen
-        ]
+        everything = tuple(self.scene_range) == (None, None)
+        if everything and not os.path.isfile(path):
+            return infos
+        scenes = scenes_of_images(path, self.scene_range)
+        for info in infos:
+            info['scene'] = scenes.get(os.path.basename(info['img_path']))
+        if everything:
+            return infos
+        infos = [info for info in infos if info['scene'] is not None]
         if not infos:
             raise ValueError(
                 f'{self.ann_file}: no images of scenes {self.scene_range[0]} '

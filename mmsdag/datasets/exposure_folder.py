@@ -8,7 +8,8 @@ from typing import Any
 
 from mmsdag.registry import DATASETS
 
-from .low_light_folder import LowLightFolderDataset
+from .image_io import inspect_image
+from .low_light_folder import LowLightFolderDataset, named
 
 SHOTS = ('all', 'dark', 'bright')
 
@@ -28,11 +29,14 @@ class ExposureFolderDataset(LowLightFolderDataset):
         scene_range: First and last scene, both included; None is open. A scene
             has the number in the name of its first image, and is in or out as
             a whole, so that ``(None, 900)`` and ``(901, None)`` share none.
+        paired: Give ``gt_path``, too, the well-exposed shot of the scene; the
+            shots of scenes without one are left out.
         **kwargs: See :class:`LowLightFolderDataset`.
 
     Raises:
         FileNotFoundError: No list, or listed images that are not there.
-        ValueError: A list of another format, or without such shots.
+        ValueError: A list of another format, or without such shots; or pairs
+            whose shots differ in size.
     """
 
     METAINFO = dict(dataset_type='exposure_folder', task_name='enhancement')
@@ -42,6 +46,7 @@ class ExposureFolderDataset(LowLightFolderDataset):
                  ann_file: str = 'scenes.json',
                  shots: str = 'all',
                  scene_range: tuple[int | None, int | None] = (None, None),
+                 paired: bool = False,
                  **kwargs: Any) -> None:
         if shots not in SHOTS:
             raise ValueError(f'shots={shots!r} is none of {", ".join(SHOTS)}')
@@ -49,26 +54,54 @@ class ExposureFolderDataset(LowLightFolderDataset):
         self.shots = shots
         self.first = float('-inf') if first is None else first
         self.last = float('inf') if last is None else last
+        self.paired = paired
+        self._bright: dict[str, str] = {}
         super().__init__(data_root=data_root, ann_file=ann_file, **kwargs)
 
     def read_list(self) -> list[str]:
         """Names of the chosen shots."""
         try:
             scenes = json.loads(Path(self.ann_file).read_text('utf-8'))
-            names = [
-                name for scene in scenes if self._in_range(scene['images'][0])
+            bright = {
+                name: scene['bright']
+                for scene in scenes if self._in_range(scene['images'][0])
                 for name in self._chosen(scene)
-            ]
+                if scene['bright'] or not self.paired
+            }
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise ValueError(
                 f'{type(self).__name__}: ann_file={self.ann_file!r} must be a '
                 'JSON list of scenes with images, dark and bright '
                 f'({type(error).__name__}: {error})') from error
-        if not names:
+        if not bright:
             raise ValueError(
                 f'{self.ann_file}: no {self.shots} shots in scenes '
                 f'{self.first} to {self.last}: widen scene_range or shots')
-        return names
+        self._bright = bright
+        return list(bright)
+
+    def load_data_list(self) -> list[dict]:
+        """Add ``gt_path`` to what the folder gives, for pairs."""
+        infos = super().load_data_list()
+        if not self.paired:
+            return infos
+        bright = {
+            str(self.folder / name): str(self.folder / other)
+            for name, other in self._bright.items()
+        }
+        sizes = {path: inspect_image(path) for path in set(bright.values())}
+        differing = []
+        for info in infos:
+            path = info['gt_path'] = bright[info['img_path']]
+            if sizes[path] != (info['height'], info['width']):
+                differing.append('{img_path}: {height}x{width}, {gt_path}: '
+                                 '{}x{}'.format(*sizes[path], **info))
+        if differing:
+            raise ValueError(
+                f'paired=True: {len(differing)} of {len(infos)} shots in '
+                f'{self.folder} are not of the size of the well-exposed '
+                f'one:{named(differing)}')
+        return infos
 
     def _chosen(self, scene: dict) -> list[str]:
         if self.shots == 'all':

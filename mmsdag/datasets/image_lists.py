@@ -57,7 +57,8 @@ def classify(listed: list[ListedImage],
     if missing:
         raise ValueError(
             f'{len(missing)} of {len(listed)} listed images are not in '
-            f'class_list, for example {missing[0]!r}')
+            f'class_list, for example {missing[0]!r}: complete it, or do '
+            "without the kinds of light by class_list=''")
     return [replace(known[_key(i)], name=i.name, line=i.line) for i in listed]
 
 
@@ -100,8 +101,9 @@ def in_range(listed: list[ListedImage],
     return chosen
 
 
-def images_of_scenes(path: str | os.PathLike, numbers: Range) -> set[str]:
-    """Names of the images of the exposure brackets in a range.
+def scenes_of_images(path: str | os.PathLike,
+                     numbers: Range = (None, None)) -> dict[str, int]:
+    """The exposure brackets in a range: number of the scene of each image.
 
     Args:
         path: A JSON list with an object for each scene, whose ``images`` are
@@ -115,7 +117,8 @@ def images_of_scenes(path: str | os.PathLike, numbers: Range) -> set[str]:
     try:
         scenes = json.loads(read_bytes(path, MAX_LIST_BYTES))
         return {
-            name for scene in scenes if _within(scene['images'][0], numbers)
+            name: _number(scene['images'][0])
+            for scene in scenes if _within(scene['images'][0], numbers)
             for name in scene['images']
         }
     except AnnotationError:

@@ -1,3 +1,8 @@
+"""Metrics, and figures of recognition image by image."""
+from __future__ import annotations
+
+from mmsdag.registry import METRICS
+
 from .bootstrap import Interval, interval, resample
 from .detection import DetectionMatches, match_detections
 from .reconstruction_error import SDAGReconstructionError
@@ -7,3 +12,8 @@ __all__ = [
     'DetectionMatches', 'Interval', 'PixelCounts', 'SDAGReconstructionError',
     'interval', 'match_detections', 'resample'
 ]
+
+
+def __getattr__(name: str) -> type:
+    """What extends mmagic is imported when asked for."""
+    return METRICS.attribute_of(__name__, name)

@@ -8,7 +8,7 @@ times over, and looks at how the figures scatter (Efron and Tibshirani 1993,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,8 +43,8 @@ def resample(images: int,
         samples: Number of draws.
         seed: Of the draws.
         groups: What each image belongs to, such as its scene: images of one
-            group resemble each other, and are drawn together. By default
-            each is on its own.
+            group resemble each other, and are drawn together. One of the
+            group None, and by default each, is on its own.
 
     Returns:
         (samples, images), int, how often each image counts; a row sums to
@@ -57,14 +57,16 @@ def resample(images: int,
     if images < 1 or samples < 1:
         raise ValueError(f'images={images}, samples={samples}: at least one '
                          'of each is needed')
-    members = np.arange(images)
-    if groups is not None:
-        if len(groups) != images:
-            raise ValueError(f'groups names {len(groups)} images of {images}')
-        members = np.unique(
-            np.asarray([str(group) for group in groups]),
-            return_inverse=True)[1]
-    count = int(members.max()) + 1
+    groups = [None] * images if groups is None else groups
+    if len(groups) != images:
+        raise ValueError(f'groups names {len(groups)} images of {images}')
+    numbers: dict[Any, int] = {}
+    members = [
+        numbers.setdefault(image if group is None else str(group),
+                           len(numbers))
+        for image, group in enumerate(groups)
+    ]
+    count = len(numbers)
     drawn = np.random.default_rng(seed).multinomial(
         count, np.full(count, 1 / count), size=samples)
     return drawn[:, members]

@@ -19,6 +19,7 @@ from .normalization import (
     half_instance_norm,
     normalize,
 )
+from .pointwise import pointwise_conv
 from .similarity import SIMILARITY_DIMS, cosine_similarity
 from .smoothness import flattened_ycbcr, neighbor_smoothness
 from .window import window_maximum
@@ -28,6 +29,7 @@ __all__ = [
     'add_poisson_gaussian_noise', 'affine_coupling', 'apply_curves',
     'cosine_similarity', 'coupling_gain', 'darken_gamma', 'denormalize',
     'flattened_ycbcr', 'half_instance_norm', 'linear_to_srgb',
-    'mean_smoothness', 'neighbor_smoothness', 'normalize', 'read_variance',
-    'simulate_low_light', 'srgb_to_linear', 'standard_normal', 'window_maximum'
+    'mean_smoothness', 'neighbor_smoothness', 'normalize', 'pointwise_conv',
+    'read_variance', 'simulate_low_light', 'srgb_to_linear', 'standard_normal',
+    'window_maximum'
 ]

@@ -67,7 +67,7 @@ class _NeighborSmoothness(torch.autograd.Function):
                 sharpness: float) -> Tensor:
         grads = [
             torch.zeros_like(tensor) if needed else None for tensor, needed in
-            zip((values, guide), ctx.needs_input_grad[:2], strict=True)
+            zip((values, guide), ctx.needs_input_grad[:2])
         ]
         total = values.new_zeros(())
         with torch.autocast(values.device.type, enabled=False):

@@ -4,8 +4,11 @@ from mmsdag.registry import MODELS
 
 from .enhancers import (
     CLAHEEnhancer,
+    EnhancerWrapper,
+    EnlightenGANNet,
     GammaEnhancer,
     HistogramEqualizationEnhancer,
+    LIMEEnhancer,
     MultiScaleRetinexEnhancer,
     RUASNet,
     SCINet,
@@ -21,16 +24,24 @@ from .losses import (
     MeanSmoothnessLoss,
     NeighborSmoothnessLoss,
     SDAGGuidanceLoss,
+    SelfFeaturePreservingLoss,
     SpatialConsistencyLoss,
 )
-from .sdag import BackboneExtractor, SDAGNet, VGGExtractor
+from .sdag import (
+    BackboneExtractor,
+    DeepVGGExtractor,
+    SDAGNet,
+    VGGExtractor,
+)
 
 __all__ = [
     'BackboneExtractor', 'CLAHEEnhancer', 'ColorConstancyLoss',
+    'DeepVGGExtractor', 'EnhancerWrapper', 'EnlightenGANNet',
     'ExposureControlLoss', 'GammaEnhancer', 'HistogramEqualizationEnhancer',
-    'IlluminationSmoothnessLoss', 'MarginRankingLoss', 'MeanSmoothnessLoss',
-    'MultiScaleRetinexEnhancer', 'NeighborSmoothnessLoss', 'RUASNet',
-    'SCINet', 'SDAGGuidanceLoss', 'SDAGNet', 'SpatialConsistencyLoss',
+    'IlluminationSmoothnessLoss', 'LIMEEnhancer', 'MarginRankingLoss',
+    'MeanSmoothnessLoss', 'MultiScaleRetinexEnhancer',
+    'NeighborSmoothnessLoss', 'RUASNet', 'SCINet', 'SDAGGuidanceLoss',
+    'SDAGNet', 'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss',
     'VGGExtractor', 'ZeroDCENet', 'ZeroDCEPPNet', 'build_enhancer'
 ]
 

@@ -15,8 +15,10 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.config.utils import ConfigParsingError
 from mmengine.device import get_device
+from mmengine.registry import MODEL_WRAPPERS
 from mmengine.runner import Runner
 from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
 
 from .env import environment_report
 
@@ -223,7 +225,10 @@ def start_processes(cfg: Config) -> None:
             type='MMDistributedDataParallel',
             broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False)))
-    cfg.model_wrapper_cfg.device_ids = None
+    wrapper = MODEL_WRAPPERS.get(
+        cfg.model_wrapper_cfg.setdefault('type', 'MMDistributedDataParallel'))
+    if wrapper and issubclass(wrapper, DistributedDataParallel):
+        cfg.model_wrapper_cfg.device_ids = None
 
 
 def stop_processes() -> None:

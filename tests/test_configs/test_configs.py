@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from mmdet.datasets import CocoDataset
 from mmengine.config import Config
@@ -19,6 +20,7 @@ from mmengine.registry import (
 )
 
 from mmsdag.datasets import ExDarkDataset
+from mmsdag.models import EnlightenGANNet
 from mmsdag.utils import load_checkpoint
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -58,10 +60,13 @@ def build_data(cfg: Config) -> None:
                 DATASETS.build(dict(dataset, lazy_init=True))
             dataset = dataset.get('dataset')
     for key in ('val_evaluator', 'test_evaluator'):
-        if cfg.get(key):
-            # Some read their annotations at once.
-            METRICS.build(
-                {k: v for k, v in cfg[key].items() if k != 'ann_file'})
+        metrics = cfg.get(key) or []
+        for metric in metrics if isinstance(metrics, list) else [metrics]:
+            # Some read their annotations, or load their weights, at once.
+            metric = {k: v for k, v in metric.items() if k != 'ann_file'}
+            if metric['type'] == 'mmsdag.LPIPS':
+                metric['weights'] = 'none'
+            METRICS.build(metric)
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=name_of)
@@ -105,6 +110,17 @@ def test_recognition_config_is_a_short_leaf_of_a_stock_one(path):
     assert cfg.custom_imports.imports == ['mmsdag']
 
 
+@pytest.fixture(scope='module')
+def enlighten_gan(tmp_path_factory) -> str:
+    """A checkpoint of EnlightenGAN, of which the repository has none."""
+    path = tmp_path_factory.mktemp('enlighten_gan') / 'enlighten_gan.pth'
+    torch.save({
+        f'generator.{name}': value
+        for name, value in EnlightenGANNet().state_dict().items()
+    }, path)
+    return str(path)
+
+
 @pytest.mark.parametrize('leaf, preprocessor', [
     ('detection/yolox_nano_exdark_frozen', 'EnhancedDetDataPreprocessor'),
     ('segmentation/segformer_mit-b0_acdc-night',
@@ -112,7 +128,8 @@ def test_recognition_config_is_a_short_leaf_of_a_stock_one(path):
 ])
 @pytest.mark.parametrize('path', ENHANCERS, ids=lambda path: path.stem)
 def test_environment_chooses_the_enhancer_of_a_recognition_config(
-        path, leaf, preprocessor, monkeypatch):
+        path, leaf, preprocessor, monkeypatch, enlighten_gan):
+    monkeypatch.setenv('MMSDAG_ENLIGHTEN_GAN', enlighten_gan)
     stock = read(CONFIGS / f'{leaf}.py')
     assert stock.work_dir == f'work_dirs/{Path(leaf).name}_none'
     monkeypatch.setenv('MMSDAG_ENHANCER', path.stem)

@@ -16,9 +16,9 @@ from mmsdag.datasets.box_files import EXDARK_PARSERS, FileIndex, read_records
 from mmsdag.datasets.image_lists import (
     choose,
     classify,
-    images_of_scenes,
     in_range,
     read_list,
+    scenes_of_images,
 )
 from mmsdag.datasets.parsing import (
     MAX_IMAGE_BYTES,
@@ -243,4 +243,4 @@ def test_a_range_sorts_by_number_and_needs_one():
 def test_a_list_of_scenes_of_another_format_is_refused(tmp_path, content):
     (tmp_path / 'scenes.json').write_text(content)
     with pytest.raises(AnnotationError, match='scenes.json: must be a JSON '):
-        images_of_scenes(tmp_path / 'scenes.json', (1, 2))
+        scenes_of_images(tmp_path / 'scenes.json', (1, 2))

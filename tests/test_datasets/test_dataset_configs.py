@@ -46,6 +46,23 @@ def test_brackets_configs_find_their_images(name, shape, shared, monkeypatch):
     assert {image.shape for image in batch['inputs']} == {shape}
 
 
+def test_brackets_are_tested_against_their_well_exposed_shots(
+        shared, monkeypatch):
+    batch = first_batch(
+        'brackets_test', monkeypatch, MMSDAG_BRACKETS=shared / 'brackets')
+    dark, bright = batch['inputs'][0], batch['data_samples'][0].gt_img
+    assert bright.shape == dark.shape
+    assert bright.float().mean() > 2 * dark.float().mean()
+
+
+def test_a_folder_is_tested_whole_and_without_ground_truth(
+        tmp_path, monkeypatch):
+    Image.new('RGB', (30, 20)).save(tmp_path / 'dark.png')
+    batch = first_batch('folder_test', monkeypatch, MMSDAG_FOLDER=tmp_path)
+    assert batch['inputs'][0].shape == (3, 20, 30)
+    assert 'gt_img' not in batch['data_samples'][0]
+
+
 def test_8_and_16_bit_files_share_a_batch(tmp_path, monkeypatch):
     from mmagic.models import DataPreprocessor
     Image.new('RGB', (64, 64), (30, 20, 10)).save(tmp_path / '8.png')

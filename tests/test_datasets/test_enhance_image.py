@@ -138,6 +138,17 @@ def test_another_enhancer_does_not_share_entries(photo, tmp_path, other):
     assert len(cached(tmp_path)) == 2
 
 
+def test_a_network_that_is_built_is_told_apart_by_its_weights(
+        photo, tmp_path):
+    network = torch.nn.Conv2d(3, 3, 1)
+    enhancer = dict(type='mmsdag.EnhancerWrapper', module=network)
+    for bias in (0.25, 0.75):
+        torch.nn.init.zeros_(network.weight)
+        torch.nn.init.constant_(network.bias, bias)
+        out = enhance(EnhanceImage(enhancer, cache_dir=tmp_path), photo)
+        assert (out == round(255 * bias)).all()
+
+
 def test_the_content_of_the_checkpoint_counts_not_its_name(photo, tmp_path):
     cache, path = tmp_path / 'cache', tmp_path / 'a.pth'
     results = []
@@ -266,10 +277,21 @@ def test_two_processes_may_write_the_same_entries_at_once(tmp_path):
     (dict(enhancer=None), TypeError, 'enhancer=None'),
     (dict(enhancer=dict(gamma=2)), ValueError, 'no model.generator'),
     (dict(enhancer=GAMMA, amp_dtype='int8'), ValueError, 'int8'),
+    (dict(enhancer=GAMMA, cache_dir=__file__), ValueError,
+     'cache_dir=.* is a file; name a folder'),
 ])
 def test_a_wrong_argument_is_refused_at_once(options, error, message):
     with pytest.raises(error, match=message):
         EnhanceImage(**options)
+
+
+@pytest.mark.parametrize('results, message', [
+    (dict(img_path='a.jpg'), 'put it after LoadImageFromFile'),
+    (dict(img=np.zeros((4, 4, 3), np.uint16)), 'an image of uint16'),
+])
+def test_a_wrong_image_is_refused(results, message):
+    with pytest.raises(ValueError, match=message):
+        EnhanceImage(GAMMA)(results)
 
 
 def test_what_is_no_enhancer_is_refused_at_the_first_image(photo):

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from PIL import Image
 
 from mmsdag.registry import DATASETS
 
-CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
+CONFIGS = Path(__file__).parents[2] / 'configs'
 
 CLASS_LIST = """Name | Class | Light | In/Out | Train/Val/Test\r
 1.JPG 4 1 1 1\r
@@ -111,7 +112,6 @@ def test_the_voc_layout_gives_paths_sizes_and_boxes(voc_tree):
         '1.jpg', 64, 48)
     assert first['instances'] == expected('1.jpg')
     assert second['instances'] == expected('2.png')
-    assert first['lighting'] is None
 
 
 def test_the_authors_layout_gives_the_same_boxes_and_the_light(official_tree):
@@ -137,11 +137,31 @@ def test_annotations_may_stay_in_their_archive(voc_tree, official_tree):
         expected('1.jpg'))
 
 
-def test_light_comes_to_a_plain_list_from_the_list_of_classes(voc_tree):
-    dataset = build(
-        voc_tree, class_list='imageclasslist.txt', lighting=['Twilight'])
-    info, = infos(dataset)
+@pytest.mark.parametrize('name, kwargs', [
+    ('imageclasslist.txt', {}),
+    ('kinds.txt', dict(class_list='kinds.txt'))])
+def test_light_comes_to_a_plain_list_from_the_list_of_classes(
+        voc_tree, name, kwargs):
+    (voc_tree / 'imageclasslist.txt').rename(voc_tree / name)
+    info, = infos(build(voc_tree, lighting=['Twilight'], **kwargs))
     assert (info['img_id'], info['lighting']) == ('2.png', 'Twilight')
+
+
+def test_without_a_list_of_classes_no_light_is_told(voc_tree):
+    lights = [i['lighting'] for i in infos(build(voc_tree, class_list=''))]
+    (voc_tree / 'imageclasslist.txt').unlink()
+    lights += [i['lighting'] for i in infos(build(voc_tree))]
+    assert lights == [None] * 4
+    # Asked for, it must be there.
+    with pytest.raises(FileNotFoundError, match='check data_root and class'):
+        build(voc_tree, class_list='imageclasslist.txt')
+
+
+def test_a_list_of_classes_that_lacks_an_image_is_refused(voc_tree):
+    (voc_tree / 'imageclasslist.txt').write_text(CLASS_LIST.split('2.png')[0])
+    with pytest.raises(ValueError, match="1 of 2 .* for example '2.png': "
+                       "complete it, or .* by class_list=''"):
+        build(voc_tree)
 
 
 @pytest.mark.parametrize('filters, names', [
@@ -159,7 +179,7 @@ def test_filters_choose_by_light_place_and_split(
 @pytest.mark.parametrize('kwargs, message', [
     (dict(lighting='Dusk'), "lighting: 'Dusk' is none of Low, Ambient"),
     (dict(split='dev'), "split: 'dev' is none of train, val, test"),
-    (dict(lighting='Low'), 'needs imageclasslist.txt'),
+    (dict(lighting='Low', class_list=''), 'needs imageclasslist.txt'),
     (dict(missing_images='ignore'), "missing_images='ignore' is none of"),
     (dict(bad_boxes='keep'), "bad_boxes='keep' is none of error, skip"),
     (dict(data_prefix=dict(img='JPEGImages')), "has no 'img_path'")])
@@ -233,12 +253,17 @@ def test_training_may_leave_out_empty_and_small_images(voc_tree):
 
 
 @pytest.mark.parametrize('name, split', [
-    ('exdark_voc', 'train'), ('exdark_voc', 'test'),
-    ('exdark_bbgt', 'train'), ('exdark_bbgt', 'test')])
+    ('_base_/datasets/exdark_voc', 'train'),
+    ('_base_/datasets/exdark_voc', 'test'),
+    ('_base_/datasets/exdark_bbgt', 'train'),
+    ('_base_/datasets/exdark_bbgt', 'test'),
+    ('detection/tood_r50_exdark', 'test'),
+    ('detection/yolox_nano_exdark_frozen', 'test')])
 def test_the_configs_give_samples_with_the_light(
         voc_tree, official_tree, monkeypatch, name, split):
     monkeypatch.setenv('MMSDAG_EXDARK', str(voc_tree))
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    init_default_scope(cfg.get('default_scope', 'mmsdag'))
     dataset = DATASETS.build(cfg[f'{split}_dataloader'].dataset)
     sample = dataset[0]['data_samples']
     if split == 'train':
@@ -246,7 +271,7 @@ def test_the_configs_give_samples_with_the_light(
     else:
         assert sample.metainfo['lighting'] == 'Strong'
         assert sample.metainfo['environment'] == 'Outdoor'
-        assert tuple(sample.img_shape) == (608, 608)
+        assert sample.img_shape[0] == sample.img_shape[1]
 
 
 # -- The real annotations ---------------------------------------------------
@@ -260,7 +285,6 @@ def real(shared):
             build(
                 shared / 'exdark',
                 ann_file=f'{split}.txt',
-                class_list='imageclasslist.txt',
                 data_prefix=dict(
                     img_path='images', ann_path='annotations_voc.zip'),
                 missing_images='keep',

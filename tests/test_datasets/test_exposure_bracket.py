@@ -73,6 +73,20 @@ def test_scenes_are_in_or_out_as_a_whole(root, scenes, expected):
     assert names(build(root, scene_range=scenes)) == expected
 
 
+def test_every_image_says_of_which_scene_it_is(root):
+    def told(**kwargs):
+        dataset = build(root, **kwargs)
+        return [dataset.get_data_info(i).get('scene')
+                for i in range(len(dataset))]
+
+    assert told() == [1, 3]
+    assert told(scene_range=(2, None)) == [3]
+    (root / 'scenes.json').write_text(json.dumps(SCENES[:1]))
+    assert told() == [1, None]
+    (root / 'scenes.json').unlink()
+    assert told() == [None, None]
+
+
 def test_a_range_without_images_is_refused(root):
     with pytest.raises(ValueError, match='dark.json: no images of scenes 5 '
                        'to None: widen scene_range'):

@@ -92,3 +92,27 @@ def test_the_brackets_split_into_scenes_that_share_no_image(shared):
         ('bright', None): 117, ('bright', 901): 47,
     }
     assert not sets['all', None] & sets['all', 901]
+
+
+def pairs(folder, **kwargs):
+    dataset = ExposureFolderDataset(str(folder), paired=True, **kwargs)
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    return [(info['img_path'][-6:-4], info['gt_path'][-6:-4])
+            for info in infos]
+
+
+def test_pairs_are_shots_and_the_well_exposed_one_of_their_scene(folder):
+    assert pairs(folder, shots='dark') == [('01', '02'), ('05', '07'),
+                                           ('06', '07')]
+
+
+def test_shots_of_scenes_without_a_well_exposed_one_have_no_pair(folder):
+    assert ('04', ) not in [pair[:1] for pair in pairs(folder, shots='all')]
+    assert len(pairs(folder, shots='all')) == 6
+
+
+def test_pairs_of_different_sizes_are_refused_by_name(folder):
+    Image.new('RGB', (9, 8)).save(folder / '07.png')
+    with pytest.raises(
+            ValueError, match='2 of 3 shots(.|\n)*05.png: 8x8.*07.png: 8x9'):
+        pairs(folder, shots='dark')

@@ -264,6 +264,15 @@ def test_images_of_a_group_are_drawn_together():
     assert (weights[:, [0, 1, 3]].sum(1) == 3).all()
 
 
+def test_images_of_no_group_are_drawn_alone():
+    assert np.array_equal(
+        resample(4, 20, groups=[None] * 4), resample(4, 20))
+    weights = resample(4, 200, groups=[7, None, 7, None])
+    assert np.array_equal(weights[:, 0], weights[:, 2])
+    assert not np.array_equal(weights[:, 1], weights[:, 3])
+    assert (weights[:, [0, 1, 3]].sum(1) == 3).all()
+
+
 @pytest.mark.parametrize('arguments, words', [
     (dict(images=0), 'images=0'),
     (dict(images=3, samples=0), 'samples=0'),

@@ -14,12 +14,13 @@ from mmsdag.models import (
     CLAHEEnhancer,
     GammaEnhancer,
     HistogramEqualizationEnhancer,
+    LIMEEnhancer,
     MultiScaleRetinexEnhancer,
 )
 from mmsdag.registry import MODELS
 
 NAMES = ('GammaEnhancer', 'CLAHEEnhancer', 'HistogramEqualizationEnhancer',
-         'MultiScaleRetinexEnhancer')
+         'LIMEEnhancer', 'MultiScaleRetinexEnhancer')
 
 
 @pytest.fixture(scope='module')
@@ -48,6 +49,22 @@ def test_gamma_of_a_level_by_hand():
     # 0.25 ** (1 / 2) = 0.5
     out = GammaEnhancer(gamma=2).enhance(torch.full((1, 3, 2, 2), 0.25))
     torch.testing.assert_close(out, torch.full((1, 3, 2, 2), 0.5))
+
+
+def test_trainable_gamma_is_a_weight_with_the_gradient_of_a_power():
+    # d/dk of x ** exp(-k) is -exp(-k) x ** exp(-k) ln x: at x = 0.25 and
+    # gamma = 2, -0.5 * 0.5 * ln 0.25 = 0.3466
+    enhancer = GammaEnhancer(gamma=2., trainable=True)
+    enhancer(torch.full((1, 3, 2, 2), 0.25)).mean().backward()
+    assert list(enhancer.state_dict()) == ['log_gamma']
+    assert enhancer.log_gamma.grad.item() == pytest.approx(0.3466, abs=1e-4)
+    assert not GammaEnhancer(gamma=2.).state_dict()
+
+
+def test_gamma_of_black_has_a_finite_gradient():
+    enhancer = GammaEnhancer(trainable=True)
+    enhancer(torch.zeros(1, 3, 2, 2)).mean().backward()
+    assert enhancer.log_gamma.grad.isfinite()
 
 
 def test_clahe_is_opencvs_on_the_lightness(photo):
@@ -83,6 +100,36 @@ def test_equalisation_keeps_the_colour_differences(photo):
     expected = cv2.cvtColor(equalised, cv2.COLOR_YCrCb2RGB)
     out = HistogramEqualizationEnhancer().enhance(tensor(photo))
     np.testing.assert_allclose(array(out), expected, atol=1e-3)
+
+
+def test_lime_divides_by_the_illumination_that_scipy_refines(photo):
+    image = photo / 255
+    brightest = image.max(-1)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return ndimage.uniform_filter(values, 2 * 4 + 1, mode='reflect')
+
+    # He, Sun and Tang: in each window a line a * T + b through T itself.
+    variance = mean(brightest**2) - mean(brightest)**2
+    a = variance / (variance + 0.01)
+    b = mean(brightest) * (1 - a)
+    refined = np.maximum(mean(a) * brightest + mean(b), 1 / 255)
+    expected = np.clip(image / refined[..., None]**0.7, 0, 1) * 255
+    out = LIMEEnhancer(gamma=0.7, radius=4, eps=0.01).enhance(tensor(photo))
+    np.testing.assert_allclose(array(out), expected, atol=0.05)
+
+
+def test_lime_of_a_level_by_hand():
+    # T = 0.25: 0.25 / 0.25 ** 0.5 = 0.5, 0.04 / 0.5 = 0.08
+    image = torch.tensor([0.25, 0.04, 0.]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    out = LIMEEnhancer(gamma=0.5).enhance(image)
+    torch.testing.assert_close(out[0, :, 4, 4], torch.tensor([0.5, 0.08, 0.]))
+
+
+def test_lime_says_what_it_needs_where_opencv_lacks_its_contrib(monkeypatch):
+    monkeypatch.delattr(cv2, 'ximgproc')
+    with pytest.raises(ImportError, match='opencv-contrib-python'):
+        LIMEEnhancer()
 
 
 def test_retinex_is_its_formula_in_scipy(photo):
@@ -149,9 +196,13 @@ def test_values_out_of_range_are_clipped(name, photo):
 
 @pytest.mark.parametrize('config, message', [
     (dict(type='mmsdag.GammaEnhancer', gamma=0), 'gamma=0'),
+    (dict(type='mmsdag.GammaEnhancer', gamma='2'), "gamma='2'"),
     (dict(type='mmsdag.CLAHEEnhancer', clip_limit=0), 'clip_limit=0'),
     (dict(type='mmsdag.CLAHEEnhancer',
           tile_grid_size=(8, )), 'tile_grid_size'),
+    (dict(type='mmsdag.LIMEEnhancer', gamma=1.1), 'gamma=1.1'),
+    (dict(type='mmsdag.LIMEEnhancer', radius=0), 'radius=0'),
+    (dict(type='mmsdag.LIMEEnhancer', eps=0), 'eps=0'),
     (dict(type='mmsdag.MultiScaleRetinexEnhancer',
           sigmas=()), r'sigmas=\(\)'),
     (dict(type='mmsdag.MultiScaleRetinexEnhancer', alpha=0), 'alpha=0'),

@@ -297,6 +297,12 @@ def test_margins_are_found_on_every_side():
     assert content_window(canvas) == (slice(2, 7), slice(3, 11))
 
 
+def test_a_black_border_is_part_of_a_dark_photograph(preprocessor):
+    ours = preprocessor(YOLOX, dict(type='mmsdag.Unchanged'))
+    ours(batch_for(YOLOX, [padded(image(20, 30), 12, 2, 0)]))
+    assert ours.enhancer.shapes == [(1, 3, 32, 32)]
+
+
 def test_images_of_one_size_go_through_together(preprocessor):
     ours = preprocessor(RETINANET, dict(type='mmsdag.Unchanged'))
     shapes = [(32, 40), (40, 32), (32, 40)]
@@ -412,11 +418,19 @@ def test_resizing_after_enhancement_is_the_pipelines(preprocessor):
     for _ in range(2):  # what the loader gave is left as it is
         out = ours(data)
     expected = torch.from_numpy(small['img']).permute(2, 0, 1).float()
-    assert (out['inputs'][0] - expected).abs().max() <= 1  # OpenCV's rounding
+    torch.testing.assert_close(out['inputs'][0], expected, rtol=0, atol=0)
     sample = out['data_samples'][0]
     assert sample.img_shape == (36, 48)
     assert sample.scale_factor == small['scale_factor'] == (0.75, 0.75)
     torch.testing.assert_close(sample.gt_instances.bboxes, boxes * 0.75)
+
+
+def test_resizing_as_on_a_gpu_differs_by_a_level_at_most(preprocessor):
+    by_cv2, by_torch = (
+        preprocessor(
+            YOLOX, GAMMA, resize_to=(48, 40), round_to_uint8=rounds).enhance(
+                [image(48, 64)])[0] for rounds in (True, False))
+    assert 0 < (by_cv2 - by_torch).abs().max() <= 1.5
 
 
 def test_resized_a_trainable_enhancer_keeps_its_gradient(preprocessor):
@@ -673,6 +687,9 @@ def test_guidance_reaches_a_trainable_enhancer(
      FileNotFoundError, 'nowhere.pth'),
     (dict(enhancer='nowhere/at_all'), FileNotFoundError, 'nowhere/at_all'),
     (dict(enhancer=3), TypeError, 'enhancer=3'),
+    (dict(), TypeError, 'enhancer=None'),
+    (dict(enhancer=ZERO_DCE, checkpoint='a.pth'), TypeError,
+     "checkpoint='a.pth'.* are called enhancer_checkpoint here"),
     (dict(enhancer=dict(type='mmsdag.SDAGNet')), ValueError,
      'SDAGNet has no enhance'),
     (dict(enhancer=dict(gamma=2)), ValueError, 'no model.generator'),
@@ -689,10 +706,11 @@ def test_a_wrong_argument_is_refused(base, override, error, message):
         MODELS.build(dict(type=enhanced_type(base), **override))
 
 
-def test_a_wrong_size_is_refused():
-    with pytest.raises(ValueError, match='resize_to'):
+@pytest.mark.parametrize('size', [(3, ), (0, 3), 512, '512x512'])
+def test_a_wrong_size_is_refused(size):
+    with pytest.raises(ValueError, match='resize_to=.* must be .width, heig'):
         MODELS.build(
-            dict(type=enhanced_type(YOLOX), enhancer=GAMMA, resize_to=(3, )))
+            dict(type=enhanced_type(YOLOX), enhancer=GAMMA, resize_to=size))
 
 
 @pytest.mark.parametrize('wrong, message', [

@@ -5,6 +5,7 @@ the published formulas without any of the fast path's means.
 """
 from __future__ import annotations
 
+import copy
 import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mmsdag.models import SDAG, SDAGGuidanceLoss, SDAGNet, ZeroDCE, ZeroDCENet
+from mmsdag.models import (
+    RUAS,
+    SCI,
+    SDAG,
+    SDAGGuidanceLoss,
+    SDAGNet,
+    ZeroDCE,
+    ZeroDCENet,
+    ZeroDCEPP,
+)
 from mmsdag.models.precision import resolve_amp_dtype
 from mmsdag.utils import load_checkpoint
 
@@ -130,6 +140,39 @@ def test_guided_training_in_float32_equals_the_plain_one(plain, tmp_path):
     loss, right, error = guided(plain, tmp_path)
     assert loss == pytest.approx(right, rel=1e-5)
     assert error < 5e-3
+
+
+@pytest.mark.parametrize('model, loss_of, options', [
+    (lambda: ZeroDCEPP(dict(type='mmsdag.ZeroDCEPPNet')), 'zero_dce_pp_loss',
+     {}),
+    (lambda: SCI(dict(type='mmsdag.SCINet')), 'sci_loss', {}),
+    (lambda: RUAS(dict(type='mmsdag.RUASNet', denoise=False)), 'ruas_loss',
+     dict(with_denoiser=False)),
+], ids=['Zero-DCE++', 'SCI', 'RUAS'])
+def test_a_method_trains_as_the_plain_one(plain, model, loss_of, options):
+    # In float64, so that rounding moves no pixel across a jump.
+    model = model().double().train()
+    weights = {
+        name: weight.requires_grad_(name.endswith(('weight', 'bias')))
+        for name, weight in copy.deepcopy(
+            model.generator.state_dict()).items()
+    }
+    images = torch.rand(2, 3, 40, 36, dtype=torch.float64) * 0.3
+    right = getattr(plain, loss_of)(images, weights)
+    right.backward()
+    loss = sum(model.forward_train(images, **options).values())
+    loss.backward()
+    assert loss.item() == pytest.approx(right.item(), rel=1e-9)
+    learnt = {
+        name: parameter.grad
+        for name, parameter in model.generator.named_parameters()
+        if parameter.grad is not None
+    }
+    assert learnt
+    scale = max(grad.abs().max().item() for grad in learnt.values())
+    for name, grad in learnt.items():
+        torch.testing.assert_close(
+            grad, weights[name].grad, atol=1e-9 * scale, rtol=1e-6)
 
 
 def test_stage_one_in_bfloat16_is_near(plain):

@@ -51,21 +51,6 @@ def test_guidance_of_the_published_file_reproduces_the_reference(
             reference['guidance_l1_of_zero_dce'].item(), rel=1e-4)
 
 
-@pytest.mark.parametrize('size', [(16, 16), (17, 31), (1, 40)])
-def test_any_size_is_kept(size):
-    enhanced, curves = ZeroDCENet(channels=4)(torch.rand(2, 3, *size))
-    assert enhanced.shape == (2, 3, *size)
-    assert curves.shape == (2, 24, *size)
-
-
-def test_images_of_a_batch_do_not_touch_each_other():
-    net = ZeroDCENet(channels=4)
-    x = torch.rand(3, 3, 20, 20)
-    with torch.no_grad():
-        singly = torch.cat([net.enhance(image[None]) for image in x])
-        torch.testing.assert_close(net.enhance(x), singly)
-
-
 def test_initial_weights_follow_the_authors():
     torch.manual_seed(0)
     net = ZeroDCENet()

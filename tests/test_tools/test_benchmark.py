@@ -29,19 +29,44 @@ def benchmark():
         del sys.modules[name]
 
 
-def small(case, side: int):
+def small(benchmark, name: str, side: int):
+    """The case of that name on two small images."""
+    case = next(c for c in benchmark['cases'].CASES if c.name == name)
     return case._replace(shape=(2, side, side))
 
 
-@pytest.mark.parametrize('number', range(4))
-def test_both_sides_make_the_same_images(benchmark, number):
-    case = small(benchmark['cases'].CASES[number], 32)
+METHODS = ['Zero-DCE++', 'SCI', 'RUAS', 'EnlightenGAN']
+
+
+@pytest.mark.parametrize(
+    'name', ['stage one', 'guided Zero-DCE', 'Zero-DCE inference', *(
+        f'{method} inference' for method in METHODS)])
+def test_both_sides_make_the_same_images(benchmark, name):
+    case = small(benchmark, name, 32)
     rows = benchmark['speed'].measure(case, rounds=1, device='cpu')
     differences = {row.variant: row.difference for row in rows}
     assert differences['ours, float32'] <= 1e-5
     # bfloat16 has 8 bits; SDAG's features pass through many layers of them.
     assert differences.get('ours, fast', 0) <= 0.1
     assert all(len(row.times) == len(row.ratios) == 1 for row in rows)
+
+
+def test_sides_that_differ_are_not_timed(benchmark):
+    case = small(benchmark, 'SCI inference', 16)
+
+    def build(device, ours, amp_dtype=None):
+        side = case.build(device, ours, amp_dtype)
+        return side._replace(edit=lambda x: side.edit(x) + 2e-5 * ours)
+
+    with pytest.raises(AssertionError, match='SCI inference 2x3x16x16: 2'):
+        benchmark['speed'].measure(case._replace(build=build), 1, 'cpu')
+
+
+def test_every_method_is_timed_at_both_sizes(benchmark):
+    cases = benchmark['cases'].CASES
+    for method in ('Zero-DCE', *METHODS):
+        assert [c.shape for c in cases if c.name == f'{method} inference'
+                ] == [(1, 400, 600), (1, 1080, 1920)]
 
 
 @pytest.mark.parametrize('task', ['stage-one', 'guided'])
@@ -59,8 +84,9 @@ def test_both_sides_train_alike(benchmark, task):
     assert curves['plain'][0] != curves['plain'][1]
 
 
-def test_both_sides_train_sci_alike(benchmark):
-    case = small(benchmark['cases'].CASES[3], 16)
+@pytest.mark.parametrize('method', METHODS[:3])
+def test_both_sides_train_each_method_alike(benchmark, method):
+    case = small(benchmark, f'{method} training', 32)
     images = case.images('cpu')
     sides = [case.build('cpu', ours) for ours in (False, True)]
     losses = [[side.run(images).item() for _ in range(3)] for side in sides]
@@ -81,7 +107,8 @@ def test_flops_are_those_of_the_convolutions(benchmark):
     # Per pixel: 3-32, three 32-32, two 64-32, and 64-24 channels, 9 taps,
     # two operations each.
     channels = 3 * 32 + 3 * 32 * 32 + 2 * 64 * 32 + 64 * 24
-    case = benchmark['cases'].CASES[2]
+    case = small(benchmark, 'Zero-DCE inference', 100)
+    case = case._replace(shape=(1, 400, 600))
     assert benchmark['speed'].flops_of(case) == (
         channels * 9 * 2 * 400 * 600)
 
@@ -106,7 +133,7 @@ def run_tool(*options: str) -> subprocess.CompletedProcess:
 
 
 def test_quick_run_writes_table_and_measurements(tmp_path):
-    done = run_tool('--quick', '--rounds', '1', '--cases', 'inference',
+    done = run_tool('--quick', '--rounds', '1', '--cases', 'guided',
                     '--json', str(tmp_path / 'a.json'), '--markdown',
                     str(tmp_path / 'a.md'))
     assert done.returncode == 0, done.stderr
@@ -115,9 +142,9 @@ def test_quick_run_writes_table_and_measurements(tmp_path):
     assert content['about']['matmul_gflops']['float32'] > 0
     assert content['rows'][0]['variant'] == 'plain'
     for row in content['rows']:
-        assert row['case'] == 'Zero-DCE inference 1x3x100x150'
+        assert row['case'] == 'guided Zero-DCE 4x3x64x64'
         # At least the two maps of 32 channels that a layer reads and writes.
-        assert row['memory'] > 100 * 150 * 32 * 2 * 2
+        assert row['memory'] > 4 * 64 * 64 * 32 * 2 * 2
 
 
 @pytest.mark.parametrize('options, told', [
@@ -141,8 +168,8 @@ def test_published_denormals_are_timed_against_ours(benchmark, tmp_path):
     weights['e_conv4.weight'][0] = 1e-40
     torch.save(weights, tmp_path / 'published.pth')
     rows = speed.measure_published(
-        small(cases.CASES[2], 32), str(tmp_path / 'published.pth'), 1, 'cpu',
-        time.perf_counter)
+        small(benchmark, 'Zero-DCE inference', 32),
+        str(tmp_path / 'published.pth'), 1, 'cpu', time.perf_counter)
     assert rows[0].variant == 'plain, as published'
     assert rows[1].difference <= 1e-6
 

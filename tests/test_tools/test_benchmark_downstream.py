@@ -193,6 +193,7 @@ def done(tmp_path_factory, tool) -> Bench:
     """Both plug-in points, detection in two formats, and segmentation."""
     bench = Bench(tmp_path_factory.mktemp('bench'), tool)
     bench.content['plug_in'] = ['preprocessor', 'transform']
+    bench.content['bootstrap']['group'] = 'lighting'
     bench.content['recognisers']['segmenter'] = dict(
         config='seg.py', checkpoint='seg.pth')
     bench.content['datasets'].update(
@@ -265,6 +266,20 @@ def test_each_kind_of_light_has_figures_of_its_own(done):
         for light in ('Low', 'Twilight')
     }
     assert values == dict(Low=0, Twilight=pytest.approx(100))
+
+
+def test_images_of_a_group_are_drawn_together_where_there_are_groups(done):
+    def low_end(dataset: str) -> float:
+        line, = done.figures(
+            dataset=dataset, plug_in='transform', enhancer='double')
+        return float(line['low'])
+
+    # The image that is not seen is the only one in "Low": each fourth draw
+    # of two kinds of light is twice that, but only one of 256 of images.
+    assert low_end('lit') == 0 < low_end('things')
+    text = (done.work_dir / 'report.md').read_text()
+    assert re.search(r'## lit, .*\(4 images, 2 by lighting\)', text)
+    assert re.search(r'## things, .*\(4 images\)', text)
 
 
 def test_a_difference_that_one_image_makes_is_noise(done):
@@ -470,6 +485,13 @@ def change(content: dict, path: str, value: object) -> None:
     ('bootstrap.samples', 'many', "bootstrap.samples='many'.*int"),
     ('bootstrap.group', 'scene', "group='scene'"),
     ('work_dir', 3, 'work_dir=3'),
+    ('work_dir', __file__, 'work_dir=.* is a file; name a folder'),
+    ('pictures', -1, 'pictures=-1: must be at least 0'),
+    ('datasets.things.batch_size', -2, 'things.batch_size=-2: .* at least 1'),
+    ('enhancers.gamma.amp_dtype', 'fp16', 'fp16.* of enhancers.gamma'),
+    ('recognisers.detector.config',
+     str(TOOLS.parent / 'configs/_base_/datasets/brackets_detection.py'),
+     'detector.config=.* has no model'),
 ])
 def test_a_bad_spec_is_refused_by_name_before_anything_runs(
         bench, capsys, path, value, words):
@@ -482,9 +504,18 @@ def test_a_bad_spec_is_refused_by_name_before_anything_runs(
 
 
 def test_a_spec_that_is_not_there_is_named(tool, capsys):
+    for path in ('nowhere/spec.py', __file__ + 'x', str(TOOLS)):
+        with pytest.raises(SystemExit):
+            tool.main([path])
+        assert f'spec {path!r} is no file' in capsys.readouterr().err
+
+
+def test_a_spec_that_is_no_config_is_named(tool, tmp_path, capsys):
+    path = tmp_path / 'spec.txt'
+    path.write_text('enhancers = {}')
     with pytest.raises(SystemExit):
-        tool.main(['nowhere/spec.py'])
-    assert 'nowhere/spec.py' in capsys.readouterr().err
+        tool.main([str(path)])
+    assert f'spec {str(path)!r}: ' in capsys.readouterr().err
 
 
 def test_real_dark_photographs_give_the_reference_figures(

@@ -98,6 +98,68 @@ def test_converted_enhancer_computes_what_the_authors_does(
         out[0].numpy(), reference[expected], rtol=0, atol=1e-5)
 
 
+def enlighten_gan_weights() -> dict[str, torch.Tensor]:
+    """Weights by the authors' names, each a simple function of its place."""
+    weights = {}
+
+    def add(name: str, *shape: int, scale: float, offset: float = 0.) -> None:
+        place = torch.arange(torch.Size(shape).numel()) + len(weights)
+        spread = (place * 7919 % 1009 / 504 - 1).reshape(shape)
+        weights[name] = offset + scale * spread
+
+    def conv(name: str, outputs: int, inputs: int, side: int = 3) -> None:
+        add(f'{name}.weight', outputs, inputs, side, side,
+            scale=3 / (inputs * side**2)**0.5)
+        add(f'{name}.bias', outputs, scale=0.1)
+
+    widths = (4, 32, 64, 128, 256, 512)
+    stages = [*zip(widths, widths[1:]), *zip(widths[:1:-1], widths[-2:0:-1])]
+    for stage, (inputs, outputs) in enumerate(stages, 1):
+        for half, width in ((1, inputs), (2, outputs)):
+            conv(f'conv{stage}_{half}', outputs, width)
+            if (stage, half) != (9, 2):
+                norm = f'bn{stage}_{half}'
+                add(f'{norm}.weight', outputs, scale=0.3, offset=1)
+                add(f'{norm}.bias', outputs, scale=0.2)
+                add(f'{norm}.running_mean', outputs, scale=0.2)
+                add(f'{norm}.running_var', outputs, scale=0.3, offset=1)
+        if stage > 5:
+            conv(f'deconv{stage - 1}', outputs, inputs)
+    conv('conv10', 3, 32, 1)
+    return weights
+
+
+@pytest.mark.parametrize('align_corners, mean, pixels', [
+    (False, 0.10519834, [[0.061967, 0.073763, -0.165111],
+                         [-0.086498, 0.079387, -0.000996],
+                         [0.161108, 0.183002, 0.067106]]),
+    (True, 0.10762332, [[0.380190, 0.148249, -0.497480],
+                        [-0.047783, 0.022476, 0.043892],
+                        [-0.106502, 0.107088, 0.300989]]),
+])
+def test_converted_enlighten_gan_computes_what_the_authors_does(
+        tool, tmp_path, align_corners, mean, pixels):
+    # No file of theirs is at hand. The values are those of the network in
+    # their repository (models/networks.py, commit b034984), with these
+    # weights, in eval mode, before 8-bit rounding; as it runs on PyTorch 2.11,
+    # and as on 0.3.1, whose bilinear interpolation aligns corners. PyTorch
+    # before 0.4.1 did not save num_batches_tracked, so that is left out here.
+    torch.save(
+        {f'module.{k}': w for k, w in enlighten_gan_weights().items()},
+        tmp_path / 'a.pth')
+    content = converted(tool, tmp_path, 'enlighten-gan', tmp_path / 'a.pth')
+    net = network(tool, 'enlighten-gan', content)
+    net.align_corners = align_corners
+    x = (torch.arange(3 * 37 * 50) * 31 % 64 / 255).reshape(1, 3, 37, 50)
+    with torch.no_grad():
+        image = net(x)
+        assert torch.equal(net.enhance(x), image.clamp(0, 1))
+    assert image.mean().item() == pytest.approx(mean, abs=1e-5)
+    for (row, column), expected in zip(((0, 0), (18, 25), (36, 49)), pixels):
+        np.testing.assert_allclose(
+            image[0, :, row, column].numpy(), expected, rtol=0, atol=1e-5)
+
+
 def test_tied_weights_are_stored_once(tool, tmp_path, shared, capsys):
     source = shared / 'weights/sci_medium.pt'
     assert len(torch.load(source, 'cpu', weights_only=True)) == 83

@@ -107,6 +107,37 @@ def test_so_do_they_with_guidance(tmp_path, shared, official):
     assert_same_weights(one, two, atol=1e-6)
 
 
+@pytest.fixture(scope='module')
+def steps(tmp_path_factory) -> list[dict]:
+    """What each of two processes says of distributed_steps.py."""
+    folder = tmp_path_factory.mktemp('steps')
+    processes = [
+        start([sys.executable, HERE / 'distributed_steps.py',
+               str(rank), folder]) for rank in range(2)
+    ]
+    for process in processes:
+        finish(process)
+    return [torch.load(folder / f'{rank}.pth') for rank in range(2)]
+
+
+@pytest.mark.parametrize('name, learns', [
+    ('detector', 'data_preprocessor.enhancer.'),
+    ('detector_unused', 'data_preprocessor.enhancer.'),
+    ('ruas', 'generator.illumination.'), ('ruas', 'generator.denoiser.')])
+def test_enhancers_learn_in_two_processes_what_they_learn_in_one(
+        steps, name, learns):
+    one, two = (process[name] for process in steps)
+    weights = [key for key in one['before'] if key.startswith(learns)]
+    assert any(not torch.equal(one['before'][key], one['together'][key])
+               for key in weights)
+    for key in weights:
+        assert torch.equal(one['together'][key], two['together'][key])
+        change = one['alone'][key] - one['before'][key]
+        torch.testing.assert_close(
+            one['together'][key] - one['before'][key], change,
+            rtol=1e-3, atol=1e-7)
+
+
 def test_two_processes_test_like_one(tmp_path):
     weights = {
         f'net.{name}': value

@@ -10,6 +10,7 @@ from mmsdag.utils.launch import (
     clear_errors,
     load_config,
     start_processes,
+    stop_processes,
     tool_parser,
 )
 
@@ -115,3 +116,27 @@ def test_more_processes_than_gpus_are_an_error(monkeypatch):
         monkeypatch.setenv(name, str(value))
     with pytest.raises(ValueError, match='1 GPUs'):
         start_processes(Config(dict(launcher='pytorch')))
+
+
+@pytest.mark.parametrize('chosen, options', [
+    (None, dict(type='MMDistributedDataParallel', device_ids=None,
+                broadcast_buffers=False, find_unused_parameters=False)),
+    (dict(broadcast_buffers=True),
+     dict(type='MMDistributedDataParallel', device_ids=None,
+          broadcast_buffers=True)),
+    (dict(type='mmsdag.OwnStepDataParallel'),
+     dict(type='mmsdag.OwnStepDataParallel'))])
+def test_on_a_cpu_a_wrapper_is_told_that_there_are_no_devices(
+        monkeypatch, chosen, options):
+    monkeypatch.setattr('mmsdag.utils.launch.get_device', lambda: 'cpu')
+    for name, value in dict(RANK='0', WORLD_SIZE='1', LOCAL_RANK='0',
+                            MASTER_ADDR='127.0.0.1', MASTER_PORT='0').items():
+        monkeypatch.setenv(name, value)
+    cfg = Config(dict(launcher='pytorch'))
+    if chosen is not None:
+        cfg.model_wrapper_cfg = chosen
+    try:
+        start_processes(cfg)
+    finally:
+        stop_processes()
+    assert cfg.model_wrapper_cfg.to_dict() == options

@@ -4,15 +4,18 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import plain
 import torch
 from mmengine.optim import OptimWrapper
+from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from mmsdag.models import SCI, SDAG, SCINet, SDAGGuidanceLoss, ZeroDCE
+from mmsdag.models import SDAG, SDAGGuidanceLoss, ZeroDCE
+from mmsdag.registry import MODELS
 from mmsdag.utils import load_checkpoint
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / 'checkpoints'
@@ -154,53 +157,6 @@ def guided(device: str,
             clip_grad=dict(max_norm=0.1)), guidance)
 
 
-def sci_training(device: str,
-                 ours: bool,
-                 amp_dtype: str | None = None) -> Side:
-    """An iteration of SCI's training, from seeded weights."""
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(0)
-        weights = _on(SCINet().state_dict(), device)
-    adam = dict(lr=3e-4, weight_decay=3e-4)
-    if not ours:
-        trained = [
-            weight.requires_grad_() for name, weight in weights.items()
-            if name.endswith(('.weight', '.bias'))
-        ]
-        optimizer = _adam(trained, **adam)
-
-        def run(images: Tensor) -> Tensor:
-            loss = plain.sci_loss(images, weights)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(trained, 5.)
-            optimizer.step()
-            return loss.detach()
-
-        def enhance(images: Tensor) -> Tensor:
-            illumination = plain.sci(images, weights, training=False)
-            return torch.clamp(images / illumination, 0, 1)
-
-        return Side(run, enhance)
-
-    model = SCI(generator=dict(type='mmsdag.SCINet'), amp_dtype=amp_dtype)
-    model.generator.load_state_dict(weights)
-    model.to(device).train()
-    side = _training(
-        model,
-        OptimWrapper(
-            _adam(model.generator.parameters(), **adam),
-            clip_grad=dict(max_norm=5.)))
-
-    def edit(images: Tensor) -> Tensor:
-        model.eval()
-        enhanced = side.edit(images)
-        model.train()
-        return enhanced
-
-    return Side(side.run, edit)
-
-
 def inference(device: str,
               ours: bool,
               amp_dtype: str | None = None,
@@ -230,6 +186,138 @@ def inference(device: str,
     return Side(run, run)
 
 
+class Training(NamedTuple):
+    """An iteration of both sides.
+
+    Attributes:
+        loss: The reference's.
+        optimizer: Of the weights of either side.
+        max_norm: To which their gradients are clipped.
+        options: What ``forward_train`` of ours is told.
+    """
+    loss: Callable[[Tensor, plain.Weights], Tensor]
+    optimizer: Callable[..., torch.optim.Optimizer]
+    max_norm: float
+    options: dict = {}
+
+
+class Method(NamedTuple):
+    """An enhancer: both of its sides.
+
+    Attributes:
+        model: Config of ours, without the precision.
+        enhance: The reference's enhanced images.
+        training: How it learns, if that is timed.
+    """
+    model: dict
+    enhance: Callable[[Tensor, plain.Weights], Tensor]
+    training: Training | None = None
+
+
+def _retinex(images: Tensor, weights: plain.Weights) -> Tensor:
+    illumination = plain.sci(images, weights, training=False)
+    return torch.clamp(images / illumination, 0, 1)
+
+
+METHODS = {
+    'Zero-DCE++':
+    Method(
+        dict(type='mmsdag.ZeroDCEPP', generator=dict(type='ZeroDCEPPNet')),
+        lambda images, weights: plain.zero_dce_pp(images, weights)[0],
+        Training(
+            plain.zero_dce_pp_loss,
+            partial(torch.optim.Adam, lr=1e-4, weight_decay=1e-4), 0.1)),
+    'SCI':
+    Method(
+        dict(type='mmsdag.SCI', generator=dict(type='SCINet')), _retinex,
+        Training(
+            plain.sci_loss,
+            partial(torch.optim.Adam, lr=3e-4, weight_decay=3e-4), 5.)),
+    # The denoiser, whose turn is one iteration of fifty, is left out.
+    'RUAS':
+    Method(
+        dict(
+            type='mmsdag.RUAS',
+            generator=dict(type='RUASNet', denoise=False)),
+        lambda images, weights: plain.ruas(images, weights)[0],
+        Training(
+            plain.ruas_loss,
+            partial(
+                torch.optim.SGD, lr=0.015, momentum=0.9, weight_decay=3e-4),
+            5., dict(with_denoiser=False))),
+    # Its generator; the discriminators and their optimizers, which are
+    # mmagic's and torch's, learn as they do there.
+    'EnlightenGAN':
+    Method(
+        dict(type='mmsdag.EnlightenGAN', generator=dict(
+            type='EnlightenGANNet')), plain.enlighten_gan),
+}
+
+
+def _model_of(method: Method, amp_dtype: str | None) -> nn.Module:
+    """Ours, the same seeded weights every time."""
+    with torch.random.fork_rng(devices=()), \
+            DefaultScope.overwrite_default_scope('mmsdag'):
+        torch.manual_seed(0)
+        return MODELS.build(dict(method.model, amp_dtype=amp_dtype))
+
+
+def training(name: str,
+             device: str,
+             ours: bool,
+             amp_dtype: str | None = None) -> Side:
+    """An iteration of one of the :data:`METHODS`, from seeded weights."""
+    method = METHODS[name]
+    loss_of, optimizer_of, max_norm, options = method.training
+    model = _model_of(method, amp_dtype).to(device).train()
+    if ours:
+        side = _training(
+            model,
+            OptimWrapper(
+                optimizer_of(model.generator.parameters()),
+                clip_grad=dict(max_norm=max_norm)), **options)
+
+        def edit(images: Tensor) -> Tensor:
+            model.eval()
+            enhanced = side.edit(images)
+            model.train()
+            return enhanced
+
+        return Side(side.run, edit)
+
+    weights = model.generator.state_dict()
+    trained = [
+        weight.requires_grad_() for name, weight in weights.items()
+        if name.endswith(('.weight', '.bias'))
+    ]
+    optimizer = optimizer_of(trained)
+
+    def run(images: Tensor) -> Tensor:
+        loss = loss_of(images, weights)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(trained, max_norm)
+        optimizer.step()
+        return loss.detach()
+
+    return Side(run, lambda images: method.enhance(images, weights))
+
+
+def inference_of(name: str,
+                 device: str,
+                 ours: bool,
+                 amp_dtype: str | None = None) -> Side:
+    """Enhancement by one of the :data:`METHODS`, with seeded weights."""
+    method = METHODS[name]
+    model = _model_of(method, amp_dtype).to(device).eval()
+    if ours:
+        run = torch.inference_mode()(model.forward_tensor)
+        return Side(run, run)
+    weights = model.generator.state_dict()
+    run = torch.no_grad()(lambda images: method.enhance(images, weights))
+    return Side(run, run)
+
+
 def _published(path: str, as_is: bool) -> plain.Weights:
     """Weights of the authors' file under our names."""
     content = (
@@ -251,12 +339,13 @@ def _zero_dce_model(weights: plain.Weights, device: str,
 
 def _training(model: nn.Module,
               optim_wrapper: OptimWrapper,
-              guidance: SDAGGuidanceLoss | None = None) -> Side:
+              guidance: SDAGGuidanceLoss | None = None,
+              **options: Any) -> Side:
     """The way of a model's ``train_step``, the images being there."""
 
     def run(images: Tensor) -> Tensor:
         with _captured(model.generator) as outputs:
-            losses = model.forward_train(images)
+            losses = model.forward_train(images, **options)
         if guidance is not None:
             enhanced, _ = outputs[0]
             losses['loss_sdag'] = guidance(enhanced)
@@ -278,10 +367,16 @@ def _captured(module: nn.Module) -> Iterator[list]:
         handle.remove()
 
 
+_PHOTO, _FULL_HD = (1, 400, 600), (1, 1080, 1920)
+
 #: In the order of the report.
 CASES = (
     Case('stage one', (16, 64, 64), 1., stage_one),
     Case('guided Zero-DCE', (4, 256, 256), 0.3, guided),
-    Case('Zero-DCE inference', (1, 400, 600), 0.3, inference),
-    Case('SCI training', (1, 400, 600), 0.3, sci_training),
+    *(Case(f'{name} training', _PHOTO, 0.3, partial(training, name))
+      for name, method in METHODS.items() if method.training),
+    *(Case('Zero-DCE inference', shape, 0.3, inference)
+      for shape in (_PHOTO, _FULL_HD)),
+    *(Case(f'{name} inference', shape, 0.3, partial(inference_of, name))
+      for name in METHODS for shape in (_PHOTO, _FULL_HD)),
 )

@@ -6,8 +6,11 @@ machine slows all of them; differences and ratios are taken within a round.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import json
 import multiprocessing
+import platform
 import statistics
 import sys
 import tempfile
@@ -241,6 +244,10 @@ def peak_memory(name: str, enhancer: str | None, size: tuple[int, int],
         with torch.no_grad():
             model.test_step(data)
         return torch.cuda.max_memory_allocated() - before
+    # Else what building the model has freed would be used unseen.
+    gc.collect()
+    if platform.libc_ver()[0] == 'glibc':
+        ctypes.CDLL(None).malloc_trim(0)
     # Linux: 5 resets the high-water mark, which the imports may have left
     # above what a step needs.
     Path('/proc/self/clear_refs').write_text('5')

@@ -7,6 +7,8 @@ both sides compute with the same weights.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -71,6 +73,32 @@ def zero_dce(x: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
     return enhanced, curves
 
 
+def _separable(x: Tensor, weights: Weights, name: str) -> Tensor:
+    x = F.conv2d(
+        x,
+        weights[f'{name}.depth_conv.weight'],
+        weights[f'{name}.depth_conv.bias'],
+        padding=1,
+        groups=x.shape[1])
+    return _conv(x, weights, f'{name}.point_conv')
+
+
+def zero_dce_pp(x: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
+    """Zero-DCE++ at full scale: enhanced images and the shared map."""
+    x1 = F.relu(_separable(x, weights, 'conv1'))
+    x2 = F.relu(_separable(x1, weights, 'conv2'))
+    x3 = F.relu(_separable(x2, weights, 'conv3'))
+    x4 = F.relu(_separable(x3, weights, 'conv4'))
+    x5 = F.relu(_separable(torch.cat([x3, x4], 1), weights, 'conv5'))
+    x6 = F.relu(_separable(torch.cat([x2, x5], 1), weights, 'conv6'))
+    curve = torch.tanh(
+        _separable(torch.cat([x1, x6], 1), weights, 'conv7'))
+    enhanced = x
+    for _ in range(8):
+        enhanced = enhanced + curve * (torch.pow(enhanced, 2) - enhanced)
+    return enhanced, curve
+
+
 def _similarity(x: Tensor, y: Tensor) -> Tensor:
     return F.cosine_similarity(x.flatten(1), y.flatten(1), dim=0)
 
@@ -98,7 +126,7 @@ def _spatial(enhanced: Tensor, low: Tensor) -> Tensor:
     ]
     loss = torch.zeros_like(pooled[0])
     for row, column in ((1, 0), (1, 2), (0, 1), (2, 1)):
-        kernel = torch.zeros(1, 1, 3, 3, device=low.device)
+        kernel = low.new_zeros(1, 1, 3, 3)
         kernel[0, 0, 1, 1] = 1
         kernel[0, 0, row, column] = -1
         before, after = (F.conv2d(p, kernel, padding=1) for p in pooled)
@@ -131,9 +159,19 @@ def guided_loss(low: Tensor, weights: Weights, frozen: Weights,
     """Zero-DCE's four losses, and SDAG's guidance of its output."""
     enhanced, curves = zero_dce(low, weights)
     guidance = F.l1_loss(sdag(enhanced, frozen), enhanced)
-    return (200 * _smoothness(curves) + _spatial(enhanced, low) +
-            5 * _color(enhanced) + 10 * _exposure(enhanced) +
+    return (200 * _smoothness(curves) + _zero_reference(enhanced, low) +
             guidance_weight * guidance)
+
+
+def _zero_reference(enhanced: Tensor, low: Tensor) -> Tensor:
+    return (_spatial(enhanced, low) + 5 * _color(enhanced) +
+            10 * _exposure(enhanced))
+
+
+def zero_dce_pp_loss(low: Tensor, weights: Weights) -> Tensor:
+    """Zero-DCE++'s four losses."""
+    enhanced, curve = zero_dce_pp(low, weights)
+    return 1600 * _smoothness(curve) + _zero_reference(enhanced, low)
 
 
 def _normalized(x: Tensor, weights: Weights, conv: str, norm: str,
@@ -171,12 +209,21 @@ def _sci_calibration(x: Tensor, weights: Weights) -> Tensor:
 
 
 def _sci_smoothness(illumination: Tensor, image: Tensor) -> Tensor:
+    loss = image.new_zeros(())
+    for weight, change in _neighbours(illumination, image):
+        loss = loss + torch.mean(
+            weight * torch.sum(torch.abs(change), 1, keepdim=True))
+    return loss
+
+
+def _neighbours(illumination: Tensor,
+                image: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Of each of 24: weights (N, 1, h, w), differences (N, 3, h, w)."""
     matrix = image.new_tensor([[0.257, -0.148, 0.439], [0.564, -0.291, -0.368],
                                [0.098, 0.439, -0.071]])
     bias = image.new_tensor([16 / 255, 128 / 255, 128 / 255])
     guide = (image.reshape(-1, 3) @ matrix + bias).view(image.shape)
     height, width = image.shape[-2:]
-    loss = image.new_zeros(())
     for row in range(-2, 3):
         for column in range(-2, 3):
             if row == column == 0:
@@ -190,9 +237,7 @@ def _sci_smoothness(illumination: Tensor, image: Tensor) -> Tensor:
                 for x in (guide, illumination))
             weight = torch.exp(
                 torch.sum(torch.pow(edge, 2), 1, keepdim=True) / -200)
-            loss = loss + torch.mean(
-                weight * torch.sum(torch.abs(change), 1, keepdim=True))
-    return loss
+            yield weight, change
 
 
 def sci_loss(low: Tensor, weights: Weights) -> Tensor:
@@ -207,3 +252,106 @@ def sci_loss(low: Tensor, weights: Weights) -> Tensor:
             enhanced = torch.clamp(low / illumination, 0, 1)
             image = low + _sci_calibration(enhanced, weights)
     return loss
+
+
+def _operation(x: Tensor, weights: Weights, name: str, dilation: int = 1,
+               residual: bool = False) -> Tensor:
+    weight = weights[f'{name}.conv.weight']
+    y = F.conv2d(
+        x,
+        weight,
+        weights[f'{name}.conv.bias'],
+        padding=weight.shape[-1] // 2 * dilation,
+        dilation=dilation)
+    return y + x if residual else y
+
+
+def _activated(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, 0.05)
+
+
+def _ruas_cell(x: Tensor, weights: Weights, name: str) -> Tensor:
+    first = _activated(x)
+    x = _activated(
+        _operation(x, weights, f'{name}.refine.0', residual=True) + x)
+    second = _activated(
+        _operation(
+            x, weights, f'{name}.distil.1', dilation=2, residual=True))
+    x = _activated(_operation(x, weights, f'{name}.refine.1') + x)
+    third = _activated(_operation(x, weights, f'{name}.distil.2'))
+    x = _activated(x + x)
+    last = _activated(_operation(x, weights, f'{name}.last'))
+    return _conv(
+        torch.cat([first, second, third, last], 1), weights, f'{name}.fuse')
+
+
+def ruas(x: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
+    """Enhanced images, noise left, and their illumination."""
+    enhanced = x
+    for step in range(3):
+        padded = F.pad(enhanced, (0, 1, 0, 1))
+        maximum = torch.max(padded[:, :, :-1], padded[:, :, 1:])
+        maximum = torch.max(maximum[..., :-1], maximum[..., 1:])
+        illumination = torch.sigmoid(
+            _ruas_cell(maximum - 0.5 * (enhanced - x), weights,
+                       f'illumination.cells.{step}'))
+        illumination = torch.clamp(illumination, 0.001, 1)
+        enhanced = torch.clamp(x / illumination, 0, 1)
+    return enhanced, illumination
+
+
+def ruas_loss(low: Tensor, weights: Weights) -> Tensor:
+    """RUAS's losses of the illumination: 49 of its 50 iterations."""
+    _, illumination = ruas(low, weights)
+    loss = 0.5 * F.mse_loss(illumination, low)
+    for weight, change in _neighbours(illumination, low):
+        mean_weight, mean_change = (
+            torch.mean(x, (1, 2, 3)) for x in (weight, torch.abs(change)))
+        loss = loss + torch.mean(mean_weight * mean_change)
+    return loss
+
+
+def _gan_stage(x: Tensor,
+               weights: Weights,
+               name: str,
+               attention: Tensor | None = None) -> Tensor:
+    for number in (1, 2):
+        x = F.leaky_relu(_conv(x, weights, f'{name}.conv{number}'), 0.2)
+        norm = f'{name}.norm{number}'
+        if f'{norm}.weight' in weights:
+            x = F.batch_norm(x, weights[f'{norm}.running_mean'],
+                             weights[f'{norm}.running_var'],
+                             weights[f'{norm}.weight'],
+                             weights[f'{norm}.bias'])
+        if number == 1 and attention is not None:
+            x = x * attention
+    return x
+
+
+def enlighten_gan(x: Tensor, weights: Weights) -> Tensor:
+    """Enhanced images of EnlightenGAN's generator, at inference."""
+    height, width = x.shape[-2:]
+    rows, columns = -height % 16, -width % 16
+    top, left = rows // 2, columns // 2
+    image = 2 * F.pad(
+        x, (left, columns - left, top, rows - top), mode='reflect') - 1
+    red, green, blue = ((image + 1) / 2).split(1, dim=1)
+    attention = 1 - (0.299 * red + 0.587 * green + 0.114 * blue)
+    attentions = [attention]
+    for _ in range(4):
+        attentions.append(F.max_pool2d(attentions[-1], 2))
+    features = torch.cat([image, attention], 1)
+    skips = []
+    for level in range(4):
+        features = _gan_stage(features, weights, f'encoder.{level}')
+        skips.append(features * attentions[level])
+        features = F.max_pool2d(features, 2)
+    features = _gan_stage(features, weights, 'encoder.4', attentions[4])
+    for level, skip in enumerate(reversed(skips)):
+        features = F.interpolate(features, scale_factor=2, mode='bilinear')
+        features = _conv(features, weights, f'decoder.{level}.reduce')
+        features = _gan_stage(
+            torch.cat([features, skip], 1), weights, f'decoder.{level}.stage')
+    image = image + _conv(features, weights, 'head') * attention
+    image = image[..., top:top + height, left:left + width]
+    return torch.clamp((image + 1) / 2, 0, 1)

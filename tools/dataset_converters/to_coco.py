@@ -33,9 +33,9 @@ from mmsdag.datasets.image_io import IMAGE_SUFFIXES, inspect_image
 from mmsdag.datasets.image_lists import (
     choose,
     classify,
-    images_of_scenes,
     in_range,
     read_list,
+    scenes_of_images,
 )
 from mmsdag.datasets.parsing import (
     EXDARK_CLASSES,
@@ -263,7 +263,7 @@ def convert_brackets(args: argparse.Namespace, checks: Checks) -> Coco:
     """Part of the COCO annotations of exposure brackets, by scene."""
     data = parse_coco(
         read_bytes(args.annotations, MAX_LIST_BYTES), args.annotations)
-    chosen = (images_of_scenes(args.scenes, args.numbers)
+    chosen = (scenes_of_images(args.scenes, args.numbers)
               if args.scenes else None)
     if chosen is None and args.numbers != (None, None):
         raise ValueError('--numbers needs the list of the scenes: --scenes')

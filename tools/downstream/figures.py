@@ -141,10 +141,13 @@ def make_blocks(spec: Spec, results: Sequence[Result]) -> list[Block]:
         data = spec.datasets[dataset]
         infos = _in_order(data.infos, members[0])
         options = spec.bootstrap
+        groups = [info.get(options['group']) for info in infos]
         weights = resample(
-            len(infos), options['samples'], options['seed'],
-            options['group'] and [i[options['group']] for i in infos])
+            len(infos), options['samples'], options['seed'], groups)
         subsets = _subsets(infos, data.classes, members[0])
+        if any(group is not None for group in groups):
+            count = len({str(g) for g in groups if g is not None})
+            subsets[ALL] += f', {count} by {options["group"]}'
         rows = []
         for name in spec.enhancers:
             own = [r for r in members if r.cell.enhancer == name]

@@ -18,6 +18,7 @@ from mmengine.registry import DATASETS, DefaultScope
 from mmengine.utils import get_installed_path
 
 from mmsdag.models.enhancers.build import build_enhancer, enhancer_config
+from mmsdag.models.precision import check_amp_dtype
 from mmsdag.utils import load_checkpoint
 from mmsdag.utils.env import package_versions
 
@@ -189,11 +190,11 @@ def read_spec(path: str | Path,
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'spec {str(path)!r} does not exist; '
+        raise FileNotFoundError(f'spec {str(path)!r} is no file; '
                                 'configs/benchmark/ has one to start from')
     try:
         cfg = Config.fromfile(path)
-    except (SyntaxError, NameError) as error:
+    except (SyntaxError, NameError, OSError) as error:
         raise ValueError(f'spec {str(path)!r}: {error}') from error
     cfg.merge_from_dict(dict(options or {}))
     content = {
@@ -233,9 +234,11 @@ def read_spec(path: str | Path,
             dict(samples=1000, seed=0, level=0.95, group=None),
             **content.get('bootstrap', {})),
         pictures=content.get('pictures', 4))
+    _check_values(spec)
     _check_names(spec)
     for data in spec.datasets.values():
         _inspect(data, spec)
+    _check_group(spec)
     return spec
 
 
@@ -264,6 +267,20 @@ def _check_keys(entry: Any, kind: str, where: str) -> None:
             names = ' or '.join(t.__name__ for t in (
                 wanted if isinstance(wanted, tuple) else (wanted, )))
             raise TypeError(f'{where}.{key}={value!r}: must be {names}')
+
+
+def _check_values(spec: Spec) -> None:
+    """See that numbers are in their range, and that there is room."""
+    numbers = dict(pictures=(spec.pictures, 0))
+    for name, data in spec.datasets.items():
+        for key, least in (('batch_size', 1), ('num_workers', 0)):
+            numbers[f'datasets.{name}.{key}'] = (data.loader[key], least)
+    for where, (value, least) in numbers.items():
+        if value < least:
+            raise ValueError(f'{where}={value}: must be at least {least}')
+    if spec.work_dir.is_file():
+        raise ValueError(f'work_dir={str(spec.work_dir)!r} is a file; name a '
+                         'folder')
 
 
 def _check_names(spec: Spec) -> None:
@@ -344,6 +361,7 @@ def _read_config(value: str, where: str, spec_path: Path) -> Config:
 
 def _enhancer(name: str, entry: dict, path: Path) -> Enhancer:
     where = f'enhancers.{name}'
+    check_amp_dtype(entry.get('amp_dtype'), where)
     result = Enhancer(
         name,
         entry.get('title') or name.replace('_', ' '),
@@ -382,6 +400,10 @@ def _recogniser(name: str, entry: dict, path: Path) -> Recogniser:
         if not entry.get(key):
             raise ValueError(f'{where}.{key} is missing')
     cfg = _read_config(entry['config'], f'{where}.config', path)
+    for key in ('model', 'test_dataloader'):
+        if key not in cfg:
+            raise ValueError(f'{where}.config={entry["config"]!r} has no '
+                             f'{key}; give the config of a whole recogniser')
     scope = cfg.get('default_scope')
     task = entry.get('task') or dict(mmdet='det', mmseg='seg').get(scope)
     if task not in TASKS:
@@ -392,10 +414,6 @@ def _recogniser(name: str, entry: dict, path: Path) -> Recogniser:
         load_checkpoint(checkpoint)
     except ValueError as error:
         raise ValueError(f'{where}.{error}') from error
-    for key in ('model', 'test_dataloader'):
-        if key not in cfg:
-            raise ValueError(f'{where}.config={entry["config"]!r} has no '
-                             f'{key}; give the config of a whole recogniser')
     return Recogniser(name, entry.get('title') or name, task, cfg, checkpoint)
 
 
@@ -486,13 +504,19 @@ def _inspect(data: Data, spec: Spec) -> None:
     data.palette = list(dataset.metainfo.get('palette') or ())
     data.digest = digest([_portable(info) for info in infos]
                          + list(data.classes))
-    group = spec.bootstrap['group']
-    if group and group not in infos[0]:
-        raise ValueError(f'bootstrap.group={group!r}: {where} says no such '
-                         f'thing of its images, but {", ".join(infos[0])}')
     for recogniser in spec.recognisers.values():
         if recogniser.task == data.task:
             label_table(recogniser, data)
+
+
+def _check_group(spec: Spec) -> None:
+    """See that some images are of a group, if images are to be grouped."""
+    group = spec.bootstrap['group']
+    infos = [info for data in spec.datasets.values() for info in data.infos]
+    if group and all(info.get(group) is None for info in infos):
+        keys = dict.fromkeys(key for info in infos for key in info)
+        raise ValueError(f'bootstrap.group={group!r}: no dataset says such a '
+                         f'thing of its images, but {", ".join(keys)}')
 
 
 def _portable(info: dict) -> dict:

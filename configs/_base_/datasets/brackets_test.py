@@ -1,6 +1,13 @@
-# The dark shots of the scenes that no training config uses, whole.
+# The dark shots of the scenes that no training config uses, whole: how they
+# look beside the well-exposed shot, and how degraded.
+_base_ = '../evaluation/paired.py'
+
+sdag_checkpoint = '{{ fileDirname }}/../../../checkpoints/' \
+    'sdag_vgg16_1xb16-1k_brackets.pth'
+
 test_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
+    dict(type='mmsdag.LoadLowLightImage', key='gt'),
     dict(type='mmagic.PackInputs', keys=['img']),
 ]
 
@@ -14,5 +21,10 @@ test_dataloader = dict(
         data_prefix=dict(img_path='images'),
         shots='dark',
         scene_range=(901, None),
+        paired=True,
         test_mode=True,
         pipeline=test_pipeline))
+test_evaluator = [
+    *_base_.test_evaluator,
+    dict(type='mmsdag.SDAGReconstructionError', checkpoint=sdag_checkpoint),
+]

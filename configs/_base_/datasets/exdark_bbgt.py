@@ -6,18 +6,15 @@ _base_ = './exdark_voc.py'
 train_dataloader = dict(
     dataset=dict(
         ann_file='imageclasslist.txt',
-        class_list='',
         split='train',
         data_prefix=dict(img_path='ExDark', ann_path='ExDark_Annno')))
 val_dataloader = dict(
     dataset=dict(
         ann_file='imageclasslist.txt',
-        class_list='',
         split='val',
         data_prefix=dict(img_path='ExDark', ann_path='ExDark_Annno')))
 test_dataloader = dict(
     dataset=dict(
         ann_file='imageclasslist.txt',
-        class_list='',
         split='test',
         data_prefix=dict(img_path='ExDark', ann_path='ExDark_Annno')))

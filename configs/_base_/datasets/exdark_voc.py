@@ -5,8 +5,8 @@
 # it; they train on train and report test. 608 pixels and the flip are
 # YOLOv3's: protocols change the pipelines.
 #
-# The authors' imageclasslist.txt puts lighting and environment into the data
-# samples of val and test; class_list='' does without it.
+# Where the authors' imageclasslist.txt is there, too, the data samples of val
+# and test have lighting and environment.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmdet.LoadAnnotations', with_bbox=True),
@@ -35,7 +35,6 @@ train_dataloader = dict(
         type='mmsdag.ExDarkDataset',
         data_root='{{$MMSDAG_EXDARK:data/exdark}}',
         ann_file='train.txt',
-        class_list='imageclasslist.txt',
         data_prefix=dict(img_path='JPEGImages', ann_path='Annotations'),
         filter_cfg=dict(filter_empty_gt=True, min_size=32),
         pipeline=train_pipeline))
@@ -48,7 +47,6 @@ val_dataloader = dict(
         type='mmsdag.ExDarkDataset',
         data_root='{{$MMSDAG_EXDARK:data/exdark}}',
         ann_file='val.txt',
-        class_list='imageclasslist.txt',
         data_prefix=dict(img_path='JPEGImages', ann_path='Annotations'),
         test_mode=True,
         pipeline=test_pipeline))
@@ -61,7 +59,6 @@ test_dataloader = dict(
         type='mmsdag.ExDarkDataset',
         data_root='{{$MMSDAG_EXDARK:data/exdark}}',
         ann_file='test.txt',
-        class_list='imageclasslist.txt',
         data_prefix=dict(img_path='JPEGImages', ann_path='Annotations'),
         test_mode=True,
         pipeline=test_pipeline))

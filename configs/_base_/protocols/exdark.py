@@ -33,15 +33,17 @@ exdark_train = dict(
             dict(type='RandomFlip', prob=0.5),
             dict(type='PackDetInputs')
         ]))
+# The last two are known where there is an imageclasslist.txt.
+exdark_formatting = dict(
+    type='PackDetInputs',
+    meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
+               'lighting', 'environment'))
 exdark_test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(608, 608), keep_ratio=True),
     # After Resize: boxes are compared at their own size.
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(
-        type='PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
-                   'scale_factor'))
+    exdark_formatting
 ]
 exdark_val = dict(
     batch_size=4,

@@ -10,3 +10,5 @@ optim_wrapper = dict(
         modules='generator.denoiser',
         optimizer=dict(type='SGD', lr=0.001, momentum=0.9, weight_decay=3e-4),
         clip_grad=dict(max_norm=5)))
+# For training in several processes.
+model_wrapper_cfg = dict(type='mmsdag.OwnStepDataParallel')

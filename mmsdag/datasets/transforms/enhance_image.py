@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import uuid
 from functools import cached_property
 from pathlib import Path
@@ -75,12 +76,21 @@ class EnhanceImage(BaseTransform):
                                     'EnhanceImage does not exist')
         self.checkpoint = checkpoint
         self.cache_dir = None if cache_dir is None else Path(cache_dir)
+        if self.cache_dir is not None and self.cache_dir.is_file():
+            raise ValueError(f'cache_dir={str(cache_dir)!r} of EnhanceImage '
+                             'is a file; name a folder')
         self.amp_dtype = check_amp_dtype(amp_dtype, 'EnhanceImage')
         self.device = device
 
     def transform(self, results: dict) -> dict:
         """Replace ``results['img']`` by its enhanced self."""
-        image = results['img']
+        image = results.get('img')
+        if image is None:
+            raise ValueError("EnhanceImage finds no 'img': put it after "
+                             'LoadImageFromFile')
+        if image.dtype != np.uint8 and image.dtype.kind != 'f':
+            raise ValueError(f'EnhanceImage got an image of {image.dtype}; '
+                             'it takes uint8, or floating point in [0, 255]')
         if self.cache_dir is None or image.dtype != np.uint8:
             results['img'] = self._enhance(image)
             return results
@@ -131,7 +141,13 @@ class EnhanceImage(BaseTransform):
             precision=str(
                 resolve_amp_dtype(self.amp_dtype, torch.device(self.device))),
             version=__version__)
-        text = json.dumps(identity, sort_keys=True, default=repr)
+
+        def described(value: Any) -> str:
+            # A network that is there already may have any weights.
+            return (hashlib.sha256(pickle.dumps(value)).hexdigest()
+                    if isinstance(value, torch.nn.Module) else repr(value))
+
+        text = json.dumps(identity, sort_keys=True, default=described)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def __repr__(self) -> str:

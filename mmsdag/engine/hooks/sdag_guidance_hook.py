@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from mmsdag.datasets.seeding import DrawIndex, seeded
 from mmsdag.registry import HOOKS, MODELS
+from mmsdag.utils.outputs import image_in
 
 
 @HOOKS.register_module()
@@ -37,8 +38,8 @@ class SDAGGuidanceHook(Hook):
             image: ``'generator'``, or the trainable enhancer of a recogniser,
             ``'data_preprocessor.enhancer'``. Of several outputs in a step
             (images of several sizes) each pixel counts alike.
-        output: Which of its outputs: an index of a tuple, a key of a dict;
-            ``None`` takes a tensor, or the first of a tuple.
+        output: Which of its outputs: an index of a tuple, a key of a dict,
+            an attribute; ``None`` takes a tensor, or the first of a tuple.
         loss_weight: Weight of the term; 0 switches the hook off.
         begin: Iteration from which the term counts.
         ramp_iters: Iterations over which its weight then rises linearly.
@@ -189,29 +190,14 @@ class SDAGGuidanceHook(Hook):
         """The chosen output as (N, 3, H, W), RGB, [0, 1]."""
         where = (f'target={self.target!r}, output={self.output!r} of '
                  'SDAGGuidanceHook')
-        if self.output is not None:
-            try:
-                output = output[self.output]
-            except (KeyError, IndexError, TypeError):
-                has = (list(output) if isinstance(output, dict) else
-                       f'a {type(output).__name__}')
-                raise ValueError(f'{where}: the module puts out {has}, which '
-                                 'has no such item') from None
-        elif isinstance(output, (tuple, list)) and output:
-            output = output[0]
-        if not isinstance(output, Tensor):
-            raise ValueError(f'{where}: is a {type(output).__name__}, not an '
-                             'image tensor; set output to its index or key')
-        if output.ndim != 4 or output.shape[1] != 3:
-            raise ValueError(f'{where}: has the shape {tuple(output.shape)}; '
-                             'images are (N, 3, H, W)')
-        if not output.requires_grad:
+        image = image_in(output, self.output, where)
+        if not image.requires_grad:
             raise ValueError(f'{where}: carries no gradient, so guidance '
                              'would change nothing (is the module frozen?)')
         black, white = self.value_range
         if self.value_range != (0., 1.):
-            output = (output - black) / (white - black)
-        return output.flip(1) if self.channel_order == 'bgr' else output
+            image = (image - black) / (white - black)
+        return image.flip(1) if self.channel_order == 'bgr' else image
 
     def _rehearse(self, model: BaseModel, dataloader: DataLoader) -> None:
         """Run one loss on two training images, leaving no trace."""

@@ -1,3 +1,4 @@
 from .loops import ResumableTrainLoop
+from .own_step_data_parallel import OwnStepDataParallel
 
-__all__ = ['ResumableTrainLoop']
+__all__ = ['OwnStepDataParallel', 'ResumableTrainLoop']

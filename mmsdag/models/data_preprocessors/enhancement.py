@@ -48,7 +48,8 @@ class EnhancementMixin(BaseDataPreprocessor):
             as a file of it would; by default, unless ``trainable``.
         keep_padding: Leave margins of one colour as they are: what a
             pipeline's ``Pad`` has added is then neither brightened nor seen
-            by the enhancer.
+            by the enhancer. Black ones count as part of the image: dark
+            photographs have such borders of their own.
         **kwargs: Of the other base class.
 
     Raises:
@@ -62,7 +63,8 @@ class EnhancementMixin(BaseDataPreprocessor):
 
     def __init__(self,
                  *args: Any,
-                 enhancer: EnhancerLike,
+                 # Left out, it is refused with the remedy.
+                 enhancer: EnhancerLike = None,  # type: ignore[assignment]
                  enhancer_checkpoint: str | os.PathLike[str] | None = None,
                  amp_dtype: str | None = None,
                  trainable: bool = False,
@@ -70,8 +72,12 @@ class EnhancementMixin(BaseDataPreprocessor):
                  round_to_uint8: bool | None = None,
                  keep_padding: bool = True,
                  **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
         owner = type(self).__name__
+        if 'checkpoint' in kwargs:
+            raise TypeError(
+                f'checkpoint={kwargs["checkpoint"]!r} of {owner}: the '
+                "enhancer's weights are called enhancer_checkpoint here")
+        super().__init__(*args, **kwargs)
         if chunk_size is not None and (not isinstance(chunk_size, int)
                                        or chunk_size < 1):
             raise ValueError(f'chunk_size={chunk_size!r} of {owner}: must be '
@@ -210,9 +216,11 @@ def content_window(image: Tensor) -> tuple[slice, slice]:
             mmdet's and mmcv's ``Pad`` add them at the bottom and right.
 
     Returns:
-        Its rows and its columns; all of them if it has one colour only.
+        Its rows and its columns; all of them if it has one colour only, or
+        its last pixel is black.
     """
-    differs = (image != image[:, -1:, -1:]).any(0)
+    black = (image[:, -1:, -1:] == 0).all(0)
+    differs = (image != image[:, -1:, -1:]).any(0) | black
     # Together, since a GPU is waited for only once.
     seen = torch.cat((differs.any(1), differs.any(0))).cpu()
     rows, columns = (

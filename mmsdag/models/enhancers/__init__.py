@@ -3,15 +3,19 @@ from .classical import (
     CLAHEEnhancer,
     GammaEnhancer,
     HistogramEqualizationEnhancer,
+    LIMEEnhancer,
     MultiScaleRetinexEnhancer,
 )
+from .enlighten_gan_net import EnlightenGANNet
 from .ruas_net import RUASNet
 from .sci_net import SCINet
+from .wrapper import EnhancerWrapper
 from .zero_dce_net import ZeroDCENet
 from .zero_dce_pp_net import ZeroDCEPPNet
 
 __all__ = [
-    'CLAHEEnhancer', 'GammaEnhancer', 'HistogramEqualizationEnhancer',
+    'CLAHEEnhancer', 'EnhancerWrapper', 'EnlightenGANNet', 'GammaEnhancer',
+    'HistogramEqualizationEnhancer', 'LIMEEnhancer',
     'MultiScaleRetinexEnhancer', 'RUASNet', 'SCINet', 'ZeroDCENet',
     'ZeroDCEPPNet', 'build_enhancer', 'enhancer_config'
 ]

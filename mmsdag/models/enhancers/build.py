@@ -1,8 +1,10 @@
 """One way to an enhancer: from its config, or from a model's, and a file."""
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Any, Union
 
 from mmengine.config import Config
@@ -13,6 +15,8 @@ from torch import Tensor, nn
 from mmsdag.registry import MODELS, SCOPE
 from mmsdag.utils import load_checkpoint
 from mmsdag.utils.configs import find_config
+
+from .wrapper import EnhancerWrapper
 
 #: What describes an enhancer; see :func:`enhancer_config`.
 EnhancerLike = Union[str, 'os.PathLike[str]', Mapping]
@@ -30,8 +34,10 @@ def build_enhancer(
         enhancer: See :func:`enhancer_config`.
         checkpoint: File whose ``state_dict`` holds the weights with the
             prefix ``generator.``: trained here, or converted by
-            ``tools/convert_checkpoint.py``. ``None`` for an enhancer that
-            has no weights.
+            ``tools/convert_checkpoint.py``. For an
+            :class:`EnhancerWrapper` also the file of the network that it
+            wraps, without the prefix. ``None`` for an enhancer that has no
+            weights.
         weights_required: Whether an enhancer that has weights must have a
             checkpoint too; without it, they are initialised.
 
@@ -46,27 +52,31 @@ def build_enhancer(
             it, or left out although it has weights.
     """
     config, name = enhancer_config(enhancer)
-    state = None if checkpoint is None else _load_state(checkpoint)
     scope = config.pop('_scope_', None) or SCOPE
     with DefaultScope.overwrite_default_scope(scope):
-        network = MODELS.build(config)
+        # A copy: a module that is part of it is not ours to freeze.
+        network = MODELS.build(copy.deepcopy(config))
     if not callable(getattr(network, 'enhance', None)):
         raise ValueError(
             f'{name}: {type(network).__name__} has no enhance(x): it is no '
             'enhancer; give the config of one')
-    if state is not None:
+    if checkpoint is not None:
         try:
-            network.load_state_dict(state)
+            network.load_state_dict(_load_state(checkpoint, network))
         except RuntimeError as error:
             raise ValueError(
                 f'checkpoint {str(checkpoint)!r} is not of the network that '
-                f'{name} describes: {error}') from error
-    elif network.state_dict() and weights_required:
-        raise ValueError(
-            f'{name}: {type(network).__name__} has weights, but there is no '
-            'checkpoint; give the file that they are in')
-    elif isinstance(network, BaseModule):
-        network.init_weights()
+                f'{name} describes; give one that is, or the config of its '
+                f'own: {shorten(str(error), 300, placeholder=" …")}'
+            ) from error
+    elif network.state_dict() and not getattr(network, 'has_weights', False):
+        if weights_required:
+            raise ValueError(
+                f'{name}: {type(network).__name__} has weights, but there is '
+                'no checkpoint; give the file that they are in as '
+                'checkpoint (of a data preprocessor: enhancer_checkpoint)')
+        if isinstance(network, BaseModule):
+            network.init_weights()
     return network.eval().requires_grad_(False)
 
 
@@ -115,7 +125,8 @@ def enhancer_config(enhancer: EnhancerLike) -> tuple[dict[str, Any], str]:
     return config, name
 
 
-def _load_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+def _load_state(path: str | os.PathLike[str],
+                network: nn.Module) -> dict[str, Tensor]:
     content: Any = load_checkpoint(os.fspath(path))
     if isinstance(content, Mapping):
         content = content.get('state_dict', content)
@@ -125,6 +136,8 @@ def _load_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         key[len(_PREFIX):]: value
         for key, value in content.items() if key.startswith(_PREFIX)
     }
+    if not state and isinstance(network, EnhancerWrapper):
+        return dict(content)
     if not state:
         raise ValueError(
             f'checkpoint {str(path)!r}: no weight begins with {_PREFIX!r}; '

@@ -1,6 +1,7 @@
 """Enhancers without weights: the baselines that a network has to beat."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -17,21 +18,35 @@ class GammaEnhancer(nn.Module):
 
     Args:
         gamma: Above 1 to brighten; 2.2 is what displays undo.
+        trainable: Make ``gamma`` a weight, to be learned from there: the
+            smallest enhancer that can be trained, and guided.
 
     Raises:
         ValueError: If ``gamma`` is not positive.
     """
 
-    def __init__(self, gamma: float = 2.2) -> None:
+    def __init__(self, gamma: float = 2.2, trainable: bool = False) -> None:
         super().__init__()
-        if gamma <= 0:
-            raise ValueError(f'gamma={gamma} of GammaEnhancer must be '
-                             'positive')
-        self.gamma = gamma
+        if not isinstance(gamma, (int, float)) or gamma <= 0:
+            raise ValueError(f'gamma={gamma!r} of GammaEnhancer must be '
+                             'a positive number')
+        # Its logarithm: no step of an optimizer makes gamma negative.
+        log_gamma = torch.tensor(math.log(gamma))
+        if trainable:
+            self.log_gamma = nn.Parameter(log_gamma)
+        else:
+            self.register_buffer('log_gamma', log_gamma, persistent=False)
+
+    @property
+    def gamma(self) -> float:
+        """What ``x ** (1 / gamma)`` brightens by at present."""
+        return float(self.log_gamma.exp())
 
     def enhance(self, x: Tensor) -> Tensor:
         """Images (N, 3, H, W), RGB, [0, 1], to the same."""
-        return x.clamp(0, 1)**(1 / self.gamma)
+        return x.clamp(0, 1)**torch.exp(-self.log_gamma)
+
+    forward = enhance
 
 
 class _LightnessEnhancer(nn.Module):
@@ -106,6 +121,63 @@ class HistogramEqualizationEnhancer(_LightnessEnhancer):
     def operator(self) -> Callable[[np.ndarray], np.ndarray]:
         """OpenCV's equalisation."""
         return cv2.equalizeHist
+
+
+@MODELS.register_module()
+class LIMEEnhancer(nn.Module):
+    r"""Divide by a refined illumination map.
+
+    .. math::
+        E = I \,/\, \hat T^\gamma, \quad T = \max_c I_c
+
+    after Guo, Li and Ling (LIME, IEEE Transactions on Image Processing,
+    2017). The refined :math:`\hat T` is OpenCV's guided filter of :math:`T`
+    by itself (He, Sun and Tang, 2013), on a CPU, in place of their
+    optimisation; their denoising is left out.
+
+    Args:
+        gamma: Above 0, where nothing changes, to 1, where the brightest
+            channel of each region becomes white.
+        radius: Of the filter's window, in pixels.
+        eps: Variance in a window, of values in [0, 1], that counts as an
+            edge and is kept.
+
+    Raises:
+        ImportError: If this OpenCV has no guided filter.
+        ValueError: For an argument out of its range.
+    """
+
+    def __init__(self,
+                 gamma: float = 0.8,
+                 radius: int = 15,
+                 eps: float = 1e-3) -> None:
+        super().__init__()
+        if not 0 < gamma <= 1 or radius < 1 or eps <= 0:
+            raise ValueError(
+                f'gamma={gamma}, radius={radius}, eps={eps} of LIMEEnhancer: '
+                'must be positive, and gamma not above 1')
+        if not hasattr(cv2, 'ximgproc'):
+            raise ImportError(
+                "LIMEEnhancer needs OpenCV's guided filter, which is in its "
+                'contrib modules: pip install opencv-contrib-python, of the '
+                'version of opencv-python that is installed')
+        self.gamma = gamma
+        self.radius = radius
+        self.eps = eps
+
+    @torch.no_grad()
+    def enhance(self, x: Tensor) -> Tensor:
+        """Images (N, 3, H, W), RGB, [0, 1], to the same."""
+        image = x.float().clamp(0, 1)
+        refined = [
+            cv2.ximgproc.guidedFilter(brightest, brightest, self.radius,
+                                      self.eps)
+            for brightest in image.amax(1).cpu().numpy()
+        ]
+        illumination = torch.from_numpy(np.stack(refined)).to(x.device)
+        # The darkest of 256 levels above black: nothing is divided by less.
+        illumination = illumination[:, None].clamp_min(1 / 255)
+        return (image / illumination**self.gamma).clamp(0, 1).to(x.dtype)
 
 
 @MODELS.register_module()

@@ -81,8 +81,8 @@ def _relu(x: Tensor) -> Tensor:
 
 
 def _conv_of_two(conv: nn.Conv2d, x: Tensor, y: Tensor) -> Tensor:
-    """``conv`` of the concatenation of two maps, without making it."""
-    of_x, of_y = conv.weight.tensor_split((x.shape[1], ), dim=1)
+    """``conv`` of two maps of one width, joined, without joining them."""
+    of_x, of_y = conv.weight.chunk(2, dim=1)
     return F.conv2d(
         x, of_x, conv.bias, padding=conv.padding).add_(
             F.conv2d(y, of_y, padding=conv.padding))

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import apply_curves
+from mmsdag.functional import apply_curves, pointwise_conv
 from mmsdag.registry import MODELS
 
 
@@ -100,4 +100,5 @@ class _SeparableConv(nn.Module):
         self.point_conv = nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.point_conv(self.depth_conv(x))
+        return pointwise_conv(
+            self.depth_conv(x), self.point_conv.weight, self.point_conv.bias)

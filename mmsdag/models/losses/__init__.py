@@ -1,3 +1,4 @@
+from .feature_preserving import SelfFeaturePreservingLoss
 from .guidance import SDAGGuidanceLoss
 from .margin_ranking import MarginRankingLoss
 from .mean_smoothness import MeanSmoothnessLoss
@@ -12,5 +13,5 @@ from .zero_reference import (
 __all__ = [
     'ColorConstancyLoss', 'ExposureControlLoss', 'IlluminationSmoothnessLoss',
     'MarginRankingLoss', 'MeanSmoothnessLoss', 'NeighborSmoothnessLoss',
-    'SDAGGuidanceLoss', 'SpatialConsistencyLoss'
+    'SDAGGuidanceLoss', 'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss'
 ]

@@ -1,8 +1,8 @@
 from .coupling import CouplingBlock, HalfInstanceNormBlock
-from .extractors import BackboneExtractor, VGGExtractor
+from .extractors import BackboneExtractor, DeepVGGExtractor, VGGExtractor
 from .sdag_net import SDAGNet
 
 __all__ = [
-    'BackboneExtractor', 'CouplingBlock', 'HalfInstanceNormBlock', 'SDAGNet',
-    'VGGExtractor'
+    'BackboneExtractor', 'CouplingBlock', 'DeepVGGExtractor',
+    'HalfInstanceNormBlock', 'SDAGNet', 'VGGExtractor'
 ]

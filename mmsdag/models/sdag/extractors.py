@@ -64,6 +64,39 @@ class VGGExtractor(FrozenExtractor):
 
 
 @MODELS.register_module()
+class DeepVGGExtractor(FrozenExtractor):
+    """VGG-16 up to ``relu5_1``, without the pooling before that layer.
+
+    What EnlightenGAN compares. Its authors have Caffe's weights, for images
+    in BGR, [0, 255]; these are torchvision's, for normalised ones.
+
+    Args:
+        init_cfg: Where the weights come from; the default fetches them when
+            :meth:`init_weights` is called.
+    """
+
+    out_channels = 512
+    stride = 8
+
+    def __init__(
+        self,
+        init_cfg: dict | None = dict(  # noqa: B006
+            type='Pretrained', checkpoint='torchvision://vgg16')
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        from torchvision.models.vgg import cfgs, make_layers
+        layers = make_layers(cfgs['D'])[:26]
+        # The layers behind it keep torchvision's numbers.
+        layers[23] = nn.Identity()
+        self.features = layers
+        self.freeze()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, 3, H, W), RGB, [0, 1], to (N, 512, H/8, W/8)."""
+        return self.features(normalize(x))
+
+
+@MODELS.register_module()
 class BackboneExtractor(FrozenExtractor):
     """Early stages of any registered backbone, up to a named layer.
 

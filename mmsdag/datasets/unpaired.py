@@ -1,0 +1,56 @@
+"""Dark photographs beside bright ones of other scenes."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from mmsdag.registry import DATASETS
+
+from .seeding import seeded
+
+
+@DATASETS.register_module()
+class UnpairedDataset(Dataset):
+    """Each dark photograph, with a bright one drawn anew every time.
+
+    Two datasets with pipelines of their own that end with
+    ``PackInputs(keys=['img'])`` and give crops of one size. A sample's
+    ``inputs`` are ``img`` (dark) and ``bright``; its ``data_samples`` is that
+    of the dark one.
+
+    Args:
+        dark: Config of the dataset of dark photographs.
+        bright: Config of the dataset of well-exposed ones.
+        lazy_init: Leave the lists of files to :meth:`full_init`.
+    """
+
+    def __init__(self,
+                 dark: dict,
+                 bright: dict,
+                 lazy_init: bool = False) -> None:
+        self.dark = DATASETS.build(dict(dark, lazy_init=lazy_init))
+        self.bright = DATASETS.build(dict(bright, lazy_init=lazy_init))
+
+    @property
+    def metainfo(self) -> dict:
+        """That of the dark photographs."""
+        return self.dark.metainfo
+
+    def full_init(self) -> None:
+        """Find and check the images."""
+        self.dark.full_init()
+        self.bright.full_init()
+
+    def __len__(self) -> int:
+        """How many dark photographs there are."""
+        return len(self.dark)
+
+    def __getitem__(self, idx: int) -> dict[str, Any]:
+        """Run both pipelines, seeded by the draw."""
+        with seeded(idx):
+            dark = self.dark[int(idx)]
+            bright = self.bright[np.random.randint(len(self.bright))]
+        inputs = dict(img=dark['inputs'], bright=bright['inputs'])
+        return dict(dark, inputs=inputs)

@@ -1,0 +1,197 @@
+"""Any network from image to image, of whatever package, as an enhancer."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, Union
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmsdag.functional import denormalize, normalize
+from mmsdag.registry import MODELS
+from mmsdag.utils.outputs import image_in
+
+ModuleLike = Union[Mapping, str, nn.Module]
+
+
+@MODELS.register_module()
+class EnhancerWrapper(BaseModule):
+    """Make an enhancer of a network that knows nothing of this package.
+
+    It translates between RGB, [0, 1], and the pixels that the network was
+    made for, pads what it cannot divide, and finds the image among what it
+    puts out. The network is the submodule ``module``; a checkpoint that was
+    saved without the wrapper, whose weights lack that prefix, loads too.
+
+    Args:
+        module: The network: its config in any OpenMMLab registry, as in
+            ``dict(type='mmagic.NAFNet', img_channels=3)``; a class or
+            function that makes it, as in ``'torchvision.models.segmentation:'
+            'fcn_resnet50'``; or itself, already built.
+        kwargs: Arguments of the class or function.
+        inputs: The pixels that the network takes: ``channel_order``
+            (``'rgb'`` or ``'bgr'``), ``value_range`` (its values for black
+            and white), and, of these values, in that order, the ``mean`` that
+            is subtracted and the ``std`` that then divides.
+        outputs: The pixels that it puts out, described likewise; by default
+            as it takes them.
+        output: Which of its outputs is the image: an index of a tuple, a key
+            of a dict, an attribute; ``None`` takes a tensor, or the first of
+            a tuple.
+        size_divisor: Images are padded to multiples of it, by repeating their
+            last rows and columns; the output is cropped again.
+        init_cfg: Initial weights, for example
+            ``dict(type='Pretrained', checkpoint='theirs.pth')``.
+
+    Raises:
+        ImportError: If there is no such package or module.
+        TypeError: If ``module`` is, or makes, something else than a network.
+        ValueError: For another argument out of its range, or (called) an
+            output that is no image of the input's size.
+
+    Example:
+        >>> dict(type='mmsdag.EnhancerWrapper',
+        ...      module='torchvision.models.segmentation:fcn_resnet50',
+        ...      kwargs=dict(num_classes=3, weights_backbone=None),
+        ...      inputs=dict(mean=(.485, .456, .406), std=(.229, .224, .225)),
+        ...      outputs=dict(value_range=(-1, 1)),
+        ...      output='out')
+    """
+
+    def __init__(self,
+                 module: ModuleLike,
+                 kwargs: Mapping[str, Any] | None = None,
+                 inputs: Mapping[str, Any] | None = None,
+                 outputs: Mapping[str, Any] | None = None,
+                 output: int | str | None = None,
+                 size_divisor: int = 1,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if size_divisor < 1:
+            raise ValueError(f'size_divisor={size_divisor} of '
+                             'EnhancerWrapper must be 1 or more')
+        if kwargs and not isinstance(module, str):
+            raise ValueError(f'kwargs={kwargs} of EnhancerWrapper: are for a '
+                             "module that is named, as in 'package:Class'")
+        #: Whether the network came built, with the weights that it has.
+        self.has_weights = isinstance(module, nn.Module)
+        self.module = _build(module, kwargs or {})
+        if self.has_weights or not isinstance(self.module, BaseModule):
+            # MMEngine would call its init_weights(), if it has one of that
+            # name, and undo what its constructor did.
+            self.module.is_init = True  # type: ignore[assignment]
+        self.output = output
+        self.size_divisor = size_divisor
+        self._inputs = _Pixels('inputs', **(inputs or {}))
+        self._outputs = _Pixels('outputs', **(outputs or inputs or {}))
+        self._register_load_state_dict_pre_hook(self._add_prefix)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the network makes of images (N, 3, H, W), RGB, [0, 1].
+
+        Returns:
+            The same shape, RGB, nominally [0, 1] but not clipped: a clipped
+            pixel would have no gradient that brings it back.
+        """
+        height, width = x.shape[-2:]
+        pixels = self._inputs.encode(x)
+        divisor = self.size_divisor
+        if height % divisor or width % divisor:
+            pixels = F.pad(
+                pixels, (0, -width % divisor, 0, -height % divisor),
+                mode='replicate')
+        where = (f'output={self.output!r} of EnhancerWrapper('
+                 f'{type(self.module).__name__})')
+        image = image_in(self.module(pixels), self.output, where)
+        if image.shape != pixels.shape:
+            raise ValueError(f'{where}: has the shape {tuple(image.shape)}, '
+                             f'its input {tuple(pixels.shape)}; an enhancer '
+                             'keeps the size')
+        image = image[..., :height, :width]
+        # Half precision would round the steps of an 8-bit image once more.
+        return self._outputs.decode(
+            image.to(torch.promote_types(x.dtype, torch.float32)))
+
+    def enhance(self, x: Tensor) -> Tensor:
+        """The enhanced images, clipped to [0, 1]."""
+        return self(x).clamp(0, 1)
+
+    def _add_prefix(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        """Take weights of which none fits for the module's own."""
+        names = {
+            key[len(prefix):]
+            for key in state_dict if key.startswith(prefix)
+        }
+        if not names & self.state_dict().keys():
+            for name in names:
+                state_dict[f'{prefix}module.{name}'] = state_dict.pop(
+                    prefix + name)
+
+
+class _Pixels:
+    """Pixels as a network has them, and the way from and to RGB, [0, 1]."""
+
+    def __init__(self,
+                 name: str,
+                 channel_order: str = 'rgb',
+                 value_range: Sequence[float] = (0., 1.),
+                 mean: Sequence[float] = (0., 0., 0.),
+                 std: Sequence[float] = (1., 1., 1.)) -> None:
+        if channel_order not in ('rgb', 'bgr'):
+            raise ValueError(f'{name}.channel_order={channel_order!r} of '
+                             "EnhancerWrapper: choose 'rgb' or 'bgr'")
+        if len(value_range) != 2 or value_range[0] >= value_range[1]:
+            raise ValueError(f'{name}.value_range={value_range} of '
+                             'EnhancerWrapper: must be (black, white) with '
+                             'black < white')
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise ValueError(f'{name}.mean={mean}, {name}.std={std} of '
+                             'EnhancerWrapper: must be three numbers each, '
+                             'those of std positive')
+        self.is_bgr = channel_order == 'bgr'
+        # Of values in [0, 1], so that one step does both.
+        black, white = value_range
+        self.mean = tuple((m - black) / (white - black) for m in mean)
+        self.std = tuple(s / (white - black) for s in std)
+        self.is_scaled = any(self.mean) or any(s != 1 for s in self.std)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """From RGB, [0, 1]."""
+        pixels = images.flip(1) if self.is_bgr else images
+        return (normalize(pixels, self.mean, self.std)
+                if self.is_scaled else pixels)
+
+    def decode(self, pixels: Tensor) -> Tensor:
+        """To RGB, [0, 1]."""
+        images = (denormalize(pixels, self.mean, self.std)
+                  if self.is_scaled else pixels)
+        return images.flip(1) if self.is_bgr else images
+
+
+def _build(module: ModuleLike, kwargs: Mapping[str, Any]) -> nn.Module:
+    if isinstance(module, Mapping):
+        built = MODELS.build(module)
+    elif isinstance(module, str):
+        built = _named(module)(**kwargs)
+    else:
+        built = module
+    if not isinstance(built, nn.Module):
+        raise TypeError(f'module={module!r} of EnhancerWrapper: is, or makes, '
+                        f'a {type(built).__name__}, not a torch.nn.Module')
+    return built
+
+
+def _named(name: str) -> Any:
+    package, _, attribute = name.partition(':')
+    if not attribute:
+        raise ValueError(f'module={name!r} of EnhancerWrapper: name a class '
+                         "or function as 'package.module:Class'")
+    try:
+        return getattr(import_module(package), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ImportError(f'module={name!r} of EnhancerWrapper: {error}; '
+                          'install its package, or add its folder to '
+                          'PYTHONPATH') from error

@@ -1,0 +1,62 @@
+"""EnlightenGAN's self feature preserving loss (Jiang et al., TIP 2021)."""
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmsdag.registry import MODELS
+
+
+@MODELS.register_module()
+class SelfFeaturePreservingLoss(BaseModule):
+    """Keep what a recogniser sees, whatever the light (Sec. III-B).
+
+    Mean squared difference of features, each map normalised to mean 0 and
+    variance 1 within its image (as in the authors' code), so that contents
+    count and brightness does not.
+
+    The extractor is kept outside of the module's parameters and state dict.
+    :meth:`init_weights` loads its weights.
+
+    Args:
+        extractor: Config of a frozen network on RGB, [0, 1].
+        loss_weight: Weight of the term.
+    """
+
+    def __init__(
+            self,
+            extractor: dict = dict(  # noqa: B006
+                type='mmsdag.DeepVGGExtractor'),
+            loss_weight: float = 1.) -> None:
+        super().__init__()
+        # A tuple hides it from state_dict() and parameters().
+        self._frozen = (MODELS.build(extractor), )
+        self.loss_weight = loss_weight
+
+    @property
+    def extractor(self) -> BaseModule:
+        """The frozen network."""
+        return self._frozen[0]
+
+    def init_weights(self) -> None:
+        """Load the weights of the extractor, which no parent can see."""
+        self.extractor.init_weights()
+
+    def forward(self, enhanced: Tensor, low: Tensor) -> Tensor:
+        """Scalar loss of images (N, 3, H, W), RGB, [0, 1].
+
+        The gradient flows to ``enhanced`` alone.
+        """
+        extractor = self.extractor.to(enhanced)
+        with torch.no_grad():
+            expected = _normalized(extractor(low))
+        return self.loss_weight * F.mse_loss(
+            _normalized(extractor(enhanced)), expected)
+
+
+def _normalized(features: Tensor) -> Tensor:
+    # Half precision has too few digits for variances.
+    return F.instance_norm(
+        features.to(torch.promote_types(features.dtype, torch.float32)))

@@ -1,0 +1,115 @@
+"""python -m mmsdag, called in this process."""
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mmsdag.__main__ import DEFAULT_MODEL, main
+from mmsdag.apis import LowLightInferencer
+from mmsdag.models import ZeroDCENet
+from mmsdag.utils.model_index import trained_models
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """A working folder with a photograph, and a folder of two."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'folder/sub').mkdir(parents=True)
+    images = {}
+    for i, name in enumerate(('a.jpg', 'folder/b.png', 'folder/sub/c.png')):
+        image = np.full((12, 16, 3), 10 * (i + 1), np.uint8)
+        cv2.imwrite(str(tmp_path / name), image)
+        images[name] = image
+    return images
+
+
+def failure(capsys, *arguments: str) -> str:
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_a_photograph_is_enhanced_by_the_model_that_comes_along(photos):
+    assert main(['enhance', 'a.jpg', '--device', 'cpu']) == 0
+    model, = (m for m in trained_models() if DEFAULT_MODEL in m.names)
+    expected = LowLightInferencer(
+        model.config, model.weights, device='cpu').enhance(photos['a.jpg'])
+    found = cv2.imread('enhanced/a.png')
+    np.testing.assert_array_equal(found, expected)
+    assert found.mean() > 2 * photos['a.jpg'].mean()
+
+
+def test_files_and_folders_keep_their_names(photos, tmp_path, capsys):
+    command = ['enhance', 'a.jpg', 'folder', '--out', 'out', '--model',
+               'zero-dce']
+    assert main(command) == 0
+    assert {str(path.relative_to(tmp_path / 'out'))
+            for path in (tmp_path / 'out').rglob('*.png')
+            } == {'a.png', 'b.png', 'sub/c.png'}
+    assert 'in out: 3 enhanced, 0 skipped' in capsys.readouterr().out
+    assert main(command) == 0
+    assert 'in out: 0 enhanced, 3 skipped' in capsys.readouterr().out
+    assert main([*command, '--overwrite']) == 0
+    assert 'in out: 3 enhanced, 0 skipped' in capsys.readouterr().out
+
+
+def test_a_model_of_the_users_own_brings_its_weights(photos, tmp_path):
+    (tmp_path / 'mine.py').write_text(
+        "model = dict(generator=dict(type='mmsdag.ZeroDCENet', channels=4))")
+    network = ZeroDCENet(channels=4)
+    torch.save(dict(state_dict={
+        f'generator.{k}': v for k, v in network.state_dict().items()
+    }), tmp_path / 'mine.pth')
+    assert main(['enhance', 'folder/b.png', '--model', 'mine.py',
+                 '--weights', 'mine.pth']) == 0
+    x = torch.full((1, 3, 12, 16), 20 / 255)
+    expected = (network.enhance(x)[0].flip(0) * 255).permute(1, 2, 0)
+    found = cv2.imread('enhanced/b.png')
+    assert abs(found - expected.detach().numpy()).max() <= 0.51
+
+
+def test_a_broken_photograph_is_named_and_the_others_are_done(
+        photos, tmp_path, capsys):
+    (tmp_path / 'folder/bad.png').write_bytes(b'no image')
+    assert main(['enhance', 'folder']) == 1
+    assert 'bad.png' in capsys.readouterr().out
+    assert (tmp_path / 'enhanced/sub/c.png').exists()
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['nowhere.jpg'], "'nowhere.jpg' does not exist"),
+    (['a.jpg', '--model', 'zero_dce'], 'similar names: zero-dce'),
+    (['a.jpg', 'folder', '--out', 'folder'], 'lies in it'),
+    (['a.jpg', '--device', 'gpu'], "device='gpu'"),
+    (['a.jpg', '--weights', 'nowhere.pth'], 'nowhere.pth'),
+])
+def test_wrong_input_is_one_sentence(photos, capsys, arguments, message):
+    error = failure(capsys, 'enhance', *arguments)
+    assert error.startswith('error: ') and message in error
+
+
+def test_two_photographs_of_one_name_are_not_mixed_up(photos, capsys):
+    cv2.imwrite('folder/a.png', photos['a.jpg'])
+    assert 'would both be written' in failure(
+        capsys, 'enhance', 'a.jpg', 'folder')
+
+
+def test_models_are_listed_by_all_their_names(capsys):
+    assert main(['models']) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert 'zero-dce_sdag, zero-dce-sdag_1xb8-1k_brackets' in lines
+    assert ', '.join(lines).split(', ') == LowLightInferencer.list_models()
+
+
+def test_the_environment_is_reported(capsys):
+    assert main(['env']) == 0
+    assert f'torch: {torch.__version__.split("+")[0]}' in (
+        capsys.readouterr().out)
+
+
+def test_without_a_command_it_teaches(capsys):
+    assert main([]) == 0
+    assert 'python -m mmsdag enhance photo.jpg' in capsys.readouterr().out
