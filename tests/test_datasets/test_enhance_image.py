@@ -78,6 +78,27 @@ def test_it_follows_loading_in_a_stock_pipeline(photo, tmp_path):
     assert results['ori_shape'] == results['img_shape'] == (24, 32)
 
 
+def test_albumentations_may_follow_it(photo):
+    pytest.importorskip('albumentations')
+    from mmdet.datasets.transforms import Albu
+    flip = Albu(
+        transforms=[dict(type='HorizontalFlip', p=1.)],
+        bbox_params=dict(
+            type='BboxParams',
+            format='pascal_voc',
+            label_fields=['gt_bboxes_labels', 'gt_ignore_flags']),
+        keymap=dict(img='image', gt_bboxes='bboxes'))
+    results = flip(
+        dict(
+            img=enhance(EnhanceImage(GAMMA), photo),
+            gt_bboxes=np.array([[2, 5, 12, 15]], np.float32),
+            gt_bboxes_labels=np.array([3]),
+            gt_ignore_flags=np.array([False])))
+    np.testing.assert_array_equal(results['img'], by_hand(photo)[:, ::-1])
+    # The photograph is 32 pixels wide.
+    assert results['gt_bboxes'].tolist() == [[20, 5, 30, 15]]
+
+
 def test_it_gives_what_the_inferencer_gives(photo, tmp_path):
     checkpoint = save(tmp_path / 'a.pth')
     expected = LowLightInferencer(ZERO_DCE, checkpoint, 'cpu').enhance(photo)

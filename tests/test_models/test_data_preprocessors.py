@@ -273,7 +273,7 @@ def test_what_the_pipeline_padded_stays_as_it_is(dtype, preprocessor):
 
 def test_padding_is_enhanced_where_that_is_wanted(preprocessor):
     data = batch_for(YOLOX, [padded(image(20, 32), 12, 0, 114)])
-    found = preprocessor(YOLOX, GAMMA, keep_padding=False)(data)['inputs'][0]
+    found = preprocessor(YOLOX, GAMMA, padding_value=None)(data)['inputs'][0]
     # 255 * (114 / 255) ** (1 / 2.2) = 176.9
     assert (found[:, 20:] == 177).all()
 
@@ -294,13 +294,24 @@ def test_an_image_of_one_colour_is_no_padding(preprocessor):
 def test_margins_are_found_on_every_side():
     canvas = torch.full((3, 10, 12), 114.)
     canvas[:, 2:7, 3:11] = 5.
-    assert content_window(canvas) == (slice(2, 7), slice(3, 11))
+    assert content_window(canvas, 114) == (slice(2, 7), slice(3, 11))
 
 
-def test_a_black_border_is_part_of_a_dark_photograph(preprocessor):
+def test_borders_of_a_photograph_itself_are_enhanced(preprocessor):
     ours = preprocessor(YOLOX, dict(type='mmsdag.Unchanged'))
-    ours(batch_for(YOLOX, [padded(image(20, 30), 12, 2, 0)]))
-    assert ours.enhancer.shapes == [(1, 3, 32, 32)]
+    for value in (0, 2, 255):
+        ours(batch_for(YOLOX, [padded(image(20, 30), 12, 2, value)]))
+    assert ours.enhancer.shapes == [(1, 3, 32, 32)] * 3
+
+
+def test_padding_may_have_a_colour_of_its_own(preprocessor):
+    ours = preprocessor(
+        YOLOX, dict(type='mmsdag.Unchanged'), padding_value=(103, 116, 123))
+    canvas = torch.tensor([103, 116, 123], dtype=torch.uint8).reshape(
+        3, 1, 1).repeat(1, 32, 32)
+    canvas[:, :20, :30] = image(20, 30)
+    ours(batch_for(YOLOX, [canvas]))
+    assert ours.enhancer.shapes == [(1, 3, 20, 30)]
 
 
 def test_images_of_one_size_go_through_together(preprocessor):
@@ -400,7 +411,7 @@ def test_it_follows_the_recogniser_to_its_device(preprocessor, checkpoint):
         YOLOX,
         ZERO_DCE,
         enhancer_checkpoint=checkpoint,
-        keep_padding=False)
+        padding_value=None)
     out = ours.to('meta')(batch_for(YOLOX, [image(32, 32)]))['inputs']
     assert out.device.type == 'meta'
 

@@ -46,10 +46,11 @@ class EnhancementMixin(BaseDataPreprocessor):
             memory does not suffice, they are halved.
         round_to_uint8: Round what becomes of a uint8 image to whole numbers,
             as a file of it would; by default, unless ``trainable``.
-        keep_padding: Leave margins of one colour as they are: what a
-            pipeline's ``Pad`` has added is then neither brightened nor seen
-            by the enhancer. Black ones count as part of the image: dark
-            photographs have such borders of their own.
+        padding_value: Colour of the margins that a pipeline's ``Pad`` has
+            added, one number or one a channel, in the images' range and
+            order: they are left as they are, and the enhancer does not see
+            them. By default the 114 of YOLOX and RTMDet; ``None`` takes all
+            of an image for its content.
         **kwargs: Of the other base class.
 
     Raises:
@@ -70,7 +71,7 @@ class EnhancementMixin(BaseDataPreprocessor):
                  trainable: bool = False,
                  chunk_size: int | None = None,
                  round_to_uint8: bool | None = None,
-                 keep_padding: bool = True,
+                 padding_value: float | Sequence[float] | None = 114,
                  **kwargs: Any) -> None:
         owner = type(self).__name__
         if 'checkpoint' in kwargs:
@@ -90,7 +91,7 @@ class EnhancementMixin(BaseDataPreprocessor):
         self.chunk_size = chunk_size
         self.round_to_uint8 = (not trainable if round_to_uint8 is None else
                                round_to_uint8)
-        self.keep_padding = keep_padding
+        self.padding_value = padding_value
         self._is_bgr = not kwargs.get('rgb_to_bgr', False)
         self._source = (enhancer, enhancer_checkpoint)
         network = build_enhancer(
@@ -142,8 +143,8 @@ class EnhancementMixin(BaseDataPreprocessor):
         same_size = defaultdict(list)
         for index, image in enumerate(images):
             rows, columns = (
-                content_window(image) if self.keep_padding else
-                (slice(None), slice(None)))
+                (slice(None), slice(None)) if self.padding_value is None else
+                content_window(image, self.padding_value))
             content = image[:, rows, columns]
             same_size[content.shape, content.dtype].append(
                 (index, rows, columns, content))
@@ -208,19 +209,21 @@ class EnhancementMixin(BaseDataPreprocessor):
                     'images are uint8, or floating point in [0, 255]')
 
 
-def content_window(image: Tensor) -> tuple[slice, slice]:
+def content_window(
+        image: Tensor,
+        padding_value: float | Sequence[float]) -> tuple[slice, slice]:
     """Where an image is within its margins of one colour.
 
     Args:
-        image: (C, H, W). The margins have the colour of its last pixel:
-            mmdet's and mmcv's ``Pad`` add them at the bottom and right.
+        image: (C, H, W).
+        padding_value: That colour, one number or one a channel.
 
     Returns:
-        Its rows and its columns; all of them if it has one colour only, or
-        its last pixel is black.
+        Its rows and its columns; all of them if there is no other colour.
     """
-    black = (image[:, -1:, -1:] == 0).all(0)
-    differs = (image != image[:, -1:, -1:]).any(0) | black
+    color = torch.as_tensor(
+        padding_value, dtype=torch.float32, device=image.device)
+    differs = (image != color.reshape(-1, 1, 1)).any(0)
     # Together, since a GPU is waited for only once.
     seen = torch.cat((differs.any(1), differs.any(0))).cpu()
     rows, columns = (

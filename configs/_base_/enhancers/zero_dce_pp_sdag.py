@@ -1,0 +1,8 @@
+# The twin of zero_dce_pp.py, trained under SDAG's guidance.
+enhancer = dict(
+    enhancer=dict(type='mmsdag.ZeroDCEPPNet'),
+    enhancer_checkpoint='{{ fileDirname }}/../../../checkpoints/'
+    'zero-dce-pp-sdag_1xb8-1k_brackets.pth')
+
+detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
+segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)
