@@ -134,3 +134,20 @@ if _authors != 'none':
             checkpoint=f'{_authors}/zero-dce-sdag.pth',
             guided_twin_of='official',
             title="Zero-DCE + SDAG, the authors'"))
+
+# EnlightenGAN, too large for this repository: checkpoints of your own.
+_enlighten_gan = '{{$MMSDAG_ENLIGHTEN_GAN:none}}'
+_enlighten_gan_sdag = '{{$MMSDAG_ENLIGHTEN_GAN_SDAG:none}}'
+if _enlighten_gan != 'none':
+    enhancers.update(
+        enlighten_gan=dict(
+            enhancer=dict(type='mmsdag.EnlightenGANNet'),
+            checkpoint=_enlighten_gan,
+            title='EnlightenGAN'))
+if _enlighten_gan_sdag != 'none':
+    enhancers.update(
+        enlighten_gan_sdag=dict(
+            enhancer=dict(type='mmsdag.EnlightenGANNet'),
+            checkpoint=_enlighten_gan_sdag,
+            guided_twin_of='enlighten_gan',
+            title='EnlightenGAN + SDAG'))
