@@ -1,11 +1,13 @@
 """What all models of this package share."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from mmagic.models.base_models import BaseEditModel
 from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
 from mmsdag.registry import MODELS
@@ -89,3 +91,23 @@ class UnsupervisedEditModel(BaseEditModel):
         # Convolutions on CPUs and tensor cores want channels last; the
         # layout spreads from the input through the network.
         return inputs.contiguous(memory_format=torch.channels_last)
+
+
+def check_optimizers(optim_wrapper: Any, names: Sequence[str], owner: str,
+                     schedule: str) -> None:
+    """Refuse optimizers that a model with a step of its own cannot use.
+
+    Args:
+        optim_wrapper: What the runner hands to ``train_step``.
+        names: The optimizers that there must be.
+        owner: Name of the model, for the message.
+        schedule: Config that has them, for the message.
+
+    Raises:
+        TypeError: If these are not the optimizers that there are.
+    """
+    if not (isinstance(optim_wrapper, OptimWrapperDict)
+            and set(optim_wrapper.keys()) == set(names)):
+        raise TypeError(f'optim_wrapper of {owner} must hold the optimizers '
+                        f'{tuple(names)}: use configs/_base_/schedules/'
+                        f'{schedule}')

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from mmsdag.datasets.seeding import DrawIndex, seeded
 from mmsdag.registry import HOOKS, MODELS
-from mmsdag.utils.outputs import image_in
+from mmsdag.utils.outputs import PixelFormat, image_in
 
 
 @HOOKS.register_module()
@@ -84,19 +84,15 @@ class SDAGGuidanceHook(Hook):
         if begin < 0 or ramp_iters < 0:
             raise ValueError(f'begin={begin} and ramp_iters={ramp_iters} of '
                              'SDAGGuidanceHook must not be negative')
-        if channel_order not in ('rgb', 'bgr'):
-            raise ValueError(f'channel_order={channel_order!r} of '
-                             "SDAGGuidanceHook: choose 'rgb' or 'bgr'")
-        if len(value_range) != 2 or value_range[0] >= value_range[1]:
-            raise ValueError(f'value_range={value_range} of SDAGGuidanceHook: '
-                             'must be (black, white) with black < white')
         self.target = target
         self.output = output
         self.loss_weight = loss_weight
         self.begin = begin
         self.ramp_iters = ramp_iters
-        self.channel_order = channel_order
-        self.value_range = tuple(value_range)
+        self.pixels = PixelFormat(
+            'SDAGGuidanceHook',
+            channel_order=channel_order,
+            value_range=value_range)
         self.loss_cfg = dict(
             type='mmsdag.SDAGGuidanceLoss',
             checkpoint=checkpoint,
@@ -194,10 +190,7 @@ class SDAGGuidanceHook(Hook):
         if not image.requires_grad:
             raise ValueError(f'{where}: carries no gradient, so guidance '
                              'would change nothing (is the module frozen?)')
-        black, white = self.value_range
-        if self.value_range != (0., 1.):
-            image = (image - black) / (white - black)
-        return image.flip(1) if self.channel_order == 'bgr' else image
+        return self.pixels.decode(image)
 
     def _rehearse(self, model: BaseModel, dataloader: DataLoader) -> None:
         """Run one loss on two training images, leaving no trace."""

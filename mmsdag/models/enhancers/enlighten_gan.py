@@ -13,7 +13,7 @@ from mmengine.model import BaseModule
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
-from mmsdag.models.base import UnsupervisedEditModel
+from mmsdag.models.base import UnsupervisedEditModel, check_optimizers
 from mmsdag.models.precision import autocast
 from mmsdag.registry import MODELS
 
@@ -253,12 +253,8 @@ class EnlightenGAN(UnsupervisedEditModel):
         Raises:
             TypeError: If there is one optimizer for all.
         """
-        if not (isinstance(optim_wrapper, OptimWrapperDict)
-                and set(optim_wrapper.keys()) == set(OPTIMIZERS)):
-            raise TypeError(
-                f'optim_wrapper of EnlightenGAN must hold the optimizers '
-                f'{OPTIMIZERS}: use configs/_base_/schedules/'
-                'enlighten_gan_6k.py')
+        check_optimizers(optim_wrapper, OPTIMIZERS, 'EnlightenGAN',
+                         'enlighten_gan_6k.py')
         with optim_wrapper['generator'].optim_context(self):
             data = self.data_preprocessor(data, True)
             losses = self(**data, mode='loss')

@@ -8,7 +8,7 @@ from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
-from mmsdag.models.base import UnsupervisedEditModel
+from mmsdag.models.base import UnsupervisedEditModel, check_optimizers
 from mmsdag.models.precision import autocast
 from mmsdag.registry import MODELS
 
@@ -117,11 +117,8 @@ class RUAS(UnsupervisedEditModel):
         Raises:
             TypeError: If there is one optimizer for all.
         """
-        if not (isinstance(optim_wrapper, OptimWrapperDict)
-                and set(optim_wrapper.keys()) == set(OPTIMIZERS)):
-            raise TypeError(
-                f'optim_wrapper of RUAS must hold the optimizers '
-                f'{OPTIMIZERS}: use configs/_base_/schedules/ruas_800.py')
+        check_optimizers(optim_wrapper, OPTIMIZERS, 'RUAS',
+                         'ruas_800.py')
         iteration = MessageHub.get_current_instance().get_info('iter', 0)
         turn_of_denoiser = (iteration + 1) % self.denoise_interval == 0
         with optim_wrapper['illumination'].optim_context(self):

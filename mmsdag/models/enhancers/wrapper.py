@@ -1,7 +1,7 @@
 """Any network from image to image, of whatever package, as an enhancer."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Union
 
@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import denormalize, normalize
 from mmsdag.registry import MODELS
-from mmsdag.utils.outputs import image_in
+from mmsdag.utils.outputs import PixelFormat, image_in
 
 ModuleLike = Union[Mapping, str, nn.Module]
 
@@ -85,8 +84,10 @@ class EnhancerWrapper(BaseModule):
             self.module.is_init = True  # type: ignore[assignment]
         self.output = output
         self.size_divisor = size_divisor
-        self._inputs = _Pixels('inputs', **(inputs or {}))
-        self._outputs = _Pixels('outputs', **(outputs or inputs or {}))
+        owner = 'EnhancerWrapper'
+        self._inputs = PixelFormat(owner, 'inputs.', **(inputs or {}))
+        self._outputs = PixelFormat(owner, 'outputs.',
+                                    **(outputs or inputs or {}))
         self._register_load_state_dict_pre_hook(self._add_prefix)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,46 +130,6 @@ class EnhancerWrapper(BaseModule):
             for name in names:
                 state_dict[f'{prefix}module.{name}'] = state_dict.pop(
                     prefix + name)
-
-
-class _Pixels:
-    """Pixels as a network has them, and the way from and to RGB, [0, 1]."""
-
-    def __init__(self,
-                 name: str,
-                 channel_order: str = 'rgb',
-                 value_range: Sequence[float] = (0., 1.),
-                 mean: Sequence[float] = (0., 0., 0.),
-                 std: Sequence[float] = (1., 1., 1.)) -> None:
-        if channel_order not in ('rgb', 'bgr'):
-            raise ValueError(f'{name}.channel_order={channel_order!r} of '
-                             "EnhancerWrapper: choose 'rgb' or 'bgr'")
-        if len(value_range) != 2 or value_range[0] >= value_range[1]:
-            raise ValueError(f'{name}.value_range={value_range} of '
-                             'EnhancerWrapper: must be (black, white) with '
-                             'black < white')
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise ValueError(f'{name}.mean={mean}, {name}.std={std} of '
-                             'EnhancerWrapper: must be three numbers each, '
-                             'those of std positive')
-        self.is_bgr = channel_order == 'bgr'
-        # Of values in [0, 1], so that one step does both.
-        black, white = value_range
-        self.mean = tuple((m - black) / (white - black) for m in mean)
-        self.std = tuple(s / (white - black) for s in std)
-        self.is_scaled = any(self.mean) or any(s != 1 for s in self.std)
-
-    def encode(self, images: Tensor) -> Tensor:
-        """From RGB, [0, 1]."""
-        pixels = images.flip(1) if self.is_bgr else images
-        return (normalize(pixels, self.mean, self.std)
-                if self.is_scaled else pixels)
-
-    def decode(self, pixels: Tensor) -> Tensor:
-        """To RGB, [0, 1]."""
-        images = (denormalize(pixels, self.mean, self.std)
-                  if self.is_scaled else pixels)
-        return images.flip(1) if self.is_bgr else images
 
 
 def _build(module: ModuleLike, kwargs: Mapping[str, Any]) -> nn.Module:
