@@ -1,4 +1,5 @@
 """Pure tensor kernels: no registry, no config, no randomness of their own."""
+from .convolution import conv_of_parts
 from .coupling import affine_coupling, coupling_gain
 from .curves import apply_curves
 from .degradations import (
@@ -25,11 +26,11 @@ from .smoothness import flattened_ycbcr, neighbor_smoothness
 from .window import window_maximum
 
 __all__ = [
-    'IMAGENET_MEAN', 'IMAGENET_STD', 'SIMILARITY_DIMS', 'add_gaussian_noise',
-    'add_poisson_gaussian_noise', 'affine_coupling', 'apply_curves',
-    'cosine_similarity', 'coupling_gain', 'darken_gamma', 'denormalize',
-    'flattened_ycbcr', 'half_instance_norm', 'linear_to_srgb',
-    'mean_smoothness', 'neighbor_smoothness', 'normalize', 'pointwise_conv',
-    'read_variance', 'simulate_low_light', 'srgb_to_linear', 'standard_normal',
-    'window_maximum'
+    'IMAGENET_MEAN', 'IMAGENET_STD', 'SIMILARITY_DIMS',
+    'add_gaussian_noise', 'add_poisson_gaussian_noise', 'affine_coupling',
+    'apply_curves', 'conv_of_parts', 'cosine_similarity', 'coupling_gain',
+    'darken_gamma', 'denormalize', 'flattened_ycbcr', 'half_instance_norm',
+    'linear_to_srgb', 'mean_smoothness', 'neighbor_smoothness',
+    'normalize', 'pointwise_conv', 'read_variance', 'simulate_low_light',
+    'srgb_to_linear', 'standard_normal', 'window_maximum'
 ]

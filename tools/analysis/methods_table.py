@@ -268,7 +268,9 @@ def used_parameters(network: nn.Module) -> int:
 
 def flops(network: nn.Module, size: Size, device: str) -> int:
     """Operations for an image (height, width): see the help."""
-    with FlopCounterMode(display=False) as counter:
+    # Fused with what follows them, convolutions would not be counted.
+    with torch.backends.mkldnn.flags(
+            enabled=False), FlopCounterMode(display=False) as counter:
         network.enhance(torch.full((1, 3, *size), 0.3, device=device))
     return counter.get_total_flops()
 

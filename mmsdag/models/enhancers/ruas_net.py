@@ -111,7 +111,7 @@ class RUASCell(nn.Module):
         weights = self.fuse.weight.tensor_split(4, dim=1)
         fused = pointwise_conv(parts[0], weights[0], self.fuse.bias)
         for part, weight in zip(parts[1:], weights[1:]):
-            fused += pointwise_conv(part, weight)
+            fused = fused + pointwise_conv(part, weight)
         return fused
 
 

@@ -2,11 +2,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import apply_curves
+from mmsdag.functional import apply_curves, conv_of_parts
 from mmsdag.registry import MODELS
 
 
@@ -43,15 +42,15 @@ class ZeroDCENet(BaseModule):
 
     def curves(self, x: Tensor) -> Tensor:
         """Curve maps (N, 3 * num_iters, H, W), [-1, 1], of images ``x``."""
-        x1 = _relu(self.conv1(x))
-        x2 = _relu(self.conv2(x1))
-        x3 = _relu(self.conv3(x2))
-        x4 = _relu(self.conv4(x3))
-        x5 = _relu(_conv_of_two(self.conv5, x3, x4))
-        x6 = _relu(_conv_of_two(self.conv6, x2, x5))
+        x1 = conv_of_parts(self.conv1, x, relu=True)
+        x2 = conv_of_parts(self.conv2, x1, relu=True)
+        x3 = conv_of_parts(self.conv3, x2, relu=True)
+        x4 = conv_of_parts(self.conv4, x3, relu=True)
+        x5 = conv_of_parts(self.conv5, x3, x4, relu=True)
+        x6 = conv_of_parts(self.conv6, x2, x5, relu=True)
         # In float32 even under autocast: eight squarings in half precision
         # would leave visible steps. Plane by plane, as the curves read it.
-        maps = _conv_of_two(self.conv7, x1, x6).to(
+        maps = conv_of_parts(self.conv7, x1, x6, relu=False).to(
             torch.promote_types(x.dtype, torch.float32),
             memory_format=torch.contiguous_format)
         return torch.tanh(maps)
@@ -73,16 +72,3 @@ class ZeroDCENet(BaseModule):
     def enhance(self, x: Tensor) -> Tensor:
         """The enhanced images alone."""
         return self(x)[0]
-
-
-def _relu(x: Tensor) -> Tensor:
-    # In place is faster in float32, and slower in bfloat16.
-    return F.relu(x, inplace=x.dtype == torch.float32)
-
-
-def _conv_of_two(conv: nn.Conv2d, x: Tensor, y: Tensor) -> Tensor:
-    """``conv`` of two maps of one width, joined, without joining them."""
-    of_x, of_y = conv.weight.chunk(2, dim=1)
-    return F.conv2d(
-        x, of_x, conv.bias, padding=conv.padding).add_(
-            F.conv2d(y, of_y, padding=conv.padding))

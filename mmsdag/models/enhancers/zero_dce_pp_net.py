@@ -1,12 +1,14 @@
 """Zero-DCE++ (Li et al., TPAMI 2021): one curve map from a tiny network."""
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import apply_curves, pointwise_conv
+from mmsdag.functional import apply_curves, conv_of_parts
 from mmsdag.registry import MODELS
 
 
@@ -44,7 +46,7 @@ class ZeroDCEPPNet(BaseModule):
         self.conv4 = _SeparableConv(channels, channels)
         self.conv5 = _SeparableConv(2 * channels, channels)
         self.conv6 = _SeparableConv(2 * channels, channels)
-        self.conv7 = _SeparableConv(2 * channels, 3)
+        self.conv7 = _SeparableConv(2 * channels, 3, relu=False)
 
     def curves(self, x: Tensor) -> Tensor:
         """The curve map (N, 3, H, W), [-1, 1], of images ``x``."""
@@ -55,15 +57,15 @@ class ZeroDCEPPNet(BaseModule):
             smaller = ((height + scale - 1) // scale,
                        (width + scale - 1) // scale)
             x = F.interpolate(x, smaller, mode='bilinear')
-        x1 = F.relu(self.conv1(x))
-        x2 = F.relu(self.conv2(x1))
-        x3 = F.relu(self.conv3(x2))
-        x4 = F.relu(self.conv4(x3))
-        x5 = F.relu(self.conv5(torch.cat([x3, x4], 1)))
-        x6 = F.relu(self.conv6(torch.cat([x2, x5], 1)))
+        x1 = self.conv1(x)
+        x2 = self.conv2(x1)
+        x3 = self.conv3(x2)
+        x4 = self.conv4(x3)
+        x5 = self.conv5(x3, x4)
+        x6 = self.conv6(x2, x5)
         # As in ZeroDCENet: curves in float32, plane by plane.
         curve = torch.tanh(
-            self.conv7(torch.cat([x1, x6], 1)).to(
+            self.conv7(x1, x6).to(
                 torch.promote_types(x.dtype, torch.float32),
                 memory_format=torch.contiguous_format))
         if scale > 1:
@@ -91,14 +93,25 @@ class ZeroDCEPPNet(BaseModule):
 
 
 class _SeparableConv(nn.Module):
-    """3x3 within each channel, then 1x1 across them."""
+    """3x3 within each channel, then 1x1 across them, and a ReLU.
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    Takes maps to be joined along their channels, and does not join them.
+    """
+
+    def __init__(self, inputs: int, outputs: int, relu: bool = True) -> None:
         super().__init__()
+        self.relu = relu
         self.depth_conv = nn.Conv2d(
             inputs, inputs, 3, padding=1, groups=inputs)
         self.point_conv = nn.Conv2d(inputs, outputs, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return pointwise_conv(
-            self.depth_conv(x), self.point_conv.weight, self.point_conv.bias)
+    def forward(self, *parts: Tensor) -> Tensor:
+        conv, widths = self.depth_conv, [part.shape[1] for part in parts]
+        weights = conv.weight.split(widths)
+        biases = cast(Tensor, conv.bias).split(widths)
+        deep = [
+            F.conv2d(part, weight, bias, padding=1, groups=width)
+            for part, weight, bias, width in zip(parts, weights, biases,
+                                                 widths)
+        ]
+        return conv_of_parts(self.point_conv, *deep, relu=self.relu)
