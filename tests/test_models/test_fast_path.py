@@ -17,6 +17,7 @@ from mmsdag.models import (
     RUAS,
     SCI,
     SDAG,
+    EnlightenGAN,
     SDAGGuidanceLoss,
     SDAGNet,
     ZeroDCE,
@@ -173,6 +174,45 @@ def test_a_method_trains_as_the_plain_one(plain, model, loss_of, options):
     for name, grad in learnt.items():
         torch.testing.assert_close(
             grad, weights[name].grad, atol=1e-9 * scale, rtol=1e-6)
+
+
+def test_enlighten_gan_trains_as_the_plain_one(plain):
+    # Images of a patch's size, so that all patches lie at the same place.
+    model = EnlightenGAN(
+        dict(type='mmsdag.EnlightenGANNet', channels=4),
+        dimming=(1, 1),
+        num_patches=2).double().train()
+    extractor = model.feature_loss.extractor.double()
+    weights = {
+        name: weight.detach().clone().requires_grad_(
+            name.endswith(('weight', 'bias')))
+        for name, weight in (model.state_dict() | extractor.state_dict(
+            prefix='extractor.')).items()
+    }
+    low = torch.rand(2, 3, 32, 32, dtype=torch.float64) * 0.3
+    bright = torch.rand_like(low)
+    right = plain.enlighten_gan_losses(low, low, bright, weights, [(0, 0)] * 2)
+    terms = model.forward_train(dict(img=low, bright=bright))
+    for own, expected, parts in zip(
+        (False, True), right, (['generator'],
+                               ['global_discriminator',
+                                'local_discriminator'])):
+        loss = sum(term for name, term in terms.items()
+                   if name.startswith('loss_disc_') == own)
+        assert loss.item() == pytest.approx(expected.item(), rel=1e-9)
+        learnt = {
+            f'{part}.{name}': parameter
+            for part in parts
+            for name, parameter in getattr(model, part).named_parameters()
+        }
+        grads = torch.autograd.grad(loss, list(learnt.values()))
+        for name, grad, other in zip(
+                learnt, grads,
+                torch.autograd.grad(
+                    expected, [weights[name] for name in learnt],
+                    retain_graph=True)):
+            torch.testing.assert_close(
+                grad, other, atol=1e-12, rtol=1e-6, msg=name)
 
 
 def test_stage_one_in_bfloat16_is_near(plain):

@@ -84,12 +84,15 @@ def test_both_sides_train_alike(benchmark, task):
     assert curves['plain'][0] != curves['plain'][1]
 
 
-@pytest.mark.parametrize('method', METHODS[:3])
+@pytest.mark.parametrize('method', METHODS)
 def test_both_sides_train_each_method_alike(benchmark, method):
     case = small(benchmark, f'{method} training', 32)
     images = case.images('cpu')
-    sides = [case.build('cpu', ours) for ours in (False, True)]
-    losses = [[side.run(images).item() for _ in range(3)] for side in sides]
+    losses = []
+    for ours in (False, True):
+        side = case.build('cpu', ours)
+        torch.manual_seed(0)  # of EnlightenGAN's patches
+        losses.append([side.run(images).item() for _ in range(3)])
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
     assert losses[0][0] != losses[0][1]
 
@@ -107,10 +110,9 @@ def test_flops_are_those_of_the_convolutions(benchmark):
     # Per pixel: 3-32, three 32-32, two 64-32, and 64-24 channels, 9 taps,
     # two operations each.
     channels = 3 * 32 + 3 * 32 * 32 + 2 * 64 * 32 + 64 * 24
-    case = small(benchmark, 'Zero-DCE inference', 100)
-    case = case._replace(shape=(1, 400, 600))
+    case = small(benchmark, 'Zero-DCE inference', 40)
     assert benchmark['speed'].flops_of(case) == (
-        channels * 9 * 2 * 400 * 600)
+        channels * 9 * 2 * 2 * 40 * 40)
 
 
 def test_ratios_are_taken_within_a_round(benchmark):

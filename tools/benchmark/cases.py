@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import plain
 import torch
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
@@ -245,8 +245,7 @@ METHODS = {
             partial(
                 torch.optim.SGD, lr=0.015, momentum=0.9, weight_decay=3e-4),
             5., dict(with_denoiser=False))),
-    # Its generator; the discriminators and their optimizers, which are
-    # mmagic's and torch's, learn as they do there.
+    # It learns in two steps: see adversarial().
     'EnlightenGAN':
     Method(
         dict(type='mmsdag.EnlightenGAN', generator=dict(
@@ -301,6 +300,75 @@ def training(name: str,
         return loss.detach()
 
     return Side(run, lambda images: method.enhance(images, weights))
+
+
+class _AsIs(nn.Module):
+    """The data preprocessor of images that are there."""
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        return data
+
+
+def adversarial(device: str,
+                ours: bool,
+                amp_dtype: str | None = None) -> Side:
+    """An iteration of EnlightenGAN: generator and discriminators."""
+    method = METHODS['EnlightenGAN']
+    model = _model_of(method, amp_dtype).to(device).train()
+    judges = nn.ModuleList(
+        [model.global_discriminator, model.local_discriminator])
+    adam = partial(torch.optim.Adam, lr=1e-4, betas=(0.5, 0.999))
+    if ours:
+        model.data_preprocessor = _AsIs()
+        optimizers = OptimWrapperDict(
+            generator=OptimWrapper(adam(model.generator.parameters())),
+            discriminators=OptimWrapper(adam(judges.parameters())))
+
+        def step(images: Tensor) -> Tensor:
+            batch = dict(img=images, bright=_brightened(images))
+            return model.train_step(dict(inputs=batch), optimizers)['loss']
+
+        def edit(images: Tensor) -> Tensor:
+            model.eval()
+            enhanced = model.forward_tensor(images)
+            model.train()
+            return enhanced
+
+        return Side(step, edit)
+
+    extractor = model.feature_loss.extractor.to(device)
+    weights = {
+        **model.state_dict(keep_vars=True),
+        **extractor.state_dict(prefix='extractor.'),
+    }
+    own = adam(model.generator.parameters())
+    theirs = adam(judges.parameters())
+
+    def run(images: Tensor) -> Tensor:
+        dimmed = model.dim(images)
+        height, width = (side - model.patch_size + 1
+                         for side in images.shape[-2:])
+        corners = [(int(torch.randint(height, ())),
+                    int(torch.randint(width, ())))
+                   for _ in range(model.num_patches)]
+        loss, judging = plain.enlighten_gan_losses(images, dimmed,
+                                                   _brightened(images),
+                                                   weights, corners)
+        own.zero_grad()
+        loss.backward()
+        own.step()
+        theirs.zero_grad()
+        judging.backward()
+        theirs.step()
+        return loss.detach()
+
+    generator = model.generator.state_dict()
+    return Side(run, lambda images: method.enhance(images, generator))
+
+
+def _brightened(images: Tensor) -> Tensor:
+    """Other images of the batch in full light."""
+    return images.flip(0) / images.max()
 
 
 def inference_of(name: str,
@@ -375,6 +443,7 @@ CASES = (
     Case('guided Zero-DCE', (4, 256, 256), 0.3, guided),
     *(Case(f'{name} training', _PHOTO, 0.3, partial(training, name))
       for name, method in METHODS.items() if method.training),
+    Case('EnlightenGAN training', (4, 96, 96), 0.3, adversarial),
     *(Case('Zero-DCE inference', shape, 0.3, inference)
       for shape in (_PHOTO, _FULL_HD)),
     *(Case(f'{name} inference', shape, 0.3, partial(inference_of, name))

@@ -273,4 +273,5 @@ class EnlightenGAN(UnsupervisedEditModel):
 
 def _judge(discriminator: nn.Module, images: Tensor) -> Tensor:
     """Scores of images in [0, 1], which the authors have in [-1, 1]."""
-    return discriminator(2 * images - 1).float()
+    scores = discriminator(2 * images - 1)
+    return scores.to(torch.promote_types(scores.dtype, torch.float32))
