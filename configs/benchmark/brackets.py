@@ -61,11 +61,17 @@ enhancers = dict(
         title='learned gamma + SDAG'),
     sci=dict(
         enhancer=_sci,
-        checkpoint=f'{_checkpoints}/sci_1xb8-1k_brackets.pth',
+        checkpoint=[
+            f'{_checkpoints}/sci_1xb8-1k_brackets_seed{seed}.pth'
+            for seed in range(3)
+        ],
         title='SCI'),
     sci_sdag=dict(
         enhancer=_sci,
-        checkpoint=f'{_checkpoints}/sci-sdag_1xb8-1k_brackets.pth',
+        checkpoint=[
+            f'{_checkpoints}/sci-sdag_1xb8-1k_brackets_seed{seed}.pth'
+            for seed in range(3)
+        ],
         guided_twin_of='sci',
         title='SCI + SDAG'),
     zero_dce_pp=dict(

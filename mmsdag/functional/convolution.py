@@ -18,7 +18,8 @@ def conv_of_parts(conv: nn.Conv2d, *parts: Tensor, relu: bool) -> Tensor:
     A convolution of two maps is the sum of two convolutions. Where no
     gradients are needed, a CPU adds each to the last, and applies the ReLU,
     while it still holds the result: a pass over memory less for each, which
-    in bfloat16 takes as long as the convolution itself.
+    in bfloat16 takes as long as the convolution itself. Forward hooks of
+    ``conv`` see it if there is one part and it is not 1x1.
 
     Args:
         conv: A convolution with zero padding, of one group; a 1x1 one of
@@ -35,7 +36,10 @@ def conv_of_parts(conv: nn.Conv2d, *parts: Tensor, relu: bool) -> Tensor:
     dtype = _fusible_dtype(conv, parts)
     if dtype is not None:
         return _fused(conv, weights, parts, relu, dtype)
-    y = _plain(conv, parts[0], weights[0], conv.bias)
+    if len(parts) == 1 and conv.kernel_size != (1, 1):
+        y = conv(*parts)
+    else:
+        y = _plain(conv, parts[0], weights[0], conv.bias)
     for part, weight in zip(parts[1:], weights[1:]):
         y = y + _plain(conv, part, weight, None)
     return F.relu(y) if relu else y
@@ -60,6 +64,7 @@ def _fusible_dtype(conv: nn.Conv2d,
             or not hasattr(torch.ops.mkldnn, '_convolution_pointwise_')
             or torch.is_grad_enabled() and any(
                 t.requires_grad for t in (conv.weight, *parts))
+            or conv._forward_hooks or conv._forward_pre_hooks
             # A map of one number has no layout that it would recognise.
             or any(part[0].numel() == 1 for part in parts)):
         return None

@@ -119,6 +119,20 @@ def test_double_precision_stays_double():
     torch.testing.assert_close(y, expected, atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize('grad', [True, False])
+def test_hooks_see_the_convolution_of_one_part(grad):
+    conv, parts, _ = case((5, ), torch.channels_last, CONVS[0])
+    seen = []
+    handle = conv.register_forward_hook(lambda *call: seen.append(call[2]))
+    with torch.set_grad_enabled(grad):
+        y = conv_of_parts(conv, *parts, relu=True)
+    assert torch.equal(seen[0].relu(), y)
+    handle.remove()
+    with torch.no_grad():
+        _, calls = fused_calls(lambda: conv_of_parts(conv, *parts, relu=True))
+    assert calls == 1
+
+
 def test_without_onednn_it_does_without():
     conv, parts, joined = case((5, 3), torch.channels_last, CONVS[0])
     with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):
