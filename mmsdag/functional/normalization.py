@@ -80,7 +80,7 @@ class _HalfInstanceNorm(torch.autograd.Function):
         mean = _sum(x)[:, :half] / size
         # Two passes: E[x^2] - E[x]^2 in one loses digits in float32.
         centred = x - _spatial(F.pad(mean, behind), x)
-        var = _dot(centred, centred, half) / size
+        var = _dot(centred, centred)[:, :half] / size
         rstd = torch.rsqrt(var + eps)
         scale = _spatial(F.pad(weight * rstd, behind, value=1), x)
         shift = _spatial(F.pad(bias.expand_as(rstd), behind), x)
@@ -100,7 +100,7 @@ class _HalfInstanceNorm(torch.autograd.Function):
         grad = torch.ops.aten.leaky_relu_backward(grad, y, ctx.negative_slope,
                                                   True)
         total = _sum(grad)[:, :half]
-        along = _dot(grad, centred, half) * rstd
+        along = _dot(grad, centred)[:, :half] * rstd
         # grad_x = scale * (grad - mean(grad) - z * mean(grad * z)), where
         # z = centred * rstd; the channels behind lack the means.
         level = _spatial(F.pad(-total / size, behind), y) * scale
@@ -117,20 +117,11 @@ def _sum(x: Tensor) -> Tensor:
     return rows.sum(1, dtype=torch.promote_types(x.dtype, torch.float32))
 
 
-def _dot(x: Tensor, y: Tensor, channels: int) -> Tensor:
-    """Sums of the products over the positions, (N, channels)."""
-    if (x.device.type == 'cpu' and x.element_size() >= 4 and channels <= 32
-            and all(t.is_contiguous(memory_format=torch.channels_last)
-                    for t in (x, y))):
-        # With all products of so few channels a CPU is done sooner than with
-        # writing down those that are wanted.
-        rows, others = (t.permute(0, 2, 3, 1).flatten(1, 2)[..., :channels]
-                        for t in (x, y))
-        with torch.autocast('cpu', enabled=False):
-            return torch.bmm(rows.transpose(1, 2), others).diagonal(0, 1, 2)
+def _dot(x: Tensor, y: Tensor) -> Tensor:
+    """Sums of the products over the positions, (N, C)."""
     if x.dtype is torch.float16:  # whose products would overflow
         x = x.float()
-    return _sum(x * y)[:, :channels]
+    return _sum(x * y)
 
 
 def _spatial(values: Tensor, like: Tensor) -> Tensor:
