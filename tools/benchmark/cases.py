@@ -68,11 +68,7 @@ def zero_dce_weights() -> plain.Weights:
 
 def _of_generator(file: str) -> plain.Weights:
     state = load_checkpoint(str(CHECKPOINTS / file))['state_dict']
-    prefix = 'generator.'
-    return {
-        name.removeprefix(prefix): weight
-        for name, weight in state.items() if name.startswith(prefix)
-    }
+    return plain.part_of(state, 'generator.')
 
 
 def _on(weights: plain.Weights, device: str) -> plain.Weights:
@@ -275,14 +271,7 @@ def training(name: str,
             OptimWrapper(
                 optimizer_of(model.generator.parameters()),
                 clip_grad=dict(max_norm=max_norm)), **options)
-
-        def edit(images: Tensor) -> Tensor:
-            model.eval()
-            enhanced = side.edit(images)
-            model.train()
-            return enhanced
-
-        return Side(side.run, edit)
+        return side._replace(edit=_editing(model))
 
     weights = model.generator.state_dict()
     trained = [
@@ -300,6 +289,18 @@ def training(name: str,
         return loss.detach()
 
     return Side(run, lambda images: method.enhance(images, weights))
+
+
+def _editing(model: nn.Module) -> Callable[[Tensor], Tensor]:
+    """What a model in training makes of images when it is not."""
+
+    def edit(images: Tensor) -> Tensor:
+        model.eval()
+        enhanced = model.forward_tensor(images)
+        model.train()
+        return enhanced
+
+    return edit
 
 
 class _AsIs(nn.Module):
@@ -328,13 +329,7 @@ def adversarial(device: str,
             batch = dict(img=images, bright=_brightened(images))
             return model.train_step(dict(inputs=batch), optimizers)['loss']
 
-        def edit(images: Tensor) -> Tensor:
-            model.eval()
-            enhanced = model.forward_tensor(images)
-            model.train()
-            return enhanced
-
-        return Side(step, edit)
+        return Side(step, _editing(model))
 
     extractor = model.feature_loss.extractor.to(device)
     weights = {

@@ -311,7 +311,8 @@ def ruas_loss(low: Tensor, weights: Weights) -> Tensor:
     return loss
 
 
-def _part(weights: Weights, prefix: str) -> Weights:
+def part_of(weights: Weights, prefix: str) -> Weights:
+    """The weights whose names begin so, without that."""
     return {
         name.removeprefix(prefix): weight
         for name, weight in weights.items() if name.startswith(prefix)
@@ -421,10 +422,10 @@ def enlighten_gan_losses(
             front.
         corners: Row and column of the patches.
     """
-    whole = _part(weights, 'global_discriminator.')
-    local = _part(weights, 'local_discriminator.')
-    extractor = _part(weights, 'extractor.')
-    enhanced = enlighten_gan(dimmed, _part(weights, 'generator.'), True)
+    whole = part_of(weights, 'global_discriminator.')
+    local = part_of(weights, 'local_discriminator.')
+    extractor = part_of(weights, 'extractor.')
+    enhanced = enlighten_gan(dimmed, part_of(weights, 'generator.'), True)
     low_patches, fake, real = (
         torch.cat(
             [batch[..., y:y + 32, x:x + 32] for y, x in corners])

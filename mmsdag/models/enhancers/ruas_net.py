@@ -8,7 +8,11 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import pointwise_conv, window_maximum
+from mmsdag.functional import (
+    conv_of_parts,
+    pointwise_conv,
+    window_maximum,
+)
 from mmsdag.registry import MODELS
 
 #: Convolutions by the names that the architecture search gives them; the
@@ -107,12 +111,7 @@ class RUASCell(nn.Module):
             parts.append(_activated(distil(x)))
             x = _activated(refine(x, inputs=1))
         parts.append(_activated(self.last(x)))
-        # The convolution of their concatenation, without making that.
-        weights = self.fuse.weight.tensor_split(4, dim=1)
-        fused = pointwise_conv(parts[0], weights[0], self.fuse.bias)
-        for part, weight in zip(parts[1:], weights[1:]):
-            fused = fused + pointwise_conv(part, weight)
-        return fused
+        return conv_of_parts(self.fuse, *parts, relu=False)
 
 
 class IlluminationNet(nn.Module):
