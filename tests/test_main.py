@@ -100,7 +100,7 @@ def test_two_photographs_of_one_name_are_not_mixed_up(photos, capsys):
 def test_models_are_listed_by_all_their_names(capsys):
     assert main(['models']) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert 'zero-dce_sdag, zero-dce-sdag_1xb8-1k_brackets' in lines
+    assert 'zero-dce_sdag, zero-dce-sdag_1xb8-1k_brackets_seed0' in lines
     assert ', '.join(lines).split(', ') == LowLightInferencer.list_models()
 
 

@@ -119,8 +119,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=Path,
         default=Path('work_dirs/night_scenes'),
         help='folder for all that is written (default: %(default)s)')
-    for name, file in (('unguided', 'zero-dce_1xb8-1k_brackets.pth'),
-                       ('guided', 'zero-dce-sdag_1xb8-1k_brackets.pth')):
+    for name, file in (('unguided', 'zero-dce_1xb8-1k_brackets_seed0.pth'),
+                       ('guided', 'zero-dce-sdag_1xb8-1k_brackets_seed0.pth')):
         parser.add_argument(
             f'--{name}',
             type=Path,

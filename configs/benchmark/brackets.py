@@ -8,6 +8,11 @@ _sci = dict(type='mmsdag.SCINet')
 _zero_dce = dict(type='mmsdag.ZeroDCENet')
 _zero_dce_pp = dict(type='mmsdag.ZeroDCEPPNet')
 
+
+def _seeds(name):
+    return [f'{_checkpoints}/{name}_seed{seed}.pth' for seed in range(3)]
+
+
 enhancers = dict(
     raw=None,
     gamma=dict(enhancer=dict(type='mmsdag.GammaEnhancer', gamma=2.2)),
@@ -21,75 +26,57 @@ enhancers = dict(
     lime=dict(enhancer=dict(type='mmsdag.LIMEEnhancer'), title='LIME'),
     zero_dce=dict(
         enhancer=_zero_dce,
-        checkpoint=f'{_checkpoints}/zero-dce_1xb8-1k_brackets.pth',
+        checkpoint=_seeds('zero-dce_1xb8-1k_brackets'),
         title='Zero-DCE'),
     zero_dce_sdag=dict(
         enhancer=_zero_dce,
-        checkpoint=f'{_checkpoints}/zero-dce-sdag_1xb8-1k_brackets.pth',
+        checkpoint=_seeds('zero-dce-sdag_1xb8-1k_brackets'),
         guided_twin_of='zero_dce',
         title='Zero-DCE + SDAG'),
-    # Trained on dark shots alone, with three seeds.
+    # Trained on dark shots alone.
     dark_zero_dce=dict(
         enhancer=_zero_dce,
-        checkpoint=[
-            f'{_checkpoints}/zero-dce_1xb8-1k_dark-brackets_seed{seed}.pth'
-            for seed in range(3)
-        ],
+        checkpoint=_seeds('zero-dce_1xb8-1k_dark-brackets'),
         title='Zero-DCE of dark shots'),
     dark_zero_dce_sdag=dict(
         enhancer=_zero_dce,
-        checkpoint=[
-            f'{_checkpoints}/zero-dce-sdag_1xb8-1k_dark-brackets_seed{seed}'
-            '.pth' for seed in range(3)
-        ],
+        checkpoint=_seeds('zero-dce-sdag_1xb8-1k_dark-brackets'),
         guided_twin_of='dark_zero_dce',
         title='Zero-DCE of dark shots + SDAG'),
     learned_gamma=dict(
         enhancer=_learned_gamma,
-        checkpoint=[
-            f'{_checkpoints}/gamma_1xb8-200_dark-brackets_seed{seed}.pth'
-            for seed in range(3)
-        ],
+        checkpoint=_seeds('gamma_1xb8-200_dark-brackets'),
         title='learned gamma'),
     learned_gamma_sdag=dict(
         enhancer=_learned_gamma,
-        checkpoint=[
-            f'{_checkpoints}/gamma-sdag_1xb8-200_dark-brackets_seed{seed}.pth'
-            for seed in range(3)
-        ],
+        checkpoint=_seeds('gamma-sdag_1xb8-200_dark-brackets'),
         guided_twin_of='learned_gamma',
         title='learned gamma + SDAG'),
     sci=dict(
         enhancer=_sci,
-        checkpoint=[
-            f'{_checkpoints}/sci_1xb8-1k_brackets_seed{seed}.pth'
-            for seed in range(3)
-        ],
+        checkpoint=_seeds('sci_1xb8-1k_brackets'),
         title='SCI'),
     sci_sdag=dict(
         enhancer=_sci,
-        checkpoint=[
-            f'{_checkpoints}/sci-sdag_1xb8-1k_brackets_seed{seed}.pth'
-            for seed in range(3)
-        ],
+        checkpoint=_seeds('sci-sdag_1xb8-1k_brackets'),
         guided_twin_of='sci',
         title='SCI + SDAG'),
     zero_dce_pp=dict(
         enhancer=_zero_dce_pp,
-        checkpoint=f'{_checkpoints}/zero-dce-pp_1xb8-1k_brackets.pth',
+        checkpoint=_seeds('zero-dce-pp_1xb8-1k_brackets'),
         title='Zero-DCE++'),
     zero_dce_pp_sdag=dict(
         enhancer=_zero_dce_pp,
-        checkpoint=f'{_checkpoints}/zero-dce-pp-sdag_1xb8-1k_brackets.pth',
+        checkpoint=_seeds('zero-dce-pp-sdag_1xb8-1k_brackets'),
         guided_twin_of='zero_dce_pp',
         title='Zero-DCE++ + SDAG'),
     ruas=dict(
         enhancer=_ruas,
-        checkpoint=f'{_checkpoints}/ruas_1xb1-400_brackets.pth',
+        checkpoint=_seeds('ruas_1xb1-400_brackets'),
         title='RUAS'),
     ruas_sdag=dict(
         enhancer=_ruas,
-        checkpoint=f'{_checkpoints}/ruas-sdag_1xb1-400_brackets.pth',
+        checkpoint=_seeds('ruas-sdag_1xb1-400_brackets'),
         guided_twin_of='ruas',
         title='RUAS + SDAG'))
 recognisers = dict(

@@ -8,5 +8,5 @@ model = dict(
         init_cfg=dict(
             type='Pretrained',
             checkpoint='{{ fileDirname }}/../../checkpoints/'
-            'zero-dce_1xb8-1k_brackets.pth',
+            'zero-dce_1xb8-1k_brackets_seed0.pth',
             prefix='generator.')))

@@ -447,3 +447,15 @@ def test_precision_is_chosen_by_amp_dtype():
         assert value.item() != expected.item()
         # Features of input and result hardly differ yet.
         assert value.item() == pytest.approx(expected.item(), 0.1, 1e-3)
+
+
+def test_weights_are_laid_out_for_training_and_keep_their_values():
+    model = small()
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    ids = [id(p) for p in model.parameters()]
+    model.train()
+    weight = model.global_discriminator.model[1].conv.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert ids == [id(p) for p in model.parameters()]
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, before[name])

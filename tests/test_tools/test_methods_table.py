@@ -67,7 +67,7 @@ def test_a_row_has_figures_size_speed_and_what_recognisers_say(
         'held_out,yolox_nano,gamma,,all,bbox_mAP,54.06\n'
         'held_out,yolox_nano,gamma,raw,all,bbox_mAP,12.6\n'
         'held_out,yolox_nano,gamma,,class: car,bbox_mAP,1\n')
-    checkpoint = 'checkpoints/zero-dce_1xb8-1k_brackets.pth'
+    checkpoint = 'checkpoints/zero-dce_1xb8-1k_brackets_seed0.pth'
     args = [
         f'gamma={gamma}:none', f'dce={ZERO_DCE}:{ROOT / checkpoint}',
         '--sizes', '64x48', '--repeats', '1', '--out', str(tmp_path),

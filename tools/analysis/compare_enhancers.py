@@ -26,8 +26,8 @@ EXAMPLES = """\
 example:
   python tools/analysis/compare_enhancers.py \\
       configs/zero_dce/zero-dce_1xb8-1k_brackets.py \\
-      --enhancer unguided=checkpoints/zero-dce_1xb8-1k_brackets.pth \\
-      --enhancer guided=checkpoints/zero-dce-sdag_1xb8-1k_brackets.pth \\
+      --enhancer unguided=checkpoints/zero-dce_1xb8-1k_brackets_seed0.pth \\
+      --enhancer guided=checkpoints/zero-dce-sdag_1xb8-1k_brackets_seed0.pth \\
       --judge ours=checkpoints/sdag_vgg16_1xb16-1k_brackets.pth \\
       --picture docs/images/compare.jpg
 """

@@ -63,7 +63,7 @@ def sdag_weights() -> plain.Weights:
 
 def zero_dce_weights() -> plain.Weights:
     """Weights of the package's own Zero-DCE."""
-    return _of_generator('zero-dce_1xb8-1k_brackets.pth')
+    return _of_generator('zero-dce_1xb8-1k_brackets_seed0.pth')
 
 
 def _of_generator(file: str) -> plain.Weights:

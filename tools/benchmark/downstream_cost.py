@@ -88,15 +88,39 @@ RECOGNISERS = {
         'deeplabv3plus_r50-d8_4xb2-40k_cityscapes-512x1024.py',
         'mmsdag.EnhancedSegDataPreprocessor', (512, 1024)),
 }
-_ZERO_DCE = (dict(type='mmsdag.ZeroDCENet'),
-             str(CHECKPOINTS / 'zero-dce_1xb8-1k_brackets.pth'))
+
+
+def _trained(network: str, file: str, amp_dtype: str | None = None,
+             **options: Any) -> Enhancer:
+    return Enhancer(
+        dict(type=f'mmsdag.{network}', **options),
+        str(CHECKPOINTS / f'{file}_seed0.pth'), amp_dtype)
+
+
 ENHANCERS = {
-    'gamma': Enhancer(dict(type='mmsdag.GammaEnhancer')),
-    'clahe': Enhancer(dict(type='mmsdag.CLAHEEnhancer')),
-    'histogram': Enhancer(dict(type='mmsdag.HistogramEqualizationEnhancer')),
-    'retinex': Enhancer(dict(type='mmsdag.MultiScaleRetinexEnhancer')),
-    'zero-dce': Enhancer(*_ZERO_DCE),
-    'zero-dce, auto': Enhancer(*_ZERO_DCE, 'auto'),
+    'gamma':
+    Enhancer(dict(type='mmsdag.GammaEnhancer')),
+    'clahe':
+    Enhancer(dict(type='mmsdag.CLAHEEnhancer')),
+    'histogram':
+    Enhancer(dict(type='mmsdag.HistogramEqualizationEnhancer')),
+    'retinex':
+    Enhancer(dict(type='mmsdag.MultiScaleRetinexEnhancer')),
+    'lime':
+    Enhancer(dict(type='mmsdag.LIMEEnhancer')),
+    'zero-dce':
+    _trained('ZeroDCENet', 'zero-dce_1xb8-1k_brackets'),
+    'zero-dce, auto':
+    _trained('ZeroDCENet', 'zero-dce_1xb8-1k_brackets', 'auto'),
+    'zero-dce-pp':
+    _trained('ZeroDCEPPNet', 'zero-dce-pp_1xb8-1k_brackets'),
+    'sci':
+    _trained('SCINet', 'sci_1xb8-1k_brackets'),
+    'ruas':
+    _trained('RUASNet', 'ruas_1xb1-400_brackets', denoise=False),
+    # Too large to have a checkpoint here: random weights take as long.
+    'enlighten-gan':
+    Enhancer(dict(type='mmsdag.EnlightenGANNet')),
 }
 #: Height and width of the photograph that EnhanceImage gets.
 PHOTO = (512, 512)

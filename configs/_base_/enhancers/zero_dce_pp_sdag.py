@@ -2,7 +2,7 @@
 enhancer = dict(
     enhancer=dict(type='mmsdag.ZeroDCEPPNet'),
     enhancer_checkpoint='{{ fileDirname }}/../../../checkpoints/'
-    'zero-dce-pp-sdag_1xb8-1k_brackets.pth')
+    'zero-dce-pp-sdag_1xb8-1k_brackets_seed0.pth')
 
 detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
 segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)

@@ -128,6 +128,15 @@ class EnlightenGAN(UnsupervisedEditModel):
         self.gan_loss = MODELS.build(gan_loss)
         self.feature_loss = MODELS.build(feature_loss)
 
+    def train(self, mode: bool = True) -> EnlightenGAN:
+        """Switch the mode, and lay out the weights for training."""
+        if mode:
+            # As the images are: a batch has fewer pixels than the
+            # discriminators have weights, which would be turned every time.
+            # Not before: random weights would be drawn in another order.
+            self.to(memory_format=torch.channels_last)
+        return super().train(mode)
+
     def losses(  # type: ignore[override]
             self, inputs: Tensor, bright: Tensor) -> dict[str, Tensor]:
         """Loss terms of a batch.

@@ -108,9 +108,11 @@ class RUASCell(nn.Module):
         """Features (N, C, H, W) of features (N, C, H, W)."""
         parts = []
         for distil, refine in zip(self.distil, self.refine):
-            parts.append(_activated(distil(x)))
+            distilled = distil(x)
+            parts.append(_activated(distilled, new=distilled is not x))
             x = _activated(refine(x, inputs=1))
-        parts.append(_activated(self.last(x)))
+        last = self.last(x)
+        parts.append(_activated(last, new=last is not x))
         return conv_of_parts(self.fuse, *parts, relu=False)
 
 
@@ -143,11 +145,13 @@ class IlluminationNet(nn.Module):
         dtype = next(self.parameters()).dtype
         enhanced = x
         for cell in self.cells:
-            # Less half of what the last step added.
-            estimate = window_maximum(enhanced).sub(enhanced - x, alpha=0.5)
+            estimate = window_maximum(enhanced)
+            if enhanced is not x:
+                # Less half of what the last step added.
+                estimate = estimate.sub_(enhanced - x, alpha=0.5)
             logits = cell(estimate.to(dtype))
             illumination = torch.sigmoid(logits.to(x.dtype)).clamp(0.001, 1)
-            enhanced = (x / illumination).clamp(0, 1)
+            enhanced = (x / illumination).clamp_(0, 1)
         return enhanced, illumination
 
 
@@ -243,5 +247,6 @@ class RUASNet(BaseModule):
         return self(x)[0]
 
 
-def _activated(x: Tensor) -> Tensor:
-    return F.leaky_relu(x, 0.05)
+def _activated(x: Tensor, new: bool = True) -> Tensor:
+    # In place if nobody else holds x and no gradient may want it.
+    return F.leaky_relu(x, 0.05, new and not torch.is_grad_enabled())

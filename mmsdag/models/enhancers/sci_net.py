@@ -45,7 +45,7 @@ class SCINet(BaseModule):
                  init_cfg: dict | list[dict] | None = None) -> None:
         super().__init__(init_cfg=init_cfg or _INIT)
         self.illumination = _ResidualNet(
-            nn.Sequential(_conv(3, channels), nn.ReLU()),
+            nn.Sequential(_conv(3, channels), nn.ReLU(inplace=True)),
             _NormalizedConv(channels, channels), channels, num_blocks)
         self.calibration = _ResidualNet(
             _NormalizedConv(3, calibration_channels),
@@ -56,7 +56,7 @@ class SCINet(BaseModule):
 
     def illuminate(self, x: Tensor) -> Tensor:
         """Illumination (N, 3, H, W), [1e-4, 1], of images ``x``."""
-        return (_full(x) + self.illumination(x)).clamp_(1e-4, 1)
+        return _added(self.illumination(x), _full(x)).clamp_(1e-4, 1)
 
     def calibrate(self, x: Tensor, enhanced: Tensor) -> Tensor:
         """Input of the next stage, from the image and its enhancement."""
@@ -97,10 +97,16 @@ class _ResidualNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         for _ in range(self.num_blocks):
-            x = x + self.block(x)
+            x = _added(self.block(x), x)
         # In float32 even under autocast: images are divided by the result,
         # and half precision would leave visible steps.
-        return torch.sigmoid(_full(self.head(x)))
+        return _full(self.head(x)).sigmoid_()
+
+
+def _added(new: Tensor, x: Tensor) -> Tensor:
+    # In place unless a gradient may want what was there: SCI is so small
+    # that fresh memory is a tenth of its time.
+    return new + x if torch.is_grad_enabled() else new.add_(x)
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
@@ -111,7 +117,8 @@ class _NormalizedConv(nn.Sequential):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(
-            _conv(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU())
+            _conv(inputs, outputs), nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True))
 
     def forward(self, x: Tensor) -> Tensor:
         layers: Any = self
