@@ -118,9 +118,6 @@ ENHANCERS = {
     _trained('SCINet', 'sci_1xb8-1k_brackets'),
     'ruas':
     _trained('RUASNet', 'ruas_1xb1-400_brackets', denoise=False),
-    # Too large to have a checkpoint here: random weights take as long.
-    'enlighten-gan':
-    Enhancer(dict(type='mmsdag.EnlightenGANNet')),
 }
 #: Height and width of the photograph that EnhanceImage gets.
 PHOTO = (512, 512)
