@@ -19,8 +19,8 @@ A file that cannot be read is left out and named at the end; the exit status
 is then 1. It is 2 if nothing could be started.
 
 examples:
-  python tools/enhance.py configs/zero_dce/zero-dce_brackets.py \\
-      checkpoints/zero-dce_brackets.pth photos/ enhanced/
+  python tools/enhance.py configs/zero_dce/zero-dce_1xb8-1k_brackets.py \\
+      checkpoints/zero-dce_1xb8-1k_brackets_seed0.pth photos/ enhanced/
   # four GPUs, a quarter of the images each
   torchrun --nproc-per-node 4 tools/enhance.py CONFIG CHECKPOINT IN_DIR OUT_DIR
   # 16-bit results; on a machine with little memory

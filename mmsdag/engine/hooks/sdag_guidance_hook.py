@@ -57,7 +57,8 @@ class SDAGGuidanceHook(Hook):
     Example:
         >>> custom_hooks = [
         ...     dict(type='mmsdag.SDAGGuidanceHook',
-        ...          checkpoint='checkpoints/sdag_brackets.pth',
+        ...          checkpoint='checkpoints/'
+        ...          'sdag_vgg16_1xb16-1k_brackets.pth',
         ...          loss_weight=10.)
         ... ]
     """

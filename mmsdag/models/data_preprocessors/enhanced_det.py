@@ -35,7 +35,8 @@ class EnhancedDetDataPreprocessor(EnhancementMixin, DetDataPreprocessor):
         ...     data_preprocessor=dict(
         ...         type='mmsdag.EnhancedDetDataPreprocessor',
         ...         enhancer='zero_dce/zero-dce-sdag_1xb8-1k_brackets',
-        ...         enhancer_checkpoint='checkpoints/zero-dce-sdag.pth'))
+        ...         enhancer_checkpoint='checkpoints/'
+        ...         'zero-dce-sdag_1xb8-1k_brackets_seed0.pth'))
     """
 
     def __init__(self,
