@@ -41,10 +41,11 @@ def test_kills_at_random_moments_leave_a_whole_file(tmp_path):
     contents = [bytes([i]) * 8_000_000 for i in range(2)]
     write_atomically(path, contents[0])
     left = tmp_path / '.a.tmp'
-    kills = cut_off = 0
+    cut_off = 0
     # On a busy machine most kills fall into other moments than the writing
     # of bytes: as many as it takes, within reason.
-    for delay in np.random.default_rng(0).uniform(0, .05, 500):
+    delays = np.random.default_rng(0).uniform(0, .05, 500)
+    for kills, delay in enumerate(delays):
         if kills >= 15 and cut_off:
             break
         begun, begin = os.pipe()
@@ -54,14 +55,14 @@ def test_kills_at_random_moments_leave_a_whole_file(tmp_path):
             while True:
                 for content in contents:
                     write_atomically(path, content)
-        os.read(begun, 1)
+        # Else reading would wait for ever if the child did not begin.
+        os.close(begin)
+        assert os.read(begun, 1)
+        os.close(begun)
         time.sleep(delay)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        for end in (begun, begin):
-            os.close(end)
         assert path.read_bytes() in contents
-        kills += 1
         cut_off += left.exists() and left.stat().st_size < len(contents[0])
     assert cut_off > 0, f'none of {kills} kills fell into writing'
 

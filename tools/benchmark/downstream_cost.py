@@ -61,7 +61,8 @@ examples:
   python tools/benchmark/downstream_cost.py --quick        # does it work?
   python tools/benchmark/downstream_cost.py --device cuda --markdown cost.md
 """
-CHECKPOINTS = Path(__file__).resolve().parents[2] / 'checkpoints'
+ENHANCER_CONFIGS = (
+    Path(__file__).resolve().parents[2] / 'configs/_base_/enhancers')
 
 
 class Recogniser(NamedTuple):
@@ -88,37 +89,9 @@ RECOGNISERS = {
         'deeplabv3plus_r50-d8_4xb2-40k_cityscapes-512x1024.py',
         'mmsdag.EnhancedSegDataPreprocessor', (512, 1024)),
 }
-
-
-def _trained(network: str, file: str, amp_dtype: str | None = None,
-             **options: Any) -> Enhancer:
-    return Enhancer(
-        dict(type=f'mmsdag.{network}', **options),
-        str(CHECKPOINTS / f'{file}_seed0.pth'), amp_dtype)
-
-
-ENHANCERS = {
-    'gamma':
-    Enhancer(dict(type='mmsdag.GammaEnhancer')),
-    'clahe':
-    Enhancer(dict(type='mmsdag.CLAHEEnhancer')),
-    'histogram':
-    Enhancer(dict(type='mmsdag.HistogramEqualizationEnhancer')),
-    'retinex':
-    Enhancer(dict(type='mmsdag.MultiScaleRetinexEnhancer')),
-    'lime':
-    Enhancer(dict(type='mmsdag.LIMEEnhancer')),
-    'zero-dce':
-    _trained('ZeroDCENet', 'zero-dce_1xb8-1k_brackets'),
-    'zero-dce, auto':
-    _trained('ZeroDCENet', 'zero-dce_1xb8-1k_brackets', 'auto'),
-    'zero-dce-pp':
-    _trained('ZeroDCEPPNet', 'zero-dce-pp_1xb8-1k_brackets'),
-    'sci':
-    _trained('SCINet', 'sci_1xb8-1k_brackets'),
-    'ruas':
-    _trained('RUASNet', 'ruas_1xb1-400_brackets', denoise=False),
-}
+#: By the name of their config, ", auto" for the precision.
+ENHANCERS = ('gamma', 'clahe', 'histogram', 'retinex', 'lime', 'zero-dce',
+             'zero-dce, auto', 'zero-dce-pp', 'sci', 'ruas')
 #: Height and width of the photograph that EnhanceImage gets.
 PHOTO = (512, 512)
 
@@ -132,6 +105,15 @@ class Row:
     added: list[float] = field(default_factory=list)
     alone: list[float] = field(default_factory=list)
     memory: int | None = None
+
+
+def enhancer_of(name: str) -> Enhancer:
+    """One of :data:`ENHANCERS`."""
+    stem, _, amp_dtype = name.partition(', ')
+    file = ENHANCER_CONFIGS / f'{stem.replace("-", "_")}.py'
+    config = Config.fromfile(file).enhancer
+    return Enhancer(config.enhancer, config.get('enhancer_checkpoint'),
+                    amp_dtype or None)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -181,7 +163,7 @@ def recogniser_with(name: str, enhancer: str | None, device: str) -> nn.Module:
     scope = recogniser.config.split('::')[0]
     model: Config = get_config(recogniser.config).model
     if enhancer is not None:
-        config, checkpoint, amp_dtype = ENHANCERS[enhancer]
+        config, checkpoint, amp_dtype = enhancer_of(enhancer)
         model.data_preprocessor.update(
             type=recogniser.preprocessor,
             enhancer=config,
@@ -195,7 +177,7 @@ def recogniser_with(name: str, enhancer: str | None, device: str) -> nn.Module:
 
 def enhancer_alone(name: str, device: str) -> Callable[[torch.Tensor], Any]:
     """The network's own work on images (N, 3, H, W), RGB, [0, 1]."""
-    config, checkpoint, amp_dtype = ENHANCERS[name]
+    config, checkpoint, amp_dtype = enhancer_of(name)
     network = build_enhancer(config, checkpoint).to(device)
 
     @torch.no_grad()
@@ -309,7 +291,7 @@ def measure_cache(enhancers: Sequence[str], size: tuple[int, int],
     times: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in enhancers:
-            config, checkpoint, amp_dtype = ENHANCERS[name]
+            config, checkpoint, amp_dtype = enhancer_of(name)
             plain, cached = (
                 EnhanceImage(config, checkpoint, cache, amp_dtype)
                 for cache in (None, folder))

@@ -233,7 +233,7 @@ def content_window(
         return all_of_it
     # As numbers, of which a CPU finds the largest ten times as fast as any().
     differs = (image != color[..., None]).view(torch.uint8).amax(0)
-    # Together, since a GPU is waited for only once.
+    # Together, since each transfer waits for a GPU.
     seen = torch.cat((differs.amax(1), differs.amax(0))).cpu()
     rows, columns = (
         part.nonzero().flatten().tolist()

@@ -1,0 +1,4 @@
+enhancer = dict(enhancer=dict(type='mmsdag.LIMEEnhancer'))
+
+detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
+segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)
