@@ -13,7 +13,11 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmsdag.models import RUAS, RUASNet
-from mmsdag.models.enhancers.ruas_net import DENOISING_CELL, RUASCell
+from mmsdag.models.enhancers.ruas_net import (
+    DENOISING_CELL,
+    ILLUMINATION_CELL,
+    RUASCell,
+)
 from mmsdag.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 IMAGES = ('exdark_2015_02057', 'dicm_02', 'lol_lsrw_00001')
@@ -115,6 +119,18 @@ def test_with_and_without_gradient_the_result_is_the_same():
         without = net(x)
     for own, expected in zip(net(x), without):
         torch.testing.assert_close(own, expected)
+
+
+@pytest.mark.parametrize(
+    'operations', [ILLUMINATION_CELL, DENOISING_CELL, ('skip_connect', ) * 7])
+def test_a_cell_without_gradient_leaves_its_input_alone(operations):
+    torch.manual_seed(0)
+    cell, x = RUASCell(operations, 3), torch.randn(2, 3, 9, 8)
+    expected, before = cell(x), x.clone()
+    with torch.no_grad():
+        result = cell(x)
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-5)
+    assert torch.equal(x, before)
 
 
 def test_denoiser_begins_as_a_trained_one(tmp_path):

@@ -111,8 +111,7 @@ class RUASCell(nn.Module):
             distilled = distil(x)
             parts.append(_activated(distilled, new=distilled is not x))
             x = _activated(refine(x, inputs=1))
-        last = self.last(x)
-        parts.append(_activated(last, new=last is not x))
+        parts.append(_activated(self.last(x)))
         return conv_of_parts(self.fuse, *parts, relu=False)
 
 
