@@ -12,12 +12,12 @@ from .degradations import (
     srgb_to_linear,
     standard_normal,
 )
+from .half_instance_norm import half_instance_norm, half_instance_norm_block
 from .mean_smoothness import mean_smoothness
 from .normalization import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     denormalize,
-    half_instance_norm,
     normalize,
 )
 from .pointwise import pointwise_conv
@@ -30,7 +30,8 @@ __all__ = [
     'add_gaussian_noise', 'add_poisson_gaussian_noise', 'affine_coupling',
     'apply_curves', 'conv_of_parts', 'cosine_similarity', 'coupling_gain',
     'darken_gamma', 'denormalize', 'flattened_ycbcr', 'half_instance_norm',
-    'linear_to_srgb', 'mean_smoothness', 'neighbor_smoothness',
-    'normalize', 'pointwise_conv', 'read_variance', 'simulate_low_light',
-    'srgb_to_linear', 'standard_normal', 'window_maximum'
+    'half_instance_norm_block', 'linear_to_srgb', 'mean_smoothness',
+    'neighbor_smoothness', 'normalize', 'pointwise_conv', 'read_variance',
+    'simulate_low_light', 'srgb_to_linear', 'standard_normal',
+    'window_maximum'
 ]

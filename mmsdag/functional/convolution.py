@@ -1,6 +1,8 @@
 """Convolution and what directly follows it, in one pass where that pays."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,7 +35,9 @@ def conv_of_parts(conv: nn.Conv2d, *parts: Tensor, relu: bool) -> Tensor:
         under autocast too.
     """
     weights = conv.weight.split([part.shape[1] for part in parts], dim=1)
-    dtype = _fusible_dtype(conv, parts)
+    needs_gradients = torch.is_grad_enabled() and any(
+        t.requires_grad for t in (conv.weight, *parts))
+    dtype = None if needs_gradients else fusible_dtype([conv], parts)
     if dtype is not None:
         return _fused(conv, weights, parts, relu, dtype)
     if len(parts) == 1 and conv.kernel_size != (1, 1):
@@ -52,23 +56,27 @@ def _plain(conv: nn.Conv2d, x: Tensor, weight: Tensor,
     return F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation)
 
 
-def _fusible_dtype(conv: nn.Conv2d,
-                   parts: tuple[Tensor, ...]) -> torch.dtype | None:
-    """The dtype in which oneDNN would fuse, or None where it cannot."""
+def fusible_dtype(convs: Sequence[nn.Conv2d],
+                  maps: Sequence[Tensor]) -> torch.dtype | None:
+    """The dtype in which oneDNN computes ``convs`` of ``maps`` and more.
+
+    Returns:
+        float32, bfloat16 (also that of autocast), or ``None`` where it does
+        not, where a compiler or an export looks on, or where somebody's hooks
+        are to see the convolutions.
+    """
     # Compilers fuse for themselves, and an export must not see it.
     if (_is_compiling() or torch.jit.is_tracing()
-            or parts[0].device.type != 'cpu'
+            or maps[0].device.type != 'cpu'
             or not torch.backends.mkldnn.is_available()
             or not torch.backends.mkldnn.enabled
             # Private, though torch.compile itself calls it since 2.0.
             or not hasattr(torch.ops.mkldnn, '_convolution_pointwise_')
-            or torch.is_grad_enabled() and any(
-                t.requires_grad for t in (conv.weight, *parts))
-            or conv._forward_hooks or conv._forward_pre_hooks
+            or any(c._forward_hooks or c._forward_pre_hooks for c in convs)
             # A map of one number has no layout that it would recognise.
-            or any(part[0].numel() == 1 for part in parts)):
+            or any(x[0].numel() == 1 for x in maps)):
         return None
-    dtype = _autocast_dtype() or parts[0].dtype
+    dtype = _autocast_dtype() or maps[0].dtype
     if dtype == torch.bfloat16:
         return dtype if torch.ops.mkldnn._is_mkldnn_bf16_supported() else None
     return dtype if dtype == torch.float32 else None

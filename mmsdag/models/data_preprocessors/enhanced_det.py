@@ -85,12 +85,11 @@ def _resize(image: Tensor, size: tuple[int, int], rounds: bool) -> Tensor:
     if rounds and image.device.type == 'cpu':
         # By OpenCV, as the pipeline's own Resize, to the last bit. On a GPU
         # a level differs here and there, for the sake of speed.
-        array = image.to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-        return torch.from_numpy(imresize(
-            array, size[::-1])).permute(2, 0, 1).float()
+        array = image.permute(1, 2, 0).contiguous().numpy()
+        return torch.from_numpy(imresize(array, size[::-1])).permute(2, 0, 1)
     resized = F.interpolate(
-        image[None], size, mode='bilinear', align_corners=False)[0]
-    return resized.round() if rounds else resized
+        image[None].float(), size, mode='bilinear', align_corners=False)[0]
+    return resized.round().to(torch.uint8) if rounds else resized
 
 
 def _rescale(sample: DetDataSample, old: Sequence[int],

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from mmsdag.models.enhancers.build import EnhancerLike, build_enhancer
 from mmsdag.models.precision import autocast, check_amp_dtype
+
+from .pixels import to_uint8, to_unit_rgb
 
 #: Pixels that go through the enhancer together by default. More at once are
 #: hardly faster; in float32 they need 1 to 2 GiB.
@@ -136,7 +139,8 @@ class EnhancementMixin(BaseDataPreprocessor):
                 device.
 
         Returns:
-            Images of the same shapes, channel order and range, float32.
+            Images of the same shapes, channel order and range: uint8 if they
+            are rounded, else float32.
         """
         self._check(images)
         enhanced = list(images)
@@ -159,13 +163,13 @@ class EnhancementMixin(BaseDataPreprocessor):
                     if content.shape == images[index].shape:
                         enhanced[index] = image
                     else:
-                        canvas = images[index].to(torch.float32, copy=True)
+                        canvas = images[index].to(image.dtype, copy=True)
                         canvas[:, rows, columns] = image
                         enhanced[index] = canvas
         return enhanced
 
     def _enhance_batch(self, batch: Tensor) -> Tensor:
-        """(N, 3, H, W), [0, 255], of the images' type, to float32."""
+        """(N, 3, H, W), [0, 255], to the same."""
         try:
             return self._run(batch)
         except torch.cuda.OutOfMemoryError:
@@ -177,22 +181,23 @@ class EnhancementMixin(BaseDataPreprocessor):
         ])
 
     def _run(self, batch: Tensor) -> Tensor:
-        network = self.enhancer.to(batch.device)
+        network = self.enhancer
+        some = next(chain(network.parameters(), network.buffers()), None)
+        # Asked first: moving goes through every module, in vain, each time.
+        if some is not None and some.device != batch.device:
+            network.to(batch.device)
         # A recogniser in half precision has a trainable enhancer to match.
         dtype = next((p.dtype for p in network.parameters()), torch.float32)
-        rgb = batch.flip(1) if self._is_bgr else batch
-        rgb = (rgb.float() / 255).to(dtype, memory_format=torch.channels_last)
-        if batch.is_floating_point():
-            rgb = rgb.clamp(0, 1)  # some augmentations leave the range
+        rgb = to_unit_rgb(batch, self._is_bgr).to(dtype)
         with torch.set_grad_enabled(
                 self.trainable and torch.is_grad_enabled()), autocast(
                     self.amp_dtype, batch.device):
             enhanced = network.enhance(rgb)
+        if self.rounds(batch):
+            return to_uint8(enhanced, self._is_bgr)
         # Plane by plane, as the other base class has its images: turning the
         # channels around takes a fifth of the time there.
         enhanced = enhanced.float().contiguous().clamp(0, 1).mul_(255)
-        if self.rounds(batch):
-            enhanced.round_()
         return enhanced.flip(1) if self._is_bgr else enhanced
 
     def rounds(self, images: Tensor) -> bool:
@@ -223,16 +228,17 @@ def content_window(
     Returns:
         Its rows and its columns; all of them if there is no other colour.
     """
+    height, width = image.shape[1:]
+    all_of_it = slice(0, height), slice(0, width)
     color = torch.as_tensor(
         padding_value, dtype=torch.float32,
-        device=image.device).reshape(-1, 1)
-    all_of_it = slice(0, image.shape[1]), slice(0, image.shape[2])
-    edges = (image[:, 0], image[:, -1], image[..., 0], image[..., -1])
-    # Most images have no margins, and their edges tell.
-    if torch.stack([(edge != color).any() for edge in edges]).all():
+        device=image.device).reshape(-1, 1, 1)
+    # Most images have no margins, and their corners tell.
+    corners = image[:, ::max(1, height - 1), ::max(1, width - 1)]
+    if not (corners == color).all(0).any():
         return all_of_it
     # As numbers, of which a CPU finds the largest ten times as fast as any().
-    differs = (image != color[..., None]).view(torch.uint8).amax(0)
+    differs = (image != color).view(torch.uint8).amax(0)
     # Together, since each transfer waits for a GPU.
     seen = torch.cat((differs.amax(1), differs.amax(0))).cpu()
     rows, columns = (

@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmsdag.functional import (
     affine_coupling,
     coupling_gain,
-    half_instance_norm,
+    half_instance_norm_block,
 )
 
 
@@ -37,13 +36,16 @@ class HalfInstanceNormBlock(BaseModule):
         self.norm = nn.InstanceNorm2d(out_channels // 2, affine=True)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, out_channels, H, W)."""
-        out = half_instance_norm(
-            self.conv1(x), self.norm.weight, self.norm.bias, self.norm.eps,
-            self.negative_slope)
-        out = F.leaky_relu_(self.conv2(out), self.negative_slope)
-        return out + self.identity(x)
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        """(N, in_channels, H, W) to (N, out_channels, H, W).
+
+        Args:
+            x: Feature maps.
+            residual: Added to the result; of its shape.
+        """
+        return half_instance_norm_block(x, self.conv1, self.norm, self.conv2,
+                                        self.identity, self.negative_slope,
+                                        residual)
 
 
 class CouplingBlock(BaseModule):
@@ -84,7 +86,7 @@ class CouplingBlock(BaseModule):
         A chain of blocks stays on halves: joining and parting them between
         the blocks would only copy.
         """
-        y1 = x1 + self.f(x2)
+        y1 = self.f(x2, residual=x1)
         return y1, affine_coupling(x2, self.h(y1), self.g(y1), self.clamp)
 
     def inverse(self, y: Tensor) -> Tensor:

@@ -1,0 +1,231 @@
+"""Half instance normalisation and the block around it (HINet)."""
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from .convolution import fusible_dtype
+
+
+def half_instance_norm(x: Tensor,
+                       weight: Tensor,
+                       bias: Tensor,
+                       eps: float = 1e-5,
+                       negative_slope: float = 0.2) -> Tensor:
+    """LeakyReLU of ``x`` with its first channels instance-normalised.
+
+    The half instance normalisation of HINet (Chen et al., CVPRW 2021) and
+    the activation behind it, in one differentiable step. PyTorch's instance
+    norm leaves the channels-last layout, and every elementwise operation
+    that then meets both layouts runs ten times slower on a CPU.
+
+    Args:
+        x: Feature maps (N, C, H, W), any layout.
+        weight: Scale of the first ``len(weight)`` channels.
+        bias: Shift of these channels.
+        eps: Added to the variance, which is the biased one.
+        negative_slope: Slope of the LeakyReLU; positive.
+
+    Returns:
+        A tensor of the shape, dtype and layout of ``x``.
+    """
+    return _HalfInstanceNorm.apply(x, weight, bias, eps, negative_slope)
+
+
+def half_instance_norm_block(x: Tensor,
+                             conv1: nn.Conv2d,
+                             norm: nn.InstanceNorm2d,
+                             conv2: nn.Conv2d,
+                             identity: nn.Conv2d,
+                             negative_slope: float = 0.2,
+                             residual: Tensor | None = None) -> Tensor:
+    """``leaky(conv2(half_instance_norm(conv1(x)))) + identity(x)``.
+
+    On a CPU in float32 the block is one differentiable step, which passes
+    over memory less often: the bias of ``conv1`` is part of the
+    normalisation's shift, its output is centred in place, ``conv2`` applies
+    the LeakyReLU before it writes, and the gradient of ``identity`` is added
+    to that of ``conv1`` as it is computed. In bfloat16 that brings nothing.
+
+    Args:
+        x: Feature maps (N, C, H, W).
+        conv1: 3x3, C to D channels.
+        norm: Of the first channels of its output, affine.
+        conv2: 3x3, D to D.
+        identity: 1x1, C to D.
+        negative_slope: Slope of both LeakyReLUs; positive.
+        residual: Added to the result; (N, D, H, W).
+
+    Returns:
+        (N, D, H, W), in the dtype that the convolutions give.
+    """
+    convs = conv1, conv2, identity
+    if fusible_dtype(convs, (x, )) == torch.float32:
+        return _HalfInstanceNormBlock.apply(
+            x, conv1.weight, conv1.bias, norm.weight, norm.bias, norm.eps,
+            conv2.weight, conv2.bias, identity.weight, identity.bias,
+            negative_slope, residual)
+    out = half_instance_norm(
+        conv1(x), norm.weight, norm.bias, norm.eps, negative_slope)
+    out = F.leaky_relu_(conv2(out), negative_slope)
+    out = out + identity(x)
+    return out if residual is None else residual + out
+
+
+class _HalfInstanceNorm(torch.autograd.Function):
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float,
+                negative_slope: float) -> Tensor:
+        centred = x - _mean_of_first(x, len(weight))
+        shift = F.pad(bias, (0, x.shape[1] - len(weight)))
+        y, rstd, scale = _scale_and_activate(centred, weight, shift, eps,
+                                             negative_slope)
+        ctx.save_for_backward(centred, y, rstd, scale)
+        ctx.negative_slope = negative_slope
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        centred, y, rstd, scale = ctx.saved_tensors
+        # y has the sign of what the activation got.
+        grad = torch.ops.aten.leaky_relu_backward(grad, y, ctx.negative_slope,
+                                                  True)
+        grad_x, along, total = _before_norm(grad, centred, rstd, scale)
+        return grad_x, along, total[:len(along)], None, None
+
+
+class _HalfInstanceNormBlock(torch.autograd.Function):
+    """The block in float32 on a CPU, by oneDNN."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight1: Tensor, bias1: Tensor,
+                norm_weight: Tensor, norm_bias: Tensor, eps: float,
+                weight2: Tensor, bias2: Tensor, weight: Tensor, bias: Tensor,
+                negative_slope: float, residual: Tensor | None) -> Tensor:
+        half = len(norm_weight)
+        x = x.contiguous(memory_format=torch.channels_last)
+        # Of the bias, the mean would leave nothing in the first channels.
+        centred = F.conv2d(x, weight1, padding=1)
+        centred -= _mean_of_first(centred, half)
+        y, rstd, scale = _scale_and_activate(
+            centred, norm_weight, torch.cat((norm_bias, bias1[half:])), eps,
+            negative_slope)
+        z = torch.ops.mkldnn._convolution_pointwise(
+            y, weight2, bias2, [1, 1], [1, 1], [1, 1], 1, 'leaky_relu',
+            [negative_slope], '')
+        ctx.save_for_backward(centred, rstd, scale, y, z, x, weight1, weight2,
+                              weight)
+        ctx.negative_slope = negative_slope
+        out = F.conv2d(x, weight, bias).add_(z)
+        return out if residual is None else out.add_(residual)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        *of_norm, y, z, x, weight1, weight2, weight = ctx.saved_tensors
+        slope = ctx.negative_slope
+        needs_x, *trains, needs_residual = ctx.needs_input_grad
+        trained = any(trains)
+        leaky_backward = torch.ops.aten.leaky_relu_backward
+        out = grad.contiguous(memory_format=torch.channels_last)
+        grad2 = leaky_backward(out, z, slope, True)
+        grad_y: Any
+        grad_y, grad_weight2 = _conv_backward(grad2, y, weight2, True, trained)
+        leaky_backward.grad_input(grad_y, y, slope, True, grad_input=grad_y)
+        grad1, along, total = _before_norm(grad_y, *of_norm)
+        grad_x, grad_weight1 = _conv_backward(grad1, x, weight1, needs_x,
+                                              trained)
+        if needs_x:
+            torch.ops.mkldnn._convolution_pointwise_.binary(
+                grad_x, out, weight.transpose(0, 1).contiguous(), None, [0, 0],
+                [1, 1], [1, 1], 1, 'add', 1.0, None, [], '')
+        of_weights: list[Tensor | None] = [None] * 9
+        if trained:
+            half = len(along)
+            of_weights = [
+                grad_weight1, F.pad(total[half:], (half, 0)), along,
+                total[:half], None, grad_weight2, _sum(grad2).sum(0),
+                _conv_backward(out, x, weight, False, True)[1],
+                _sum(out).sum(0)
+            ]
+        return (grad_x, *of_weights, None, grad if needs_residual else None)
+
+
+def _mean_of_first(x: Tensor, channels: int) -> Tensor:
+    """Mean over the positions, and 0 for the channels behind."""
+    mean = _sum(x)[:, :channels] / (x.shape[2] * x.shape[3])
+    return _spatial(F.pad(mean, (0, x.shape[1] - channels)), x)
+
+
+def _scale_and_activate(
+        centred: Tensor, weight: Tensor, shift: Tensor, eps: float,
+        negative_slope: float) -> tuple[Tensor, Tensor, Tensor]:
+    """leaky(scale * centred + shift), for each channel of each image.
+
+    The channels behind have scale 1, so that all go the same, vectorised
+    way. Two passes, because E[x^2] - E[x]^2 in one loses digits in float32.
+
+    Returns:
+        The result, 1 / standard deviation (N, first channels), and the scale
+        (N, C, 1, 1).
+    """
+    channels, size = len(weight), centred.shape[2] * centred.shape[3]
+    var = _dot(centred, centred)[:, :channels] / size
+    rstd = torch.rsqrt(var + eps)
+    scale = _spatial(
+        F.pad(weight * rstd, (0, len(shift) - channels), value=1), centred)
+    shift = _spatial(shift.expand(len(centred), -1), centred)
+    y = F.leaky_relu_(torch.addcmul(shift, scale, centred), negative_slope)
+    return y, rstd, scale
+
+
+def _before_norm(grad: Tensor, centred: Tensor, rstd: Tensor,
+                 scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of the maps, of the weight, and of the shift."""
+    half, size = rstd.shape[1], grad.shape[2] * grad.shape[3]
+    behind = (0, grad.shape[1] - half)
+    total = _sum(grad)
+    along = _dot(grad, centred)[:, :half] * rstd
+    # grad_x = scale * (grad - mean(grad) - z * mean(grad * z)), where
+    # z = centred * rstd; the channels behind lack the means.
+    level = _spatial(F.pad(-total[:, :half] / size, behind), grad) * scale
+    slope = _spatial(F.pad(-along * rstd / size, behind), grad) * scale
+    grad_x = torch.addcmul(level, scale, grad).addcmul_(slope, centred)
+    return grad_x, along.sum(0), total.sum(0)
+
+
+def _conv_backward(
+        grad: Tensor, x: Tensor, weight: Tensor, needs_x: bool,
+        needs_weight: bool) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of a convolution that keeps the size."""
+    if not needs_x and not needs_weight:
+        return None, None
+    padding = [size // 2 for size in weight.shape[2:]]
+    return torch.ops.aten.convolution_backward(
+        grad, x, weight, None, [1, 1], padding, [1, 1], False, [0, 0], 1,
+        [needs_x, needs_weight, False])[:2]
+
+
+def _sum(x: Tensor) -> Tensor:
+    """Sums over the positions, (N, C), at least in float32."""
+    # Along rows in the order of channels-last memory, and only the rest in
+    # float32: one sum over both with a dtype is five times slower.
+    rows = x.permute(0, 2, 3, 1).sum(2)
+    return rows.sum(1, dtype=torch.promote_types(x.dtype, torch.float32))
+
+
+def _dot(x: Tensor, y: Tensor) -> Tensor:
+    """Sums of the products over the positions, (N, C)."""
+    if x.dtype is torch.float16:  # whose products would overflow
+        x = x.float()
+    return _sum(x * y)
+
+
+def _spatial(values: Tensor, like: Tensor) -> Tensor:
+    return values.to(like.dtype)[:, :, None, None]

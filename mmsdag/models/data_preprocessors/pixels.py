@@ -1,0 +1,63 @@
+"""From the bytes of a pipeline to what an enhancer takes, and back.
+
+On a CPU by OpenCV, which turns planes into pixels and back several times as
+fast as PyTorch: beside a small enhancer that is what counts.
+"""
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+_UNIT = np.arange(256, dtype=np.float32) / np.float32(255)
+
+
+def to_unit_rgb(images: Tensor, is_bgr: bool) -> Tensor:
+    """Images as an enhancer takes them.
+
+    Args:
+        images: (N, 3, H, W), [0, 255], uint8 or floating point, of which
+            what lies outside of the range is clipped.
+        is_bgr: Their channel order, BGR or RGB.
+
+    Returns:
+        (N, 3, H, W), RGB, [0, 1], float32, channels last in memory.
+    """
+    if images.dtype != torch.uint8:
+        images = images.float().clamp(0, 255)
+    elif images.device.type == 'cpu':
+        pixels = np.empty((*images.shape[::2], images.shape[3], 3), np.float32)
+        for planes, out in zip(images.numpy(), pixels):
+            cv2.LUT(cv2.merge(_in_rgb(planes, is_bgr)), _UNIT, out)
+        return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    rgb = images.flip(1) if is_bgr else images
+    return (rgb.float() / 255).contiguous(memory_format=torch.channels_last)
+
+
+def to_uint8(images: Tensor, is_bgr: bool) -> Tensor:
+    """What becomes of them, as the pipeline had them.
+
+    Args:
+        images: (N, 3, H, W), RGB, [0, 1], floating point, any layout; what
+            lies outside is clipped.
+        is_bgr: Channel order of the result.
+
+    Returns:
+        (N, 3, H, W), [0, 255], uint8, rounded half to even, plane by plane
+        in memory.
+    """
+    images = images.float().clamp(0, 1)
+    if images.device.type != 'cpu':
+        images = images.mul_(255).round_().to(torch.uint8).contiguous()
+        return images.flip(1) if is_bgr else images
+    planes = torch.empty(images.shape, dtype=torch.uint8)
+    pixels = images.permute(0, 2, 3, 1).contiguous().numpy()
+    for image, out in zip(pixels, planes.numpy()):
+        cv2.split(
+            cv2.convertScaleAbs(image, alpha=255), _in_rgb(out, is_bgr))
+    return planes
+
+
+def _in_rgb(planes: np.ndarray, is_bgr: bool) -> list[np.ndarray]:
+    return list(planes[::-1] if is_bgr else planes)
