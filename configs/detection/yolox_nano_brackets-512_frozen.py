@@ -9,9 +9,8 @@ work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:gamma}}'
 
 model = dict(
     data_preprocessor=dict(
-        **_base_.detection,
-        resize_to=(416, 416),
-        pad_size_divisor=416,
+        dict(type='mmsdag.EnhancedDetDataPreprocessor'),  # of "none", too
+        **_base_.detection, resize_to=(416, 416), pad_size_divisor=416,
         pad_value=114))
 _pipeline = [_base_.test_pipeline[0], *_base_.test_pipeline[-2:-1]]
 test_dataloader = dict(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mmsdag.datasets.image_io import read_image
-from mmsdag.utils.model_index import find_model, trained_models
+from mmsdag.utils.model_index import trained_models
 
 from .paths import find_images, output_paths, write_png
 from .tiling import blend_weights, bytes_per_pixel, receptive_radius, spans
@@ -78,8 +78,6 @@ class LowLightInferencer:
         self.amp_dtype = precision.check_amp_dtype(amp_dtype,
                                                    type(self).__name__)
         self._autocast = precision.autocast
-        if isinstance(model, (str, PathLike)):
-            model, weights = find_model(model, weights)
         network = build_enhancer(model, weights)
         self.radius = receptive_radius(network)
         self.network = network.to(self.device)

@@ -1,4 +1,4 @@
-"""Trained enhancers that come with the package, by name."""
+"""Trained models that come with the package, by name."""
 from __future__ import annotations
 
 import difflib
@@ -17,7 +17,7 @@ TASK = 'Low-Light Image Enhancement'
 
 
 class TrainedModel(NamedTuple):
-    """An enhancer and its weights, as a metafile lists them.
+    """A model and its weights, as a metafile lists them.
 
     Attributes:
         names: Short names, in the order of the metafile, then the full one.
@@ -29,12 +29,14 @@ class TrainedModel(NamedTuple):
     weights: Path
 
 
-def trained_models() -> list[TrainedModel]:
-    """The enhancers with weights that ``model-index.yml`` lists.
+def trained_models(task: str | None = TASK) -> list[TrainedModel]:
+    """The models with weights that ``model-index.yml`` lists.
 
-    A metafile says ``Task: Low-Light Image Enhancement`` in its collection,
-    and of each model ``Name``, ``Config``, ``Weights``, and short names in
-    ``Alias``.
+    A metafile gives the ``Task`` of its collection, and of each model
+    ``Name``, ``Config``, ``Weights``, and short names in ``Alias``.
+
+    Args:
+        task: Only those of this task, enhancers by default; ``None`` for all.
     """
     # In an installed package, or beside it in a clone.
     roots = (_PACKAGE / '.mim', _PACKAGE.parent)
@@ -43,15 +45,15 @@ def trained_models() -> list[TrainedModel]:
     models = []
     for metafile in load(root / 'model-index.yml')['Import']:
         content = load(root / metafile)
-        enhancers = {
+        wanted = {
             collection['Name'] for collection in content['Collections']
-            if collection.get('Task') == TASK
+            if task in (None, collection.get('Task'))
         }
         models += [
             TrainedModel((*model.get('Alias', ()), model['Name']),
                          root / model['Config'], root / model['Weights'])
             for model in content['Models']
-            if model['In Collection'] in enhancers and 'Weights' in model
+            if model['In Collection'] in wanted and 'Weights' in model
         ]
     return models
 
@@ -82,3 +84,19 @@ def find_model(
             f'no trained model is called {str(name)!r} ('
             + ('similar names: ' if close else 'there are: ')
             + f'{", ".join(close or trained)}); {error}') from None
+
+
+def find_weights(name: str | Path) -> str | Path:
+    """The checkpoint of a trained model, by its name.
+
+    Args:
+        name: Name of a trained model, of any task, or a path.
+
+    Returns:
+        Its checkpoint, or ``name`` itself if that is a file or unknown.
+    """
+    if not Path(name).is_file():
+        for model in trained_models(task=None):
+            if str(name) in model.names:
+                return model.weights
+    return name

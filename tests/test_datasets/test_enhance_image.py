@@ -17,6 +17,7 @@ from mmsdag.apis import LowLightInferencer
 from mmsdag.datasets.transforms import EnhanceImage
 from mmsdag.models import ZeroDCENet
 from mmsdag.registry import TRANSFORMS
+from mmsdag.utils.model_index import trained_models
 
 GAMMA = dict(type='mmsdag.GammaEnhancer')
 ZERO_DCE = dict(type='mmsdag.ZeroDCENet', channels=4)
@@ -112,6 +113,16 @@ def test_a_config_file_with_a_generator_is_an_enhancer(photo, tmp_path):
     path.write_text(Config(dict(model=dict(generator=GAMMA))).pretty_text)
     np.testing.assert_array_equal(
         enhance(EnhanceImage(str(path)), photo), by_hand(photo))
+
+
+def test_a_trained_model_is_called_by_its_name(photo, tmp_path):
+    model, = (m for m in trained_models() if 'zero-dce_sdag' in m.names)
+    named = EnhanceImage('zero-dce_sdag', cache_dir=tmp_path)
+    by_files = EnhanceImage(model.config, model.weights, cache_dir=tmp_path)
+    out = enhance(named, photo)
+    np.testing.assert_array_equal(out, enhance(by_files, photo))
+    assert out.mean() > photo.mean()
+    assert len(cached(tmp_path)) == 1
 
 
 def test_floating_point_stays_so_and_is_not_cached(photo, tmp_path):

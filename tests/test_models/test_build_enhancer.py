@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config, ConfigDict
 
 from mmsdag.models import ZeroDCENet, build_enhancer
+from mmsdag.utils.model_index import trained_models
 
 NETWORK = dict(type='mmsdag.ZeroDCENet', channels=4)
 MODEL = dict(type='mmsdag.ZeroDCE', generator=NETWORK)
@@ -71,3 +72,23 @@ def test_a_checkpoint_of_an_enhancer_without_weights_is_refused(checkpoint):
         build_enhancer(dict(type='mmsdag.GammaEnhancer'), checkpoint)
     # A network may have hundreds of weights.
     assert len(str(error.value)) < 600
+
+
+def test_a_trained_model_is_called_by_its_name():
+    model, = (m for m in trained_models() if 'zero-dce_sdag' in m.names)
+    saved = torch.load(model.weights, weights_only=True)['state_dict']
+    network = build_enhancer('zero-dce_sdag')
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, saved[f'generator.{name}'])
+
+
+def test_a_trained_model_takes_other_weights():
+    other, = (m for m in trained_models() if 'zero-dce_sdag' in m.names)
+    given = build_enhancer('zero-dce', other.weights).state_dict()
+    for name, value in build_enhancer('zero-dce_sdag').state_dict().items():
+        assert torch.equal(value, given[name])
+
+
+def test_a_name_that_nothing_has_is_told_with_similar_ones():
+    with pytest.raises(FileNotFoundError, match='zero-dce_sdag'):
+        build_enhancer('zero-dce_sdga')

@@ -22,6 +22,7 @@ import mmsdag.models.data_preprocessors.enhancement as enhancement
 from mmsdag.models import SDAGNet, ZeroDCENet
 from mmsdag.models.data_preprocessors.enhancement import content_window
 from mmsdag.registry import MODELS
+from mmsdag.utils.model_index import trained_models
 
 YOLOX = 'mmdet::yolox/yolox_nano_8xb8-300e_coco.py'
 RETINANET = 'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py'
@@ -192,6 +193,17 @@ def batch_for(base: str, images) -> dict:
 
 
 BASES = pytest.mark.parametrize('base', [YOLOX, RETINANET, YOLOV3, PSPNET])
+
+
+@BASES
+def test_a_trained_model_is_called_by_its_name(base, preprocessor):
+    images = [image(40, 64)]
+    named = preprocessor(base, 'zero-dce_sdag')
+    trained, = (m for m in trained_models() if 'zero-dce_sdag' in m.names)
+    by_files = preprocessor(
+        base, str(trained.config), enhancer_checkpoint=str(trained.weights))
+    found, expected = (p(batch_for(base, images)) for p in (named, by_files))
+    assert torch.equal(found['inputs'], expected['inputs'])
 
 
 @BASES

@@ -1,6 +1,8 @@
 """The guidance loss: which way it moves a pixel."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -47,3 +49,19 @@ def test_keeping_colors_has_a_finite_gradient_at_black(checkpoint):
     _, gradient = gradient_of(
         torch.zeros(1, 3, 8, 8), checkpoint, keep_color=True)
     assert gradient.isfinite().all()
+
+
+def test_a_trained_model_is_called_by_its_name():
+    file = Path(__file__).resolve().parents[2] / (
+        'checkpoints/sdag_vgg16_1xb16-1k_brackets.pth')
+    own = torch.load(file, weights_only=True)['state_dict']
+    net = SDAGGuidanceLoss(
+        'sdag_vgg16',
+        dict(type='mmsdag.SDAGNet', extractor=SDAG_NET['extractor'])).net
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, own[f'generator.{name}'])
+
+
+def test_a_name_that_nothing_has_is_a_missing_file():
+    with pytest.raises(FileNotFoundError, match='sdag_vgg61'):
+        SDAGGuidanceLoss('sdag_vgg61', SDAG_NET)

@@ -440,6 +440,13 @@ def test_the_evaluator_counts_only_the_images_of_the_dataset(bench):
     assert line['images'] == '2'
 
 
+def test_a_trained_model_is_called_by_its_name(bench):
+    bench.content['enhancers']['named'] = dict(enhancer='zero-dce_sdag')
+    assert bench.run('--only', '*named*') == 0
+    config, = (bench.work_dir / 'runs').rglob('*.py')
+    assert 'checkpoints/zero-dce-sdag_1xb8' in config.read_text()
+
+
 def test_the_list_runs_nothing(bench, capsys):
     assert bench.run('--list') == 0
     lines = capsys.readouterr().out.splitlines()
@@ -462,6 +469,8 @@ def change(content: dict, path: str, value: object) -> None:
     ('enhancers.double.checkpoint', 'none.pth',
      'enhancers.double.checkpoint.*none.pth'),
     ('enhancers.double.checkpoint', None, 'double.*no checkpoint'),
+    ('enhancers.gamma.enhancer', 'zero-dce_sdga',
+     'enhancers.gamma.*similar names: zero-dce_sdag'),
     ('enhancers.gamma.enhancer.type', 'mmsdag.Nothing',
      'enhancers.gamma.*Nothing'),
     ('enhancers.triple.guided_twin_of', 'none', 'twin_of.*none'),

@@ -8,7 +8,12 @@ import yaml
 
 from mmsdag.models.enhancers import enhancer_config
 from mmsdag.registry import MODELS
-from mmsdag.utils.model_index import TASK, find_model, trained_models
+from mmsdag.utils.model_index import (
+    TASK,
+    find_model,
+    find_weights,
+    trained_models,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,6 +58,18 @@ def test_a_trained_model_has_several_names(clone, name):
 def test_only_trained_enhancers_are_listed(clone):
     model, = trained_models()
     assert model.names == ('bright', 'light', 'bright_1k')
+
+
+def test_weights_of_any_task_are_found(clone):
+    assert find_weights('guide_1k') == clone / 'checkpoints/g.pth'
+    assert find_weights('light') == clone / 'checkpoints/b.pth'
+
+
+def test_weights_that_no_model_has_are_a_path(clone):
+    assert find_weights('bright_9k') == 'bright_9k'
+    own = clone / 'guide_1k'
+    own.touch()
+    assert find_weights(own) == own
 
 
 def test_other_weights_take_the_place_of_its_own(clone):

@@ -17,7 +17,11 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 from mmengine.utils import get_installed_path
 
-from mmsdag.models.enhancers.build import build_enhancer, enhancer_config
+from mmsdag.models.enhancers.build import (
+    build_enhancer,
+    enhancer_config,
+    with_weights,
+)
 from mmsdag.models.precision import check_amp_dtype
 from mmsdag.utils import load_checkpoint
 from mmsdag.utils.env import package_versions
@@ -384,7 +388,10 @@ def _enhancer(name: str, entry: dict, path: Path) -> Enhancer:
     if isinstance(enhancer, str) and (path.parent / enhancer).is_file():
         enhancer = str(path.parent / enhancer)
     try:
+        enhancer, own = with_weights(enhancer)
         result.config = enhancer_config(enhancer)[0]
+        if result.checkpoints == [None]:
+            result.checkpoints = [own and str(own)]
         for checkpoint in result.checkpoints:
             build_enhancer(result.config, checkpoint)
     except (FileNotFoundError, ImportError, KeyError, TypeError,

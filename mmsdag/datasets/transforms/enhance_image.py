@@ -44,9 +44,10 @@ class EnhanceImage(BaseTransform):
 
     Args:
         enhancer: Config of the enhancer, or of a model or config file whose
-            ``generator`` it is; see
+            ``generator`` it is, or the name of a trained model; see
             :func:`mmsdag.models.enhancers.enhancer_config`.
-        checkpoint: Its weights; ``None`` for one that has none.
+        checkpoint: Its weights; ``None`` for one that has none, or that is
+            called by its name.
         cache_dir: Folder of results; ``None`` keeps nothing.
         amp_dtype: Precision: ``None`` for float32, ``'bfloat16'``,
             ``'float16'``, or ``'auto'`` for bfloat16 where the hardware has
@@ -68,8 +69,9 @@ class EnhanceImage(BaseTransform):
                  amp_dtype: str | None = None,
                  device: str = 'cpu') -> None:
         # Only now: they import torchvision, which takes seconds.
-        from mmsdag.models.enhancers import enhancer_config
+        from mmsdag.models.enhancers import enhancer_config, with_weights
         from mmsdag.models.precision import check_amp_dtype
+        enhancer, checkpoint = with_weights(enhancer, checkpoint)
         self.enhancer, _ = enhancer_config(enhancer)
         if checkpoint is not None and not Path(checkpoint).is_file():
             raise FileNotFoundError(f'checkpoint={str(checkpoint)!r} of '

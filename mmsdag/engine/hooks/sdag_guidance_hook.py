@@ -31,8 +31,8 @@ class SDAGGuidanceHook(Hook):
     ``mode='loss'`` (GANs) call :class:`SDAGGuidanceLoss` themselves.
 
     Args:
-        checkpoint: Weights of the SDAG network; see
-            :class:`SDAGGuidanceLoss`.
+        checkpoint: Weights of the SDAG network, a file or the name of a
+            trained model; see :class:`SDAGGuidanceLoss`.
         sdag: Config of the network.
         target: Dotted name of the submodule whose output is the enhanced
             image: ``'generator'``, or the trainable enhancer of a recogniser,
@@ -57,8 +57,7 @@ class SDAGGuidanceHook(Hook):
     Example:
         >>> custom_hooks = [
         ...     dict(type='mmsdag.SDAGGuidanceHook',
-        ...          checkpoint='checkpoints/'
-        ...          'sdag_vgg16_1xb16-1k_brackets.pth',
+        ...          checkpoint='sdag_vgg16',
         ...          loss_weight=10.)
         ... ]
     """

@@ -34,9 +34,7 @@ class EnhancedDetDataPreprocessor(EnhancementMixin, DetDataPreprocessor):
         >>> model = dict(
         ...     data_preprocessor=dict(
         ...         type='mmsdag.EnhancedDetDataPreprocessor',
-        ...         enhancer='zero_dce/zero-dce-sdag_1xb8-1k_brackets',
-        ...         enhancer_checkpoint='checkpoints/'
-        ...         'zero-dce-sdag_1xb8-1k_brackets_seed0.pth'))
+        ...         enhancer='zero-dce_sdag'))
     """
 
     def __init__(self,

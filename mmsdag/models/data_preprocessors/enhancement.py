@@ -34,11 +34,11 @@ class EnhancementMixin(BaseDataPreprocessor):
     Args:
         *args: Of the other base class.
         enhancer: Config of the enhancer, or of a model or config file whose
-            ``generator`` it is; see
+            ``generator`` it is, or the name of a trained model; see
             :func:`mmsdag.models.enhancers.enhancer_config`.
         enhancer_checkpoint: Its weights. May be missing for an enhancer that
-            has none, or if ``trainable`` (they are then initialised, or in
-            the recogniser's checkpoint).
+            has none or is called by its name, or if ``trainable`` (they are
+            then initialised, or in the recogniser's checkpoint).
         amp_dtype: Precision of the enhancer: ``None`` (float32, or what
             ``AmpOptimWrapper`` sets), ``'bfloat16'``, ``'float16'``, or
             ``'auto'`` (bfloat16 where the hardware has it).
@@ -156,8 +156,10 @@ class EnhancementMixin(BaseDataPreprocessor):
             size = self.chunk_size or max(1, _PIXELS // shape[1:].numel())
             for start in range(0, len(members), size):
                 chunk = members[start:start + size]
+                contents = [content for *_, content in chunk]
                 batch = self._enhance_batch(
-                    torch.stack([content for *_, content in chunk]))
+                    torch.stack(contents) if len(chunk) > 1 else
+                    contents[0][None])
                 for (index, rows, columns, content), image in zip(
                         chunk, batch):
                     if content.shape == images[index].shape:

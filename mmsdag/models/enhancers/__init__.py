@@ -1,4 +1,4 @@
-from .build import build_enhancer, enhancer_config
+from .build import build_enhancer, enhancer_config, with_weights
 from .classical import (
     CLAHEEnhancer,
     GammaEnhancer,
@@ -17,5 +17,5 @@ __all__ = [
     'CLAHEEnhancer', 'EnhancerWrapper', 'EnlightenGANNet', 'GammaEnhancer',
     'HistogramEqualizationEnhancer', 'LIMEEnhancer',
     'MultiScaleRetinexEnhancer', 'RUASNet', 'SCINet', 'ZeroDCENet',
-    'ZeroDCEPPNet', 'build_enhancer', 'enhancer_config'
+    'ZeroDCEPPNet', 'build_enhancer', 'enhancer_config', 'with_weights'
 ]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mmsdag.registry import MODELS, SCOPE
 from mmsdag.utils import load_checkpoint
-from mmsdag.utils.configs import find_config
+from mmsdag.utils.model_index import find_model
 
 from .wrapper import EnhancerWrapper
 
@@ -37,7 +37,7 @@ def build_enhancer(
             ``tools/convert_checkpoint.py``. For an
             :class:`EnhancerWrapper` also the file of the network that it
             wraps, without the prefix. ``None`` for an enhancer that has no
-            weights.
+            weights, and for a trained model by its name, which has its own.
         weights_required: Whether an enhancer that has weights must have a
             checkpoint too; without it, they are initialised.
 
@@ -51,6 +51,7 @@ def build_enhancer(
         ValueError: If it describes no enhancer, or the checkpoint is not of
             it, or left out although it has weights.
     """
+    enhancer, checkpoint = with_weights(enhancer, checkpoint)
     config, name = enhancer_config(enhancer)
     scope = config.pop('_scope_', None) or SCOPE
     with DefaultScope.overwrite_default_scope(scope):
@@ -80,6 +81,24 @@ def build_enhancer(
     return network.eval().requires_grad_(False)
 
 
+def with_weights(
+    enhancer: EnhancerLike,
+    checkpoint: str | os.PathLike[str] | None = None
+) -> tuple[EnhancerLike, str | os.PathLike[str] | None]:
+    """An enhancer and its weights, if it is called by a name.
+
+    Args:
+        enhancer: As in :func:`enhancer_config`.
+        checkpoint: Weights in the place of the model's own.
+
+    Raises:
+        FileNotFoundError: If it is a name that nothing has.
+    """
+    if isinstance(enhancer, (str, os.PathLike)):
+        return find_model(enhancer, checkpoint)
+    return enhancer, checkpoint
+
+
 def enhancer_config(enhancer: EnhancerLike) -> tuple[dict[str, Any], str]:
     """Find the network in whatever describes an enhancer.
 
@@ -88,7 +107,8 @@ def enhancer_config(enhancer: EnhancerLike) -> tuple[dict[str, Any], str]:
             ``dict(type='mmsdag.GammaEnhancer')``; of a model whose
             ``generator`` is one; or a whole config with such a ``model``: a
             ``Config``, a path, or the name of one in this package, as in
-            ``'zero_dce/zero-dce_1xb8-1k_brackets'``.
+            ``'zero_dce/zero-dce_1xb8-1k_brackets'``, or of a trained model,
+            ``'zero-dce_sdag'``.
 
     Returns:
         The network's own config, and a name for messages.
@@ -100,15 +120,15 @@ def enhancer_config(enhancer: EnhancerLike) -> tuple[dict[str, Any], str]:
     """
     node: Any = enhancer
     if isinstance(enhancer, (str, os.PathLike)):
-        path = find_config(enhancer)
+        path, _ = find_model(enhancer)
         node, name = Config.fromfile(path), str(path)
     elif isinstance(enhancer, (Mapping, Config)):
         name = getattr(enhancer, 'filename', None) or 'the config'
     else:
         raise TypeError(
             f'enhancer={enhancer!r}: must be the config of an enhancer, as '
-            "in dict(type='mmsdag.GammaEnhancer'), or the path of a config "
-            'whose model.generator is one')
+            "in dict(type='mmsdag.GammaEnhancer'), the path of a config whose "
+            'model.generator is one, or the name of a trained model')
     scope = node.get('default_scope')
     if 'type' not in node:
         node = node.get('model') or {}

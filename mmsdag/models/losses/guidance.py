@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mmsdag.models.precision import autocast, check_amp_dtype
 from mmsdag.registry import MODELS, TRANSFORMS
 from mmsdag.utils.checkpoint import load_checkpoint
+from mmsdag.utils.model_index import find_weights
 
 from .margin_ranking import MarginRankingLoss
 
@@ -29,7 +30,8 @@ class SDAGGuidanceLoss(BaseModule):
 
     Args:
         checkpoint: File with the weights of ``sdag``: trained here, or
-            converted by ``tools/convert_checkpoint.py sdag``.
+            converted by ``tools/convert_checkpoint.py sdag``; or the name of
+            a trained model that comes along, ``'sdag_vgg16'``.
         sdag: Config of the network.
         loss_weight: Weight ``w`` of the term.
         form: ``'reconstruction'`` or ``'degraded_similarity'``.
@@ -122,13 +124,13 @@ def load_sdag_net(config: dict, checkpoint: str) -> nn.Module:
     Args:
         config: Config of the network.
         checkpoint: File whose ``state_dict`` holds its weights, with or
-            without the prefix ``generator.``.
+            without the prefix ``generator.``, or the name of a trained model.
 
     Raises:
         FileNotFoundError: If the checkpoint is missing.
         ValueError: If its weights are not exactly those of the network.
     """
-    content = load_checkpoint(checkpoint)
+    content = load_checkpoint(find_weights(checkpoint))
     weights = content.get('state_dict', content)
     if 'params' in content or 'params_ema' in content:
         raise ValueError(
