@@ -53,7 +53,7 @@ class NoRed(nn.Module):
 
 
 @MODELS.register_module(force=True)
-class Gain(nn.Module):
+class LearnedGain(nn.Module):
     """One weight that is learnt."""
 
     def __init__(self, gain: float = 1.5) -> None:
@@ -458,7 +458,7 @@ def test_resizing_as_on_a_gpu_differs_by_a_level_at_most(preprocessor):
 
 def test_resized_a_trainable_enhancer_keeps_its_gradient(preprocessor):
     ours = preprocessor(
-        YOLOX, dict(type='mmsdag.Gain'), trainable=True, resize_to=(16, 16))
+        YOLOX, dict(type='mmsdag.LearnedGain'), trainable=True, resize_to=(16, 16))
     ours(batch_for(YOLOX, [image(32, 32)]))['inputs'].sum().backward()
     assert ours.enhancer.gain.grad > 0
 
@@ -561,7 +561,7 @@ def test_trainable_it_learns_with_the_recogniser(
 
 
 def test_trainable_padding_and_sizes_keep_the_gradient(preprocessor):
-    ours = preprocessor(YOLOX, dict(type='mmsdag.Gain'), trainable=True)
+    ours = preprocessor(YOLOX, dict(type='mmsdag.LearnedGain'), trainable=True)
     contents = [image(20, 32), image(32, 16, 1)]
     out = ours(
         batch_for(YOLOX, [
@@ -575,7 +575,7 @@ def test_trainable_padding_and_sizes_keep_the_gradient(preprocessor):
 
 
 def test_trainable_it_is_not_trained_by_testing(preprocessor):
-    ours = preprocessor(YOLOX, dict(type='mmsdag.Gain'), trainable=True)
+    ours = preprocessor(YOLOX, dict(type='mmsdag.LearnedGain'), trainable=True)
     with torch.no_grad():
         out = ours(batch_for(YOLOX, [image(32, 32)]))['inputs']
     assert not out.requires_grad
@@ -619,10 +619,10 @@ def tta_batch(base: str, one: Tensor) -> dict:
 @pytest.mark.parametrize('base, wrapper', [
     (YOLOX,
      dict(
-         type='mmdet.DetTTAModel',
+         type='DetTTAModel',
          tta_cfg=dict(
              nms=dict(type='nms', iou_threshold=0.5), max_per_img=100))),
-    (PSPNET, dict(type='mmseg.SegTTAModel')),
+    (PSPNET, dict(type='SegTTAModel')),
 ])
 def test_test_time_augmentation_works(base, wrapper, recogniser):
     stock, ours = recogniser(base), recogniser(base, GAMMA)
@@ -630,7 +630,8 @@ def test_test_time_augmentation_works(base, wrapper, recogniser):
     results = []
     for model, picture in ((ours, image(64, 64)),
                            (stock, by_hand(image(64, 64)))):
-        wrapped = MMENGINE_MODELS.build(ConfigDict(wrapper, module=model))
+        with DefaultScope.overwrite_default_scope(base.split('::')[0]):
+            wrapped = MMENGINE_MODELS.build(ConfigDict(wrapper, module=model))
         sample, = wrapped.eval().test_step(tta_batch(base, picture))
         results.append(sample.pred_instances.scores if base == YOLOX else
                        sample.pred_sem_seg.data)
@@ -665,7 +666,7 @@ def test_guidance_reaches_a_trainable_enhancer(
 
     seen = []
     model = recogniser(
-        RETINANET, dict(type='mmsdag.Gain'), trainable=True)
+        RETINANET, dict(type='mmsdag.LearnedGain'), trainable=True)
     model.backbone.init_cfg = None
     model.register_forward_hook(lambda m, args, out: seen.append(dict(out)))
     runner = Runner(
@@ -720,7 +721,7 @@ def test_guidance_reaches_a_trainable_enhancer(
     (dict(enhancer=GAMMA, chunk_size=0), ValueError, 'chunk_size=0'),
     (dict(enhancer=GAMMA, amp_dtype='int8'), ValueError, 'int8'),
     (dict(
-        enhancer=dict(type='mmsdag.Gain'), trainable=True,
+        enhancer=dict(type='mmsdag.LearnedGain'), trainable=True,
         round_to_uint8=True), ValueError, 'round_to_uint8=True'),
 ])
 @pytest.mark.parametrize('base', [YOLOX, PSPNET])
