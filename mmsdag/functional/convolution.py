@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules import module
 
 from .pointwise import pointwise_conv
 
@@ -62,8 +63,8 @@ def fusible_dtype(convs: Sequence[nn.Conv2d],
 
     Returns:
         float32, bfloat16 (also that of autocast), or ``None`` where it does
-        not, where a compiler or an export looks on, or where somebody's hooks
-        are to see the convolutions.
+        not, where a compiler or an export looks on, or where a convolution
+        does more than its weights say: somebody's hooks, another class.
     """
     # Compilers fuse for themselves, and an export must not see it.
     if (_is_compiling() or torch.jit.is_tracing()
@@ -72,14 +73,23 @@ def fusible_dtype(convs: Sequence[nn.Conv2d],
             or not torch.backends.mkldnn.enabled
             # Private, though torch.compile itself calls it since 2.0.
             or not hasattr(torch.ops.mkldnn, '_convolution_pointwise_')
-            or any(c._forward_hooks or c._forward_pre_hooks for c in convs)
+            or module._has_any_global_hook()
+            or not all(_is_its_weights(conv) for conv in convs)
             # A map of one number has no layout that it would recognise.
-            or any(x[0].numel() == 1 for x in maps)):
+            or any(x.shape[1:].numel() == 1 or not x.numel() for x in maps)):
         return None
     dtype = _autocast_dtype() or maps[0].dtype
     if dtype == torch.bfloat16:
         return dtype if torch.ops.mkldnn._is_mkldnn_bf16_supported() else None
     return dtype if dtype == torch.float32 else None
+
+
+def _is_its_weights(conv: nn.Conv2d) -> bool:
+    """Whether calling ``conv`` is a zero-padded convolution, and no more."""
+    return (getattr(conv.forward, '__func__', None) is nn.Conv2d.forward
+            and conv.padding_mode == 'zeros'
+            and not (conv._forward_hooks or conv._forward_pre_hooks
+                     or conv._backward_hooks or conv._backward_pre_hooks))
 
 
 def _autocast_dtype() -> torch.dtype | None:

@@ -63,17 +63,29 @@ def half_instance_norm_block(x: Tensor,
     Returns:
         (N, D, H, W), in the dtype that the convolutions give.
     """
-    convs = conv1, conv2, identity
-    if fusible_dtype(convs, (x, )) == torch.float32:
+    convs = {conv1: 3, conv2: 3, identity: 1}
+    if (fusible_dtype(tuple(convs), (x, )) == torch.float32
+            and all(_keeps_the_size(*item) for item in convs.items())
+            and (residual is None or residual.dtype == x.dtype)):
         return _HalfInstanceNormBlock.apply(
             x, conv1.weight, conv1.bias, norm.weight, norm.bias, norm.eps,
             conv2.weight, conv2.bias, identity.weight, identity.bias,
             negative_slope, residual)
     out = half_instance_norm(
         conv1(x), norm.weight, norm.bias, norm.eps, negative_slope)
-    out = F.leaky_relu_(conv2(out), negative_slope)
+    out = conv2(out)
+    # In place, unless it is what a backward hook has made of it.
+    out = F.leaky_relu(out, negative_slope, inplace=out._base is None)
     out = out + identity(x)
     return out if residual is None else residual + out
+
+
+def _keeps_the_size(conv: nn.Conv2d, kernel: int) -> bool:
+    """Whether it is the convolution that the fused block computes."""
+    return (conv.kernel_size == (kernel, kernel)
+            and conv.padding == (kernel // 2, kernel // 2)
+            and conv.stride == conv.dilation == (1, 1) and conv.groups == 1
+            and conv.bias is not None)
 
 
 class _HalfInstanceNorm(torch.autograd.Function):
@@ -130,8 +142,8 @@ class _HalfInstanceNormBlock(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         *of_norm, y, z, x, weight1, weight2, weight = ctx.saved_tensors
         slope = ctx.negative_slope
-        needs_x, *trains, needs_residual = ctx.needs_input_grad
-        trained = any(trains)
+        needs_x, *of_parameters, needs_residual = ctx.needs_input_grad
+        trained = any(of_parameters)
         leaky_backward = torch.ops.aten.leaky_relu_backward
         out = grad.contiguous(memory_format=torch.channels_last)
         grad2 = leaky_backward(out, z, slope, True)

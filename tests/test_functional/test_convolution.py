@@ -133,6 +133,20 @@ def test_hooks_see_the_convolution_of_one_part(grad):
     assert calls == 1
 
 
+def test_no_images_give_none():
+    conv, (part, ), _ = case((5, ), torch.channels_last, CONVS[0])
+    with torch.no_grad():
+        assert conv_of_parts(conv, part[:0], relu=True).shape == (0, 7, 9, 11)
+
+
+def test_another_padding_is_left_to_the_convolution():
+    options = dict(CONVS[0], padding_mode='reflect')
+    conv, parts, joined = case((5, ), torch.channels_last, options)
+    with torch.no_grad():
+        y = conv_of_parts(conv, *parts, relu=True)
+        torch.testing.assert_close(y, conv(joined).relu())
+
+
 def test_without_onednn_it_does_without():
     conv, parts, joined = case((5, 3), torch.channels_last, CONVS[0])
     with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):

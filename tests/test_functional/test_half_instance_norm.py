@@ -5,6 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.modules import module as modules
+from torch.nn.utils.parametrizations import weight_norm
 
 from mmsdag.functional import half_instance_norm, half_instance_norm_block
 
@@ -176,14 +178,77 @@ def test_block_of_which_some_is_frozen(needs_x, frozen):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_block_shows_its_convolutions_to_hooks():
+@pytest.mark.parametrize('kind', [
+    'forward_hook', 'forward_pre_hook', 'full_backward_hook',
+    'full_backward_pre_hook'
+])
+@pytest.mark.parametrize('register', [
+    lambda conv, kind: getattr(conv, f'register_{kind}'),
+    lambda conv, kind: getattr(modules, f'register_module_{kind}')
+], ids=['of the module', 'of all modules'])
+def test_block_shows_its_convolutions_to_hooks(register, kind):
     block, x, seen = Block(), torch.randn(1, 4, 7, 5), []
-    handle = block.identity.register_forward_hook(
-        lambda module, args, output: seen.append(output))
-    hooked = block(x)
-    assert len(seen) == 1
-    handle.remove()
+    handle = register(block.identity, kind)(
+        lambda module, *args: seen.append(module))
+    try:
+        hooked = block(x)
+        hooked.sum().backward()
+    finally:
+        handle.remove()
+    assert block.identity in seen
+    assert one_step(lambda: block(x))
     torch.testing.assert_close(block(x), hooked)
+
+
+class Twice(nn.Conv2d):
+
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+@pytest.mark.parametrize('change', [
+    dict(conv1=Twice(4, 6, 3, padding=1)),
+    dict(conv2=nn.Conv2d(6, 6, 3, padding=1, padding_mode='reflect')),
+    dict(conv2=nn.Conv2d(6, 6, 3, padding=2, dilation=2)),
+    dict(conv1=nn.Conv2d(4, 6, 5, padding=2)),
+    dict(conv1=nn.Conv2d(4, 6, 3, padding=1, bias=False)),
+    dict(conv2=nn.Conv2d(6, 6, 3, padding=1, bias=False)),
+    dict(identity=nn.Conv2d(4, 6, 1, bias=False)),
+    dict(identity=nn.Conv2d(4, 6, 1, groups=2)),
+], ids=str)
+def test_block_of_other_convolutions_is_computed_by_them(change):
+    block, x = Block(), torch.randn(2, 4, 7, 5, requires_grad=True)
+    for name, conv in change.items():
+        setattr(block, name, conv)
+    out, right = block(x), block.plain(x)
+    assert not one_step(lambda: block(x))
+    torch.testing.assert_close(out, right)
+    wanted = [x, *block.parameters()]
+    torch.testing.assert_close(
+        torch.autograd.grad(out.square().sum(), wanted),
+        torch.autograd.grad(right.square().sum(), wanted),
+        rtol=1e-4, atol=1e-4)
+
+
+def test_block_of_a_parametrized_convolution_is_one_step_still():
+    block, x = Block(), torch.randn(1, 4, 7, 5)
+    weight_norm(block.conv1)
+    assert one_step(lambda: block(x))
+    torch.testing.assert_close(block(x), block.plain(x))
+
+
+def test_block_of_no_images_gives_none():
+    block, x = Block(), torch.randn(0, 4, 7, 5, requires_grad=True)
+    out = block(x)
+    assert out.shape == (0, 6, 7, 5)
+    out.sum().backward()
+    assert x.grad.shape == x.shape
+
+
+def test_block_keeps_the_digits_of_its_residual():
+    residual = torch.randn(1, 6, 7, 5, dtype=torch.float64)
+    block, x = Block(), torch.randn(1, 4, 7, 5)
+    assert block(x, residual).dtype == torch.float64
 
 
 def test_flat_maps_keep_their_digits_in_the_block():
