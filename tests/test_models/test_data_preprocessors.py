@@ -723,11 +723,52 @@ def test_guidance_reaches_a_trainable_enhancer(
     (dict(
         enhancer=dict(type='mmsdag.LearnedGain'), trainable=True,
         round_to_uint8=True), ValueError, 'round_to_uint8=True'),
+    (dict(enhancer=GAMMA, padding_value='grey'), ValueError, "'grey' of Enh"),
+    (dict(enhancer=GAMMA, padding_value=(1, 2)), ValueError, 'must be a numb'),
+    (dict(enhancer=GAMMA, padding_value=float('nan')), ValueError, '=nan'),
 ])
 @pytest.mark.parametrize('base', [YOLOX, PSPNET])
 def test_a_wrong_argument_is_refused(base, override, error, message):
     with pytest.raises(error, match=message):
         MODELS.build(dict(type=enhanced_type(base), **override))
+
+
+@MODELS.register_module(force=True)
+class Made(nn.Module):
+    """Returns whatever ``make`` makes."""
+
+    def __init__(self, make) -> None:
+        super().__init__()
+        self.enhance = make
+
+
+@pytest.mark.parametrize('make, message', [
+    (lambda x: x[..., 1:], r'Made of Enh.*8, 7.*8, 8.*the same shape'),
+    (lambda x: x[0], 'the same shape'),
+    (lambda x: (x, x), 'makes tuple of images'),
+])
+def test_what_an_enhancer_must_not_return_is_refused(make, message):
+    enhance = MODELS.build(
+        dict(
+            type=enhanced_type(YOLOX), enhancer=dict(type='mmsdag.Made',
+                                                     make=make)))
+    with pytest.raises(ValueError, match=message):
+        enhance.enhance([image(8, 8)])
+
+
+def test_an_enhancer_that_optimises_for_itself_is_frozen_outside():
+
+    @torch.enable_grad()
+    def brighten(x):
+        gain = torch.tensor(2., requires_grad=True)
+        return x * gain
+
+    enhance = MODELS.build(
+        dict(
+            type=enhanced_type(YOLOX),
+            enhancer=dict(type='mmsdag.Made', make=brighten)))
+    out, = enhance.enhance([image(8, 8)])
+    assert torch.equal(out, image(8, 8) * 2)
 
 
 @pytest.mark.parametrize('size', [(3, ), (0, 3), 512, '512x512'])

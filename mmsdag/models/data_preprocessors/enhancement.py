@@ -5,6 +5,7 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
+from math import isfinite
 from typing import Any
 
 import torch
@@ -94,7 +95,7 @@ class EnhancementMixin(BaseDataPreprocessor):
         self.chunk_size = chunk_size
         self.round_to_uint8 = (not trainable if round_to_uint8 is None else
                                round_to_uint8)
-        self.padding_value = padding_value
+        self.padding_value = _check_color(padding_value, owner)
         self._is_bgr = not kwargs.get('rgb_to_bgr', False)
         self._source = (enhancer, enhancer_checkpoint)
         network = build_enhancer(
@@ -195,6 +196,12 @@ class EnhancementMixin(BaseDataPreprocessor):
                 self.trainable and torch.is_grad_enabled()), autocast(
                     self.amp_dtype, batch.device):
             enhanced = network.enhance(rgb)
+        shape = getattr(enhanced, 'shape', type(enhanced).__name__)
+        if shape != rgb.shape:
+            raise ValueError(
+                f'the enhancer {type(network).__name__} of '
+                f'{type(self).__name__} makes {shape} of images {rgb.shape}; '
+                'its enhance(x) must return a tensor of the same shape')
         if self.rounds(batch):
             return to_uint8(enhanced, self._is_bgr)
         # Plane by plane, as the other base class has its images: turning the
@@ -216,6 +223,18 @@ class EnhancementMixin(BaseDataPreprocessor):
                 raise ValueError(
                     f'an input of {type(self).__name__} is {image.dtype}; '
                     'images are uint8, or floating point in [0, 255]')
+
+
+def _check_color(
+    value: float | Sequence[float] | None, owner: str
+) -> float | Sequence[float] | None:
+    numbers = value if isinstance(value, Sequence) else [value]
+    if value is not None and not (len(numbers) in (1, 3) and all(
+            isinstance(n, (int, float)) and isfinite(n) for n in numbers)):
+        raise ValueError(
+            f'padding_value={value!r} of {owner}: must be a number, one for '
+            'each of three channels, or None')
+    return value
 
 
 def content_window(

@@ -24,15 +24,15 @@ def to_unit_rgb(images: Tensor, is_bgr: bool) -> Tensor:
     Returns:
         (N, 3, H, W), RGB, [0, 1], float32, channels last in memory.
     """
-    if images.dtype != torch.uint8:
-        images = images.float().clamp(0, 255)
-    elif images.device.type == 'cpu':
-        pixels = np.empty((*images.shape[::2], images.shape[3], 3), np.float32)
+    if images.dtype == torch.uint8 and images.device.type == 'cpu':
+        number, _, height, width = images.shape
+        pixels = np.empty((number, height, width, 3), np.float32)
         for planes, out in zip(images.numpy(), pixels):
             cv2.LUT(cv2.merge(_in_rgb(planes, is_bgr)), _UNIT, out)
         return torch.from_numpy(pixels).permute(0, 3, 1, 2)
     rgb = images.flip(1) if is_bgr else images
-    return (rgb.float() / 255).contiguous(memory_format=torch.channels_last)
+    return (rgb.float().clamp(0, 255) / 255).contiguous(
+        memory_format=torch.channels_last)
 
 
 def to_uint8(images: Tensor, is_bgr: bool) -> Tensor:
@@ -47,7 +47,7 @@ def to_uint8(images: Tensor, is_bgr: bool) -> Tensor:
         (N, 3, H, W), [0, 255], uint8, rounded half to even, plane by plane
         in memory.
     """
-    images = images.float().clamp(0, 1)
+    images = images.detach().float().clamp(0, 1)
     if images.device.type != 'cpu':
         images = images.mul_(255).round_().to(torch.uint8).contiguous()
         return images.flip(1) if is_bgr else images
