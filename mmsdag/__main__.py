@@ -107,9 +107,12 @@ def _enhance(args: argparse.Namespace) -> int:
 
 
 def _models(args: argparse.Namespace) -> None:
-    from mmsdag.utils.model_index import trained_models
+    from mmsdag.utils.model_index import GUIDANCE, trained_models
     for model in trained_models():
         print(', '.join(model.names))
+    for model in trained_models(GUIDANCE):
+        print(f"to guide (SDAGGuidanceHook's checkpoint): "
+              f'{", ".join(model.names)}')
 
 
 def _env(args: argparse.Namespace) -> None:

@@ -81,7 +81,7 @@ def test_a_broken_photograph_is_named_and_the_others_are_done(
 
 @pytest.mark.parametrize('arguments, message', [
     (['nowhere.jpg'], "'nowhere.jpg' does not exist"),
-    (['a.jpg', '--model', 'zero_dce'], 'similar names: zero-dce'),
+    (['a.jpg', '--model', 'zero_dce'], 'did you mean zero-dce'),
     (['a.jpg', 'folder', '--out', 'folder'], 'lies in it'),
     (['a.jpg', '--device', 'gpu'], "device='gpu'"),
     (['a.jpg', '--weights', 'nowhere.pth'], 'nowhere.pth'),
@@ -101,7 +101,9 @@ def test_models_are_listed_by_all_their_names(capsys):
     assert main(['models']) == 0
     lines = capsys.readouterr().out.splitlines()
     assert 'zero-dce_sdag, zero-dce-sdag_1xb8-1k_brackets_seed0' in lines
+    *lines, guide = lines
     assert ', '.join(lines).split(', ') == LowLightInferencer.list_models()
+    assert guide.startswith('to guide') and 'sdag_vgg16, ' in guide
 
 
 def test_the_environment_is_reported(capsys):

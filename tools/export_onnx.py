@@ -42,10 +42,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from mmsdag.apis.export import TOLERANCE, export_onnx
     from mmsdag.models.enhancers import build_enhancer
     from mmsdag.utils.launch import clear_errors
-    from mmsdag.utils.model_index import find_model
 
     with clear_errors():
-        network = build_enhancer(*find_model(args.config, args.checkpoint))
+        network = build_enhancer(args.config, args.checkpoint)
         difference = export_onnx(network, args.out)
     print(f'{args.out}: {args.out.stat().st_size / 1024:.0f} KiB; onnxruntime '
           f'differs from PyTorch by at most {difference:.1e} (allowed: '

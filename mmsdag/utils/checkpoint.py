@@ -129,6 +129,8 @@ def load_checkpoint(path: str | Path,
         ValueError: If it is damaged, or would import what is no part of a
             checkpoint. Nothing of it has run.
     """
+    if not str(path):
+        raise FileNotFoundError("checkpoint '' is an empty name: give a file")
     path = Path(path).expanduser()
     if path.is_dir():
         raise FileNotFoundError(

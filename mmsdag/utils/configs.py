@@ -13,18 +13,19 @@ def find_config(name: str | os.PathLike) -> Path:
 
     Args:
         name: Path of a file, or the name of a config of this package, with
-            or without folder and suffix: ``'zero_dce/zero-dce_brackets'``.
+            or without folder and suffix: ``'zero_dce/zero-dce_brackets'``,
+            or ``'mmsdag::zero_dce/zero-dce_brackets.py'``.
 
     Raises:
         FileNotFoundError: If it is neither; names similar ones.
         ValueError: If several configs have that name.
     """
-    if Path(name).is_file():
+    if os.path.isfile(name):
         return Path(name)
     # In an installed package, or beside it in a clone.
     folders = (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs')
     folder = next((f for f in folders if f.is_dir()), folders[1])
-    wanted = Path(name)
+    wanted = Path(str(name).removeprefix('mmsdag::'))
     if wanted.suffix == '.py':
         wanted = wanted.with_suffix('')
     known = {

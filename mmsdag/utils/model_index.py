@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 #: What the ``Task`` of a collection says if its models can enhance.
 TASK = 'Low-Light Image Enhancement'
+#: The same of models that guide enhancers.
+GUIDANCE = 'Semantic Degradation-Aware Guidance'
 
 
 class TrainedModel(NamedTuple):
@@ -29,14 +32,14 @@ class TrainedModel(NamedTuple):
     weights: Path
 
 
-def trained_models(task: str | None = TASK) -> list[TrainedModel]:
+def trained_models(task: str = TASK) -> list[TrainedModel]:
     """The models with weights that ``model-index.yml`` lists.
 
     A metafile gives the ``Task`` of its collection, and of each model
     ``Name``, ``Config``, ``Weights``, and short names in ``Alias``.
 
     Args:
-        task: Only those of this task, enhancers by default; ``None`` for all.
+        task: Of those that are listed; enhancers by default.
     """
     # In an installed package, or beside it in a clone.
     roots = (_PACKAGE / '.mim', _PACKAGE.parent)
@@ -47,7 +50,7 @@ def trained_models(task: str | None = TASK) -> list[TrainedModel]:
         content = load(root / metafile)
         wanted = {
             collection['Name'] for collection in content['Collections']
-            if task in (None, collection.get('Task'))
+            if collection.get('Task') == task
         }
         models += [
             TrainedModel((*model.get('Alias', ()), model['Name']),
@@ -62,41 +65,74 @@ def find_model(
     name: str | os.PathLike[str],
     weights: str | os.PathLike[str] | None = None
 ) -> tuple[Path, str | os.PathLike[str] | None]:
-    """Find the config of a model and, of a trained one, its weights.
+    """Find the config of a model and, of a trained enhancer, its weights.
 
     Args:
-        name: Name of a trained model, or as in :func:`find_config`.
+        name: Name of a trained enhancer, or as in :func:`find_config`.
         weights: Checkpoint in the place of the model's own.
 
     Raises:
         FileNotFoundError: If there is no such model; names similar ones.
         ValueError: If several configs have that name.
     """
-    trained = {n: model for model in trained_models() for n in model.names}
-    if not Path(name).is_file() and str(name) in trained:
+    if os.path.isfile(name):
+        return Path(name), weights
+    trained = _by_name(TASK)
+    if str(name) in trained:
         model = trained[str(name)]
-        return model.config, weights or model.weights
+        return model.config, model.weights if weights is None else weights
     try:
         return find_config(name), weights
     except FileNotFoundError as error:
-        close = difflib.get_close_matches(str(name), trained, 3, .4)
+        if str(name) in _by_name(GUIDANCE):
+            raise FileNotFoundError(
+                f'{str(name)!r} is no enhancer, but guides one: as checkpoint '
+                'of SDAGGuidanceHook') from None
+        close = _similar(str(name), trained)
+        if not close:
+            raise FileNotFoundError(
+                f'{error}; trained models: {_short_names(TASK)}') from None
         raise FileNotFoundError(
-            f'no trained model is called {str(name)!r} ('
-            + ('similar names: ' if close else 'there are: ')
-            + f'{", ".join(close or trained)}); {error}') from None
+            f'no config file or trained model is called {str(name)!r}; did '
+            f'you mean {" or ".join(close)}?') from None
 
 
-def find_weights(name: str | Path) -> str | Path:
+def find_weights(name: str | Path, task: str) -> str | Path:
     """The checkpoint of a trained model, by its name.
 
     Args:
-        name: Name of a trained model, of any task, or a path.
+        name: Name of a trained model, or a path.
+        task: Of the model.
 
     Returns:
-        Its checkpoint, or ``name`` itself if that is a file or unknown.
+        Its checkpoint, or the path.
+
+    Raises:
+        FileNotFoundError: If it is neither.
     """
-    if not Path(name).is_file():
-        for model in trained_models(task=None):
-            if str(name) in model.names:
-                return model.weights
-    return name
+    if os.path.isfile(os.path.expanduser(name)):
+        return name
+    trained = _by_name(task)
+    if str(name) not in trained:
+        raise FileNotFoundError(
+            f'checkpoint {str(name)!r} does not exist, nor is it the name of '
+            f'a trained model: {_short_names(task)}')
+    return trained[str(name)].weights
+
+
+def _by_name(task: str) -> dict[str, TrainedModel]:
+    return {n: model for model in trained_models(task) for n in model.names}
+
+
+def _short_names(task: str) -> str:
+    return ', '.join(
+        model.names[0] for model in trained_models(task)
+        if len(model.names) > 1)
+
+
+def _similar(name: str, names: Iterable[str]) -> list[str]:
+    lower = {known.lower(): known for known in names}
+    return [
+        lower[close]
+        for close in difflib.get_close_matches(name.lower(), lower, 3, .6)
+    ]

@@ -89,6 +89,25 @@ def test_a_trained_model_takes_other_weights():
         assert torch.equal(value, given[name])
 
 
+def test_a_config_tells_which_models_it_has_trained():
+    with pytest.raises(ValueError, match='by this config: zero-dce_sdag'):
+        build_enhancer('zero_dce/zero-dce-sdag_1xb8-1k_brackets')
+
+
+def test_weights_are_no_config(checkpoint):
+    with pytest.raises(ValueError, match="enhancer='.*a.pth' is no config"):
+        build_enhancer(str(checkpoint))
+
+
+@pytest.mark.parametrize('wrong, error, message', [
+    ('', FileNotFoundError, "checkpoint '' is an empty name"),
+    (3, TypeError, 'checkpoint=3 of an enhancer'),
+])
+def test_wrong_weights_of_a_name_are_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        build_enhancer('zero-dce', wrong)
+
+
 def test_a_name_that_nothing_has_is_told_with_similar_ones():
     with pytest.raises(FileNotFoundError, match='zero-dce_sdag'):
         build_enhancer('zero-dce_sdga')

@@ -458,7 +458,8 @@ def test_resizing_as_on_a_gpu_differs_by_a_level_at_most(preprocessor):
 
 def test_resized_a_trainable_enhancer_keeps_its_gradient(preprocessor):
     ours = preprocessor(
-        YOLOX, dict(type='mmsdag.LearnedGain'), trainable=True, resize_to=(16, 16))
+        YOLOX, dict(type='mmsdag.LearnedGain'), trainable=True,
+        resize_to=(16, 16))
     ours(batch_for(YOLOX, [image(32, 32)]))['inputs'].sum().backward()
     assert ours.enhancer.gain.grad > 0
 

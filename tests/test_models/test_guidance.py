@@ -62,6 +62,12 @@ def test_a_trained_model_is_called_by_its_name():
         assert torch.equal(value, own[f'generator.{name}'])
 
 
-def test_a_name_that_nothing_has_is_a_missing_file():
-    with pytest.raises(FileNotFoundError, match='sdag_vgg61'):
-        SDAGGuidanceLoss('sdag_vgg61', SDAG_NET)
+@pytest.mark.parametrize('wrong, error, message', [
+    ('sdag_vgg61', FileNotFoundError, "'sdag_vgg61' does.* model: sdag_vgg16"),
+    ('zero-dce_sdag', FileNotFoundError, 'does not exist.*: sdag_vgg16'),
+    (3, TypeError, 'checkpoint=3 of SDAGGuidanceLoss'),
+])
+def test_weights_that_are_not_there_are_told_what_there_is(
+        wrong, error, message):
+    with pytest.raises(error, match=message):
+        SDAGGuidanceLoss(wrong, SDAG_NET)

@@ -470,7 +470,7 @@ def change(content: dict, path: str, value: object) -> None:
      'enhancers.double.checkpoint.*none.pth'),
     ('enhancers.double.checkpoint', None, 'double.*no checkpoint'),
     ('enhancers.gamma.enhancer', 'zero-dce_sdga',
-     'enhancers.gamma.*similar names: zero-dce_sdag'),
+     'enhancers.gamma.*did you mean zero-dce_sdag'),
     ('enhancers.gamma.enhancer.type', 'mmsdag.Nothing',
      'enhancers.gamma.*Nothing'),
     ('enhancers.triple.guided_twin_of', 'none', 'twin_of.*none'),

@@ -9,6 +9,7 @@ import yaml
 from mmsdag.models.enhancers import enhancer_config
 from mmsdag.registry import MODELS
 from mmsdag.utils.model_index import (
+    GUIDANCE,
     TASK,
     find_model,
     find_weights,
@@ -31,12 +32,16 @@ def clone(tmp_path, monkeypatch) -> Path:
         }
 
     content = dict(
-        Collections=[dict(Name='Bright', Task=TASK), dict(Name='Guide')],
+        Collections=[
+            dict(Name='Bright', Task=TASK),
+            dict(Name='Guide', Task=GUIDANCE)
+        ],
         Models=[
             model('bright_1k', 'Bright', Weights='checkpoints/b.pth',
                   Alias=['bright', 'light']),
             model('bright_9k', 'Bright', Alias=['brighter']),
-            model('guide_1k', 'Guide', Weights='checkpoints/g.pth')
+            model('guide_1k', 'Guide', Weights='checkpoints/g.pth',
+                  Alias=['guide'])
         ])
     (tmp_path / 'model-index.yml').write_text('Import: [configs/meta.yml]')
     (tmp_path / 'configs').mkdir()
@@ -60,16 +65,23 @@ def test_only_trained_enhancers_are_listed(clone):
     assert model.names == ('bright', 'light', 'bright_1k')
 
 
-def test_weights_of_any_task_are_found(clone):
-    assert find_weights('guide_1k') == clone / 'checkpoints/g.pth'
-    assert find_weights('light') == clone / 'checkpoints/b.pth'
+def test_weights_of_a_task_are_found(clone):
+    assert find_weights('guide', GUIDANCE) == clone / 'checkpoints/g.pth'
+    assert find_weights('light', TASK) == clone / 'checkpoints/b.pth'
 
 
-def test_weights_that_no_model_has_are_a_path(clone):
-    assert find_weights('bright_9k') == 'bright_9k'
-    own = clone / 'guide_1k'
+def test_weights_may_be_a_file(clone, monkeypatch):
+    own = clone / 'guide'
     own.touch()
-    assert find_weights(own) == own
+    assert find_weights(own, GUIDANCE) == own
+    monkeypatch.setenv('HOME', str(clone))
+    assert find_weights('~/guide', GUIDANCE) == '~/guide'
+
+
+@pytest.mark.parametrize('name', ['light', 'guide_9k', 'Guide', ''])
+def test_weights_that_are_neither_are_told_what_there_is(clone, name):
+    with pytest.raises(FileNotFoundError, match=f"'{name}' .*: guide$"):
+        find_weights(name, GUIDANCE)
 
 
 def test_other_weights_take_the_place_of_its_own(clone):
@@ -86,6 +98,15 @@ def test_models_are_found_in_an_installed_package(clone):
                                     installed / 'checkpoints/b.pth')
 
 
+def test_an_empty_name_of_weights_is_not_none(clone):
+    assert find_model('bright', '') == (clone / 'configs/bright_1k.py', '')
+
+
+def test_configs_are_found_with_the_prefix_that_base_takes(clone):
+    assert find_model('mmsdag::bright_9k.py') == (
+        clone / 'configs/bright_9k.py', None)
+
+
 def test_a_file_of_that_name_goes_first(clone, monkeypatch):
     monkeypatch.chdir(clone)
     Path('bright').touch()
@@ -97,8 +118,12 @@ def test_any_config_is_found_without_weights(clone):
 
 
 @pytest.mark.parametrize('name, message', [
-    ('brihgt', r"'brihgt' \(similar names: bright, .*\); config 'brihgt'"),
-    ('???', r"'\?\?\?' \(there are: bright, light, bright_1k\)"),
+    ('brihgt', r"'brihgt'; did you mean bright or"),
+    ('BRIGHT', r"'BRIGHT'; did you mean bright\b"),
+    ('???', r"'\?\?\?' is no file, .* mmsdag; trained models: bright$"),
+    ('', r"'' is no file, .* mmsdag; trained models: bright$"),
+    ('guide', "'guide' is no enhancer, but guides one"),
+    (300 * 'x', 'is no file'),
 ])
 def test_an_unknown_name_is_answered_by_similar_ones(clone, name, message):
     with pytest.raises(FileNotFoundError, match=message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from textwrap import shorten
 from typing import Any, Union
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from mmsdag.registry import MODELS, SCOPE
 from mmsdag.utils import load_checkpoint
-from mmsdag.utils.model_index import find_model
+from mmsdag.utils.model_index import find_model, trained_models
 
 from .wrapper import EnhancerWrapper
 
@@ -53,6 +54,10 @@ def build_enhancer(
     """
     enhancer, checkpoint = with_weights(enhancer, checkpoint)
     config, name = enhancer_config(enhancer)
+    if checkpoint is not None and not isinstance(checkpoint,
+                                                 (str, os.PathLike)):
+        raise TypeError(f'checkpoint={checkpoint!r} of an enhancer: must be a '
+                        'file, or None')
     scope = config.pop('_scope_', None) or SCOPE
     with DefaultScope.overwrite_default_scope(scope):
         # A copy: a module that is part of it is not ours to freeze.
@@ -72,10 +77,16 @@ def build_enhancer(
             ) from error
     elif network.state_dict() and not getattr(network, 'has_weights', False):
         if weights_required:
+            own = [
+                model.names[0] for model in trained_models()
+                if str(model.config) == name
+            ]
             raise ValueError(
                 f'{name}: {type(network).__name__} has weights, but there is '
                 'no checkpoint; give the file that they are in as '
-                'checkpoint (of a data preprocessor: enhancer_checkpoint)')
+                'checkpoint (of a data preprocessor: enhancer_checkpoint)' +
+                (f', or the name of a model that was trained by this config: '
+                 f'{", ".join(own)}' if own else ''))
         if isinstance(network, BaseModule):
             network.init_weights()
     return network.eval().requires_grad_(False)
@@ -95,7 +106,11 @@ def with_weights(
         FileNotFoundError: If it is a name that nothing has.
     """
     if isinstance(enhancer, (str, os.PathLike)):
-        return find_model(enhancer, checkpoint)
+        try:
+            return find_model(enhancer, checkpoint)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'enhancer={str(enhancer)!r}: {error}') from None
     return enhancer, checkpoint
 
 
@@ -120,8 +135,14 @@ def enhancer_config(enhancer: EnhancerLike) -> tuple[dict[str, Any], str]:
     """
     node: Any = enhancer
     if isinstance(enhancer, (str, os.PathLike)):
-        path, _ = find_model(enhancer)
-        node, name = Config.fromfile(path), str(path)
+        path, _ = with_weights(enhancer)
+        name = str(path)
+        if Path(name).suffix not in ('.py', '.json', '.yaml', '.yml'):
+            raise ValueError(
+                f'enhancer={name!r} is no config: give its config here, and '
+                'weights as checkpoint (of a data preprocessor: '
+                'enhancer_checkpoint)')
+        node = Config.fromfile(name)
     elif isinstance(enhancer, (Mapping, Config)):
         name = getattr(enhancer, 'filename', None) or 'the config'
     else:

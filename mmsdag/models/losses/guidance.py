@@ -1,6 +1,8 @@
 """Stage two: the frozen SDAG network as a loss on enhanced images."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 from mmsdag.models.precision import autocast, check_amp_dtype
 from mmsdag.registry import MODELS, TRANSFORMS
 from mmsdag.utils.checkpoint import load_checkpoint
-from mmsdag.utils.model_index import find_weights
+from mmsdag.utils.model_index import GUIDANCE, find_weights
 
 from .margin_ranking import MarginRankingLoss
 
@@ -130,7 +132,10 @@ def load_sdag_net(config: dict, checkpoint: str) -> nn.Module:
         FileNotFoundError: If the checkpoint is missing.
         ValueError: If its weights are not exactly those of the network.
     """
-    content = load_checkpoint(find_weights(checkpoint))
+    if not isinstance(checkpoint, (str, Path)):
+        raise TypeError(f'checkpoint={checkpoint!r} of SDAGGuidanceLoss: must '
+                        'be a file, or the name of a trained model')
+    content = load_checkpoint(find_weights(checkpoint, GUIDANCE))
     weights = content.get('state_dict', content)
     if 'params' in content or 'params_ema' in content:
         raise ValueError(
