@@ -150,4 +150,4 @@ def test_recognition_config_runs_in_their_tools_and_in_ours(
     assert (folder / next_one).is_file() and not (folder / last).exists()
     dumped = (folder / config.name).read_text()
     assert f'mmsdag.Enhanced{package[2:].title()}DataPreprocessor' in dumped
-    assert 'zero-dce-sdag' in dumped
+    assert "enhancer='zero-dce_sdag'" in dumped

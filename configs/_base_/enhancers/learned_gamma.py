@@ -1,7 +1,4 @@
-enhancer = dict(
-    enhancer=dict(type='mmsdag.GammaEnhancer', trainable=True),
-    enhancer_checkpoint='{{ fileDirname }}/../../../checkpoints/'
-    'gamma_1xb8-200_dark-brackets_seed0.pth')
+enhancer = dict(enhancer='gamma')
 
 detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
 segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)

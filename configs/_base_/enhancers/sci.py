@@ -1,7 +1,4 @@
-enhancer = dict(
-    enhancer=dict(type='mmsdag.SCINet'),
-    enhancer_checkpoint='{{ fileDirname }}/../../../checkpoints/'
-    'sci_1xb8-1k_brackets_seed0.pth')
+enhancer = dict(enhancer='sci')
 
 detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
 segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)

@@ -1,7 +1,4 @@
-enhancer = dict(
-    enhancer=dict(type='mmsdag.ZeroDCENet'),
-    enhancer_checkpoint='{{ fileDirname }}/../../../checkpoints/'
-    'zero-dce_1xb8-1k_brackets_seed0.pth')
+enhancer = dict(enhancer='zero-dce')
 
 detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
 segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)

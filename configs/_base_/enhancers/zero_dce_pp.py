@@ -1,7 +1,4 @@
-enhancer = dict(
-    enhancer=dict(type='mmsdag.ZeroDCEPPNet'),
-    enhancer_checkpoint='{{ fileDirname }}/../../../checkpoints/'
-    'zero-dce-pp_1xb8-1k_brackets_seed0.pth')
+enhancer = dict(enhancer='zero-dce-pp')
 
 detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
 segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)

@@ -1,8 +1,5 @@
 # The twin of zero_dce_pp.py, trained under SDAG's guidance.
-enhancer = dict(
-    enhancer=dict(type='mmsdag.ZeroDCEPPNet'),
-    enhancer_checkpoint='{{ fileDirname }}/../../../checkpoints/'
-    'zero-dce-pp-sdag_1xb8-1k_brackets_seed0.pth')
+enhancer = dict(enhancer='zero-dce-pp_sdag')
 
 detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
 segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)
