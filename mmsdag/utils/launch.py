@@ -133,6 +133,15 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg = Config.fromfile(args.config)
     except (ConfigParsingError, SyntaxError) as error:
         raise ValueError(f'config {args.config!r}: {error}') from error
+    except FileNotFoundError as error:
+        # As where a variable of the environment chooses among bases.
+        missing = Path(error.filename or '').resolve()
+        if missing.suffix not in ('.py', '.json', '.yaml', '.yml'):
+            raise
+        others = sorted(path.stem for path in missing.parent.glob('*.py'))
+        raise FileNotFoundError(
+            f'config {args.config!r}: its base {str(missing)!r} does not '
+            f'exist; there are: {", ".join(others) or "none"}') from error
     options = args.cfg_options or {}
     check_options(cfg.to_dict(), options)
     cfg.merge_from_dict(options)

@@ -52,6 +52,28 @@ def parse(*argv: str):
     return tool_parser('Do it.', 'none').parse_args(argv)
 
 
+def test_a_base_that_is_not_there_is_told_with_its_neighbours(
+        tmp_path, monkeypatch):
+    (tmp_path / 'kinds').mkdir()
+    for kind in ('bright', 'dark'):
+        (tmp_path / f'kinds/{kind}.py').write_text(f'kind = {kind!r}')
+    (tmp_path / 'a.py').write_text("_base_ = 'kinds/{{$KIND:dark}}.py'\n")
+    args = parse(str(tmp_path / 'a.py'))
+    assert load_config(args).kind == 'dark'
+    monkeypatch.setenv('KIND', 'drak')
+    with pytest.raises(FileNotFoundError,
+                       match=r"a.py': its base .*kinds/drak.py' does not "
+                       'exist; there are: bright, dark$'):
+        load_config(args)
+
+
+def test_another_file_that_a_config_misses_is_no_base(tmp_path):
+    (tmp_path / 'a.py').write_text("x = open('nowhere.txt').read()\n")
+    with pytest.raises(FileNotFoundError, match='nowhere.txt') as error:
+        load_config(parse(str(tmp_path / 'a.py')))
+    assert 'base' not in str(error.value)
+
+
 def test_options_reach_the_config(tmp_path):
     (tmp_path / 'a.py').write_text('x = 1\ntrain_cfg = dict(max_iters=3)\n')
     args = parse(
