@@ -111,7 +111,7 @@ def _models(args: argparse.Namespace) -> None:
     for model in trained_models():
         print(', '.join(model.names))
     for model in trained_models(GUIDANCE):
-        print(f"to guide (SDAGGuidanceHook's checkpoint): "
+        print("to guide (SDAGGuidanceHook's checkpoint): "
               f'{", ".join(model.names)}')
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
+#: Of the files that ``Config.fromfile`` reads.
+CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+
 
 def find_config(name: str | os.PathLike) -> Path:
     """Find a config file.

@@ -20,6 +20,7 @@ from mmengine.runner import Runner
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
+from .configs import CONFIG_SUFFIXES
 from .env import environment_report
 
 #: What wrong input raises; the rest are faults of ours.
@@ -136,7 +137,7 @@ def load_config(args: argparse.Namespace) -> Config:
     except FileNotFoundError as error:
         # As where a variable of the environment chooses among bases.
         missing = Path(error.filename or '').resolve()
-        if missing.suffix not in ('.py', '.json', '.yaml', '.yml'):
+        if missing.suffix not in CONFIG_SUFFIXES:
             raise
         others = sorted(path.stem for path in missing.parent.glob('*.py'))
         raise FileNotFoundError(

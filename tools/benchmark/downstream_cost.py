@@ -74,8 +74,7 @@ class Recogniser(NamedTuple):
 
 class Enhancer(NamedTuple):
     """What ``build_enhancer`` takes, and the precision."""
-    config: dict
-    checkpoint: str | None = None
+    config: dict | str
     amp_dtype: str | None = None
 
 
@@ -112,8 +111,7 @@ def enhancer_of(name: str) -> Enhancer:
     stem, _, amp_dtype = name.partition(', ')
     file = ENHANCER_CONFIGS / f'{stem.replace("-", "_")}.py'
     config = Config.fromfile(file).enhancer
-    return Enhancer(config.enhancer, config.get('enhancer_checkpoint'),
-                    amp_dtype or None)
+    return Enhancer(config.enhancer, amp_dtype or None)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -163,11 +161,10 @@ def recogniser_with(name: str, enhancer: str | None, device: str) -> nn.Module:
     scope = recogniser.config.split('::')[0]
     model: Config = get_config(recogniser.config).model
     if enhancer is not None:
-        config, checkpoint, amp_dtype = enhancer_of(enhancer)
+        config, amp_dtype = enhancer_of(enhancer)
         model.data_preprocessor.update(
             type=recogniser.preprocessor,
             enhancer=config,
-            enhancer_checkpoint=checkpoint,
             amp_dtype=amp_dtype)
     with DefaultScope.overwrite_default_scope(scope):
         torch.manual_seed(0)
@@ -177,8 +174,8 @@ def recogniser_with(name: str, enhancer: str | None, device: str) -> nn.Module:
 
 def enhancer_alone(name: str, device: str) -> Callable[[torch.Tensor], Any]:
     """The network's own work on images (N, 3, H, W), RGB, [0, 1]."""
-    config, checkpoint, amp_dtype = enhancer_of(name)
-    network = build_enhancer(config, checkpoint).to(device)
+    config, amp_dtype = enhancer_of(name)
+    network = build_enhancer(config).to(device)
 
     @torch.no_grad()
     def run(images: torch.Tensor) -> torch.Tensor:
@@ -291,9 +288,9 @@ def measure_cache(enhancers: Sequence[str], size: tuple[int, int],
     times: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in enhancers:
-            config, checkpoint, amp_dtype = enhancer_of(name)
+            config, amp_dtype = enhancer_of(name)
             plain, cached = (
-                EnhanceImage(config, checkpoint, cache, amp_dtype)
+                EnhanceImage(config, cache_dir=cache, amp_dtype=amp_dtype)
                 for cache in (None, folder))
             own: dict[str, list[float]] = dict(plain=[], cold=[], warm=[])
             for number in range(-1, rounds):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mmsdag.registry import MODELS, SCOPE
 from mmsdag.utils import load_checkpoint
+from mmsdag.utils.configs import CONFIG_SUFFIXES
 from mmsdag.utils.model_index import find_model, trained_models
 
 from .wrapper import EnhancerWrapper
@@ -137,7 +138,7 @@ def enhancer_config(enhancer: EnhancerLike) -> tuple[dict[str, Any], str]:
     if isinstance(enhancer, (str, os.PathLike)):
         path, _ = with_weights(enhancer)
         name = str(path)
-        if Path(name).suffix not in ('.py', '.json', '.yaml', '.yml'):
+        if Path(name).suffix not in CONFIG_SUFFIXES:
             raise ValueError(
                 f'enhancer={name!r} is no config: give its config here, and '
                 'weights as checkpoint (of a data preprocessor: '
