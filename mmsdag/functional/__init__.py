@@ -20,18 +20,26 @@ from .normalization import (
     denormalize,
     normalize,
 )
+from .pixels import (
+    map_pixels,
+    to_uint8,
+    to_unit_rgb,
+    uint8_from_unit,
+    unit_from_uint8,
+)
 from .pointwise import pointwise_conv
 from .similarity import SIMILARITY_DIMS, cosine_similarity
 from .smoothness import flattened_ycbcr, neighbor_smoothness
 from .window import window_maximum
 
 __all__ = [
-    'IMAGENET_MEAN', 'IMAGENET_STD', 'SIMILARITY_DIMS',
-    'add_gaussian_noise', 'add_poisson_gaussian_noise', 'affine_coupling',
-    'apply_curves', 'conv_of_parts', 'cosine_similarity', 'coupling_gain',
-    'darken_gamma', 'denormalize', 'flattened_ycbcr', 'half_instance_norm',
-    'half_instance_norm_block', 'linear_to_srgb', 'mean_smoothness',
-    'neighbor_smoothness', 'normalize', 'pointwise_conv', 'read_variance',
-    'simulate_low_light', 'srgb_to_linear', 'standard_normal',
-    'window_maximum'
+    'IMAGENET_MEAN', 'IMAGENET_STD', 'SIMILARITY_DIMS', 'add_gaussian_noise',
+    'add_poisson_gaussian_noise', 'affine_coupling', 'apply_curves',
+    'conv_of_parts', 'cosine_similarity', 'coupling_gain', 'darken_gamma',
+    'denormalize', 'flattened_ycbcr', 'half_instance_norm',
+    'half_instance_norm_block', 'linear_to_srgb', 'map_pixels',
+    'mean_smoothness', 'neighbor_smoothness', 'normalize', 'pointwise_conv',
+    'read_variance', 'simulate_low_light', 'srgb_to_linear',
+    'standard_normal', 'to_uint8', 'to_unit_rgb', 'uint8_from_unit',
+    'unit_from_uint8', 'window_maximum'
 ]

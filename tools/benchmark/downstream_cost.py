@@ -2,6 +2,8 @@
 
 All variants run in one process, in turn, round after round, so that a busy
 machine slows all of them; differences and ratios are taken within a round.
+The recogniser works before each measurement, as it does in a test loop: it
+leaves other things in the caches than an enhancer that is run again and again.
 """
 from __future__ import annotations
 
@@ -52,7 +54,8 @@ columns:
                   median, and range over the rounds
   added           what the enhancing data preprocessor takes longer than the
                   stock one: median
-  enhancer        of the enhancer by itself, on the same image on the device
+  enhancer        of the enhancer by itself, on the same image on the device,
+                  in [0, 1]
   added/enhancer  1 would be an enhancement that costs nothing but itself
   memory          peak of a step above what was there before, MiB
 
@@ -201,34 +204,42 @@ def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
         memory_format=torch.channels_last)
     rows = {'none': Row(name, 'none')}
     rows.update({e: Row(name, e) for e in enhancers})
-    plain = stock.data_preprocessor
+    plain = stock.data_preprocessor(data, False)
 
-    def step() -> None:
-        with torch.no_grad():
-            stock.test_step(data)
+    def recognise(prepared: dict) -> float:
+        # The second half of test_step; the first is the data preprocessor.
+        return timed(
+            partial(stock._run_forward, prepared, mode='predict'), device,
+            clock)
 
-    for number in range(-1, rounds):
-        for enhancer, row in rows.items():
-            progress(f'{name}, {enhancer}: round {number + 1} of {rounds}')
-            preprocessor = preprocessors.get(enhancer, plain)
-            stock.data_preprocessor = preprocessor
-            step_time = timed(step, device, clock)
-            if number < 0:
-                continue  # the first round warms up
-            row.step.append(step_time)
-            if enhancer == 'none':
-                continue
-            times = [
-                (timed(partial(preprocessor, data), device, clock),
-                 timed(partial(plain, data), device, clock),
-                 timed(partial(alone[enhancer], images), device, clock))
-                for _ in range(3)
-            ]
-            ours, theirs, itself = (
-                statistics.median(column) for column in zip(*times))
-            row.added.append(ours - theirs)
-            row.alone.append(itself)
-    stock.data_preprocessor = plain
+    def prepare(preprocessor: nn.Module) -> tuple[float, float]:
+        """Seconds of the data preprocessor, and of the step with it."""
+        prepared: dict = {}
+        seconds = timed(
+            lambda: prepared.update(preprocessor(data, False)), device, clock)
+        return seconds, seconds + recognise(prepared)
+
+    with torch.no_grad():
+        recognise(plain)
+        for number in range(-1, rounds):
+            theirs = 0.
+            for enhancer, row in rows.items():
+                progress(
+                    f'{name}, {enhancer}: round {number + 1} of {rounds}')
+                ours, step = prepare(
+                    preprocessors.get(enhancer, stock.data_preprocessor))
+                if enhancer == 'none':
+                    theirs, itself = ours, 0.
+                else:
+                    itself = timed(
+                        partial(alone[enhancer], images), device, clock)
+                    recognise(plain)
+                if number < 0:
+                    continue  # the first round warms up
+                row.step.append(step)
+                if enhancer != 'none':
+                    row.added.append(ours - theirs)
+                    row.alone.append(itself)
     return list(rows.values())
 
 

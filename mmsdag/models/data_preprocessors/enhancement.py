@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
@@ -12,10 +13,10 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from mmsdag.functional import map_pixels, to_uint8, to_unit_rgb
 from mmsdag.models.enhancers.build import EnhancerLike, build_enhancer
+from mmsdag.models.enhancers.uint8 import enhance_uint8_of
 from mmsdag.models.precision import autocast, check_amp_dtype
-
-from .pixels import to_uint8, to_unit_rgb
 
 #: Pixels that go through the enhancer together by default. More at once are
 #: hardly faster; in float32 they need 1 to 2 GiB.
@@ -144,31 +145,48 @@ class EnhancementMixin(BaseDataPreprocessor):
             are rounded, else float32.
         """
         self._check(images)
-        enhanced = list(images)
+        windows = [
+            None if self.padding_value is None else content_window(
+                image, self.padding_value) for image in images
+        ]
+        contents = [
+            image if window is None else image[(slice(None), *window)]
+            for image, window in zip(images, windows)
+        ]
+        return [
+            enhanced if window is None else _pasted(enhanced, image, window)
+            for enhanced, image, window in zip(
+                self._enhance_contents(contents), images, windows)
+        ]
+
+    def _enhance_contents(self, contents: list[Tensor]) -> list[Tensor]:
+        """Images (3, H, W), [0, 255], to the same, one size together."""
+        network = self.enhancer
+        some = next(chain(network.parameters(), network.buffers()), None)
+        # Asked first: moving goes through every module, in vain, each time.
+        if some is not None and contents and (
+                some.device != contents[0].device):
+            network.to(contents[0].device)
+        enhance_uint8 = enhance_uint8_of(network)
+        enhanced = list(contents)
         same_size = defaultdict(list)
-        for index, image in enumerate(images):
-            rows, columns = (
-                (slice(None), slice(None)) if self.padding_value is None else
-                content_window(image, self.padding_value))
-            content = image[:, rows, columns]
-            same_size[content.shape, content.dtype].append(
-                (index, rows, columns, content))
+        for index, content in enumerate(contents):
+            if (enhance_uint8 is not None and self.rounds(content)
+                    and content.device.type == 'cpu'):
+                with autocast(self.amp_dtype, content.device):
+                    enhanced[index] = map_pixels(
+                        enhance_uint8, content, self._is_bgr)
+            else:
+                same_size[content.shape, content.dtype].append(index)
         for (shape, _), members in same_size.items():
             size = self.chunk_size or max(1, _PIXELS // shape[1:].numel())
             for start in range(0, len(members), size):
                 chunk = members[start:start + size]
-                contents = [content for *_, content in chunk]
                 batch = self._enhance_batch(
-                    torch.stack(contents) if len(chunk) > 1 else
-                    contents[0][None])
-                for (index, rows, columns, content), image in zip(
-                        chunk, batch):
-                    if content.shape == images[index].shape:
-                        enhanced[index] = image
-                    else:
-                        canvas = images[index].to(image.dtype, copy=True)
-                        canvas[:, rows, columns] = image
-                        enhanced[index] = canvas
+                    torch.stack([contents[index] for index in chunk]) if
+                    len(chunk) > 1 else contents[chunk[0]][None])
+                for index, image in zip(chunk, batch):
+                    enhanced[index] = image
         return enhanced
 
     def _enhance_batch(self, batch: Tensor) -> Tensor:
@@ -185,10 +203,6 @@ class EnhancementMixin(BaseDataPreprocessor):
 
     def _run(self, batch: Tensor) -> Tensor:
         network = self.enhancer
-        some = next(chain(network.parameters(), network.buffers()), None)
-        # Asked first: moving goes through every module, in vain, each time.
-        if some is not None and some.device != batch.device:
-            network.to(batch.device)
         # A recogniser in half precision has a trainable enhancer to match.
         dtype = next((p.dtype for p in network.parameters()), torch.float32)
         rgb = to_unit_rgb(batch, self._is_bgr).to(dtype)
@@ -239,7 +253,8 @@ def _check_color(
 
 def content_window(
         image: Tensor,
-        padding_value: float | Sequence[float]) -> tuple[slice, slice]:
+        padding_value: float | Sequence[float]
+) -> tuple[slice, slice] | None:
     """Where an image is within its margins of one colour.
 
     Args:
@@ -247,24 +262,37 @@ def content_window(
         padding_value: That colour, one number or one a channel.
 
     Returns:
-        Its rows and its columns; all of them if there is no other colour.
+        Its rows and its columns; ``None`` where it has no margins, or is
+        all margin.
     """
     height, width = image.shape[1:]
-    all_of_it = slice(0, height), slice(0, width)
-    color = torch.as_tensor(
-        padding_value, dtype=torch.float32,
-        device=image.device).reshape(-1, 1, 1)
-    # Most images have no margins, and their corners tell.
-    corners = image[:, ::max(1, height - 1), ::max(1, width - 1)]
-    if not (corners == color).all(0).any():
-        return all_of_it
+    colors = (padding_value if isinstance(padding_value, Sequence) else
+              [padding_value])
+    if len(colors) == 1:
+        colors = [*colors] * len(image)
+    color = array('f', colors).tolist()  # as float32 has it
+    # Most images have no margins, and their corners tell: as lists, since
+    # one more operation of PyTorch's takes longer than these numbers.
+    corners = image[:, ::max(1, height - 1), ::max(1, width - 1)].tolist()
+    if not any([*corner] == color for row in zip(*corners)
+               for corner in zip(*row)):
+        return None
+    margin = torch.tensor(color, device=image.device)[:, None, None]
     # As numbers, of which a CPU finds the largest ten times as fast as any().
-    differs = (image != color).view(torch.uint8).amax(0)
+    differs = (image != margin).view(torch.uint8).amax(0)
     # Together, since each transfer waits for a GPU.
     seen = torch.cat((differs.amax(1), differs.amax(0))).cpu()
     rows, columns = (
         part.nonzero().flatten().tolist()
         for part in seen.split(tuple(image.shape[1:])))
     if not rows:
-        return all_of_it
+        return None
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _pasted(content: Tensor, image: Tensor,
+            window: tuple[slice, slice]) -> Tensor:
+    """The image with its margins around another content."""
+    canvas = image.to(content.dtype, copy=True)
+    canvas[(slice(None), *window)] = content
+    return canvas

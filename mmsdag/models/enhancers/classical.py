@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mmsdag.functional import uint8_from_unit, unit_from_uint8
 from mmsdag.registry import MODELS
 
 
@@ -48,6 +50,13 @@ class GammaEnhancer(nn.Module):
 
     forward = enhance
 
+    @torch.no_grad()
+    def enhance_uint8(self, pixels: np.ndarray) -> np.ndarray:
+        """(H, W, 3), RGB, uint8, to the same: by a table of all levels."""
+        levels = np.arange(256, dtype=np.uint8)[:, None]
+        enhanced = self.enhance(torch.from_numpy(unit_from_uint8(levels)))
+        return cv2.LUT(pixels, uint8_from_unit(enhanced.numpy()))
+
 
 class _LightnessEnhancer(nn.Module):
     """Change the lightness of 8-bit images on the CPU, keep the colours."""
@@ -61,20 +70,25 @@ class _LightnessEnhancer(nn.Module):
     @torch.no_grad()
     def enhance(self, x: Tensor) -> Tensor:
         """Images (N, 3, H, W), RGB, [0, 1], to the same in 256 levels."""
-        change = self.operator()
         images = (x.clamp(0, 1) * 255).round().to(torch.uint8)
-        enhanced = []
-        for image in images.permute(0, 2, 3, 1).cpu().numpy():
-            image = cv2.cvtColor(image, self.to_space)
-            image[..., self.lightness] = change(
-                np.ascontiguousarray(image[..., self.lightness]))
-            enhanced.append(cv2.cvtColor(image, self.to_rgb))
+        enhanced = [
+            self.enhance_uint8(image)
+            for image in images.permute(0, 2, 3, 1).cpu().numpy()
+        ]
         batch = torch.from_numpy(np.stack(enhanced)).permute(0, 3, 1, 2)
         return batch.to(x.device, x.dtype) / 255
 
+    def enhance_uint8(self, pixels: np.ndarray) -> np.ndarray:
+        """(H, W, 3), RGB, uint8, to the same."""
+        converted = cv2.cvtColor(pixels, self.to_space)
+        lightness = cv2.extractChannel(converted, self.lightness)
+        cv2.insertChannel(self.operator()(lightness), converted,
+                          self.lightness)
+        return cv2.cvtColor(converted, self.to_rgb)
+
+    @abstractmethod
     def operator(self) -> Callable[[np.ndarray], np.ndarray]:
         """What becomes of a lightness (H, W), uint8."""
-        raise NotImplementedError
 
 
 @MODELS.register_module()
@@ -170,14 +184,32 @@ class LIMEEnhancer(nn.Module):
         """Images (N, 3, H, W), RGB, [0, 1], to the same."""
         image = x.float().clamp(0, 1)
         refined = [
-            cv2.ximgproc.guidedFilter(brightest, brightest, self.radius,
-                                      self.eps)
+            self._refine(brightest)
             for brightest in image.amax(1).cpu().numpy()
         ]
         illumination = torch.from_numpy(np.stack(refined)).to(x.device)
+        divided = image / self._divisor(illumination[:, None])
+        return divided.clamp(0, 1).to(x.dtype)
+
+    @torch.no_grad()
+    def enhance_uint8(self, pixels: np.ndarray) -> np.ndarray:
+        """(H, W, 3), RGB, uint8, to the same, as :meth:`enhance` rounded."""
+        image = torch.from_numpy(unit_from_uint8(pixels))
+        red, green, blue = cv2.split(pixels)
+        brightest = cv2.max(cv2.max(red, green), blue)
+        illumination = torch.from_numpy(
+            self._refine(unit_from_uint8(brightest)))
+        # Not negative, and rounding to bytes clips.
+        return uint8_from_unit(
+            image.div_(self._divisor(illumination[..., None])).numpy())
+
+    def _refine(self, brightest: np.ndarray) -> np.ndarray:
+        return cv2.ximgproc.guidedFilter(brightest, brightest, self.radius,
+                                         self.eps)
+
+    def _divisor(self, illumination: Tensor) -> Tensor:
         # The darkest of 256 levels above black: nothing is divided by less.
-        illumination = illumination[:, None].clamp_min(1 / 255)
-        return (image / illumination**self.gamma).clamp(0, 1).to(x.dtype)
+        return illumination.clamp_min(1 / 255)**self.gamma
 
 
 @MODELS.register_module()

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmsdag.functional import uint8_from_unit, unit_from_uint8
 from mmsdag.registry import MODELS
 
 _INIT = [
@@ -78,6 +80,17 @@ class SCINet(BaseModule):
     def enhance(self, x: Tensor) -> Tensor:
         """The enhanced images alone."""
         return self(x)[0]
+
+    @torch.no_grad()
+    def enhance_uint8(self, pixels: np.ndarray) -> np.ndarray:
+        """(H, W, 3), RGB, uint8, to the same, as :meth:`enhance` rounded."""
+        x = torch.from_numpy(unit_from_uint8(pixels))
+        # To channels last after it is a batch; before, it would not count
+        # as such.
+        light = self.illuminate(x[None].permute(0, 3, 1, 2))
+        light = light[0].permute(1, 2, 0)
+        # Neither is negative, and bytes clip above 1.
+        return uint8_from_unit(torch.div(x, light, out=light).numpy())
 
 
 class _ResidualNet(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmsdag.models.data_preprocessors.pixels import to_uint8, to_unit_rgb
+from mmsdag.functional import to_uint8, to_unit_rgb
 
 ORDERS = pytest.mark.parametrize('is_bgr', [True, False])
 SIZES = pytest.mark.parametrize('size', [(7, 5), (1, 9), (9, 1), (1, 1)])

@@ -5,12 +5,29 @@ fast as PyTorch: beside a small enhancer that is what counts.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 _UNIT = np.arange(256, dtype=np.float32) / np.float32(255)
+
+
+def unit_from_uint8(pixels: np.ndarray,
+                    out: np.ndarray | None = None) -> np.ndarray:
+    """(H, W, C), uint8, to [0, 1], float32."""
+    return cv2.LUT(pixels, _UNIT, out)
+
+
+def uint8_from_unit(pixels: np.ndarray,
+                    out: np.ndarray | None = None) -> np.ndarray:
+    """(H, W, C), float32, from 0, to uint8: rounded half to even.
+
+    What lies above 1 is clipped; below 0 there must be nothing.
+    """
+    return cv2.convertScaleAbs(pixels, out, 255)
 
 
 def to_unit_rgb(images: Tensor, is_bgr: bool) -> Tensor:
@@ -28,7 +45,7 @@ def to_unit_rgb(images: Tensor, is_bgr: bool) -> Tensor:
         number, _, height, width = images.shape
         pixels = np.empty((number, height, width, 3), np.float32)
         for planes, out in zip(images.numpy(), pixels):
-            cv2.LUT(cv2.merge(_in_rgb(planes, is_bgr)), _UNIT, out)
+            unit_from_uint8(cv2.merge(_in_rgb(planes, is_bgr)), out)
         return torch.from_numpy(pixels).permute(0, 3, 1, 2)
     rgb = images.flip(1) if is_bgr else images
     return (rgb.float().clamp(0, 255) / 255).contiguous(
@@ -54,9 +71,29 @@ def to_uint8(images: Tensor, is_bgr: bool) -> Tensor:
     planes = torch.empty(images.shape, dtype=torch.uint8)
     pixels = images.permute(0, 2, 3, 1).contiguous().numpy()
     for image, out in zip(pixels, planes.numpy()):
-        cv2.split(
-            cv2.convertScaleAbs(image, alpha=255), _in_rgb(out, is_bgr))
+        cv2.split(uint8_from_unit(image), _in_rgb(out, is_bgr))
     return planes
+
+
+def map_pixels(function: Callable[[np.ndarray], np.ndarray], image: Tensor,
+               is_bgr: bool) -> Tensor:
+    """Apply a function of pixels to an image of planes.
+
+    Args:
+        function: (H, W, 3), RGB, uint8, to the same.
+        image: (3, H, W), uint8, on a CPU.
+        is_bgr: Channel order of ``image``, and of the result.
+
+    Returns:
+        (3, H, W), uint8, plane by plane in memory.
+    """
+    result = torch.empty(image.shape, dtype=torch.uint8)
+    pixels = function(cv2.merge(_in_rgb(image.numpy(), is_bgr)))
+    # Otherwise OpenCV would put them elsewhere, and not say so.
+    assert (*pixels.shape[2:], *pixels.shape[:2]) == image.shape, pixels.shape
+    assert pixels.dtype == np.uint8, pixels.dtype
+    cv2.split(pixels, _in_rgb(result.numpy(), is_bgr))
+    return result
 
 
 def _in_rgb(planes: np.ndarray, is_bgr: bool) -> list[np.ndarray]:
