@@ -87,13 +87,13 @@ def map_pixels(function: Callable[[np.ndarray], np.ndarray], image: Tensor,
     Returns:
         (3, H, W), uint8, plane by plane in memory.
     """
-    result = torch.empty(image.shape, dtype=torch.uint8)
+    result = np.empty(image.shape, np.uint8)
     pixels = function(cv2.merge(_in_rgb(image.numpy(), is_bgr)))
     # Otherwise OpenCV would put them elsewhere, and not say so.
     assert (*pixels.shape[2:], *pixels.shape[:2]) == image.shape, pixels.shape
     assert pixels.dtype == np.uint8, pixels.dtype
-    cv2.split(pixels, _in_rgb(result.numpy(), is_bgr))
-    return result
+    cv2.split(pixels, _in_rgb(result, is_bgr))
+    return torch.from_numpy(result)
 
 
 def _in_rgb(planes: np.ndarray, is_bgr: bool) -> list[np.ndarray]:

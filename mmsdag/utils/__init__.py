@@ -1,4 +1,5 @@
 from .checkpoint import (
+    check_finite,
     find_latest_checkpoint,
     flush_denormals,
     load_checkpoint,
@@ -8,7 +9,7 @@ from .checkpoint import (
 from .files import AtomicLocalBackend, write_atomically
 
 __all__ = [
-    'AtomicLocalBackend', 'find_latest_checkpoint', 'flush_denormals',
-    'load_checkpoint', 'register_safe_loading', 'save_checkpoint',
-    'write_atomically'
+    'AtomicLocalBackend', 'check_finite', 'find_latest_checkpoint',
+    'flush_denormals', 'load_checkpoint', 'register_safe_loading',
+    'save_checkpoint', 'write_atomically'
 ]

@@ -146,6 +146,25 @@ def load_checkpoint(path: str | Path,
     return _flush_weights(content)
 
 
+def check_finite(weights: Mapping[str, Tensor],
+                 path: str | os.PathLike[str]) -> None:
+    """Refuse weights that make nothing but undefined numbers.
+
+    Raises:
+        ValueError: If one is infinite or undefined; names it, and the
+            checkpoint.
+    """
+    broken = [
+        name for name, value in weights.items()
+        if value.is_floating_point() and not value.isfinite().all()
+    ]
+    if broken:
+        raise ValueError(
+            f'checkpoint {str(path)!r}: {len(broken)} of {len(weights)} '
+            f'weights are infinite or undefined, e.g. {broken[0]!r}: the '
+            'training that wrote it had diverged; take an earlier one')
+
+
 def save_checkpoint(content: Mapping[str, Any], path: str | Path) -> None:
     """Save atomically; see :func:`mmsdag.utils.write_atomically`."""
     buffer = io.BytesIO()

@@ -97,7 +97,8 @@ def find_model(
             f'you mean {" or ".join(close)}?') from None
 
 
-def find_weights(name: str | Path, task: str) -> str | Path:
+def find_weights(name: str | os.PathLike[str],
+                 task: str) -> str | os.PathLike[str]:
     """The checkpoint of a trained model, by its name.
 
     Args:
@@ -110,10 +111,13 @@ def find_weights(name: str | Path, task: str) -> str | Path:
     Raises:
         FileNotFoundError: If it is neither.
     """
-    if os.path.isfile(os.path.expanduser(name)):
+    path = os.path.expanduser(name)
+    if os.path.isfile(path):
         return name
     trained = _by_name(task)
     if str(name) not in trained:
+        if os.path.exists(path):
+            return name  # a folder, which loading will not take for missing
         raise FileNotFoundError(
             f'checkpoint {str(name)!r} does not exist, nor is it the name of '
             f'a trained model: {_short_names(task)}')

@@ -89,6 +89,22 @@ def test_a_trained_model_takes_other_weights():
         assert torch.equal(value, given[name])
 
 
+def test_weights_are_called_by_their_models_name():
+    named = build_enhancer(dict(type='mmsdag.ZeroDCENet'), 'zero-dce_sdag')
+    for name, value in build_enhancer('zero-dce_sdag').state_dict().items():
+        assert torch.equal(value, named.state_dict()[name])
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_weights_that_are_not_finite_are_refused(checkpoint, value):
+    content = torch.load(checkpoint, weights_only=True)
+    content['state_dict']['generator.conv2.weight'][1, 2, 0, 0] = value
+    torch.save(content, checkpoint)
+    with pytest.raises(ValueError, match="a.pth': 1 of 14 weights .*, e.g. "
+                       "'conv2.weight': .* take an earlier"):
+        build_enhancer(NETWORK, checkpoint)
+
+
 def test_a_config_tells_which_models_it_has_trained():
     with pytest.raises(ValueError, match='by this config: zero-dce_sdag'):
         build_enhancer('zero_dce/zero-dce-sdag_1xb8-1k_brackets')
@@ -102,6 +118,9 @@ def test_weights_are_no_config(checkpoint):
 @pytest.mark.parametrize('wrong, error, message', [
     ('', FileNotFoundError, "checkpoint '' is an empty name"),
     (3, TypeError, 'checkpoint=3 of an enhancer'),
+    ('none.pth', FileNotFoundError, "'none.pth' does not exist, nor .* zero-"),
+    ('sdag_vgg16', FileNotFoundError, 'name of a trained model: zero-dce,'),
+    ('/tmp', FileNotFoundError, "'/tmp' is a folder: name the .pth file"),
 ])
 def test_wrong_weights_of_a_name_are_refused(wrong, error, message):
     with pytest.raises(error, match=message):

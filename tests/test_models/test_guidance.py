@@ -66,8 +66,18 @@ def test_a_trained_model_is_called_by_its_name():
     ('sdag_vgg61', FileNotFoundError, "'sdag_vgg61' does.* model: sdag_vgg16"),
     ('zero-dce_sdag', FileNotFoundError, 'does not exist.*: sdag_vgg16'),
     (3, TypeError, 'checkpoint=3 of SDAGGuidanceLoss'),
+    ('/tmp', FileNotFoundError, "'/tmp' is a folder: name the .pth file"),
 ])
 def test_weights_that_are_not_there_are_told_what_there_is(
         wrong, error, message):
     with pytest.raises(error, match=message):
         SDAGGuidanceLoss(wrong, SDAG_NET)
+
+
+def test_a_guide_that_has_diverged_is_refused(checkpoint, tmp_path):
+    content = torch.load(checkpoint, weights_only=True)
+    next(iter(content['state_dict'].values())).fill_(float('nan'))
+    path = tmp_path / 'diverged.pth'
+    torch.save(content, path)
+    with pytest.raises(ValueError, match="diverged.pth': 1 of .* undefined"):
+        SDAGGuidanceLoss(str(path), SDAG_NET)

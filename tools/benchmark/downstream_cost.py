@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from measuring import (
@@ -378,6 +379,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     warnings.simplefilter('ignore')
     MMLogger.get_instance('mmengine', log_level='ERROR')
     keep_freed_memory()
+    cv2.setNumThreads(0)  # as MMEngine's Runner has it
     with clear_errors():
         results = run(args)
     text = tables(results['rows'], results['cache'])

@@ -5,7 +5,6 @@ import os
 from array import array
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import chain
 from math import isfinite
 from typing import Any
 
@@ -99,6 +98,7 @@ class EnhancementMixin(BaseDataPreprocessor):
         self.padding_value = _check_color(padding_value, owner)
         self._is_bgr = not kwargs.get('rgb_to_bgr', False)
         self._source = (enhancer, enhancer_checkpoint)
+        self._enhancer_device: torch.device | None = None
         network = build_enhancer(
             *self._source, weights_required=not trainable)
         if trainable:
@@ -127,7 +127,9 @@ class EnhancementMixin(BaseDataPreprocessor):
                 (N, 3, H, W), [0, 255].
             training: Whether to augment, as the base class understands it.
         """
-        inputs = self.cast_data(data['inputs'])
+        inputs = data['inputs']
+        if any(image.device != self.device for image in inputs):
+            inputs = self.cast_data(inputs)
         enhanced: Any = self.enhance(inputs)
         if isinstance(inputs, Tensor):
             enhanced = torch.stack(enhanced)
@@ -161,13 +163,12 @@ class EnhancementMixin(BaseDataPreprocessor):
 
     def _enhance_contents(self, contents: list[Tensor]) -> list[Tensor]:
         """Images (3, H, W), [0, 255], to the same, one size together."""
-        network = self.enhancer
-        some = next(chain(network.parameters(), network.buffers()), None)
-        # Asked first: moving goes through every module, in vain, each time.
-        if some is not None and contents and (
-                some.device != contents[0].device):
-            network.to(contents[0].device)
-        enhance_uint8 = enhance_uint8_of(network)
+        for content in contents[:1]:
+            # Remembered: moving goes through every module, each time.
+            if content.device != self._enhancer_device:
+                self.enhancer.to(content.device)
+                self._enhancer_device = content.device
+        enhance_uint8 = enhance_uint8_of(self.enhancer)
         enhanced = list(contents)
         same_size = defaultdict(list)
         for index, content in enumerate(contents):

@@ -14,9 +14,14 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmsdag.registry import MODELS, SCOPE
-from mmsdag.utils import load_checkpoint
+from mmsdag.utils import check_finite, load_checkpoint
 from mmsdag.utils.configs import CONFIG_SUFFIXES
-from mmsdag.utils.model_index import find_model, trained_models
+from mmsdag.utils.model_index import (
+    TASK,
+    find_model,
+    find_weights,
+    trained_models,
+)
 
 from .wrapper import EnhancerWrapper
 
@@ -36,7 +41,8 @@ def build_enhancer(
         enhancer: See :func:`enhancer_config`.
         checkpoint: File whose ``state_dict`` holds the weights with the
             prefix ``generator.``: trained here, or converted by
-            ``tools/convert_checkpoint.py``. For an
+            ``tools/convert_checkpoint.py``; or the name of a trained model.
+            For an
             :class:`EnhancerWrapper` also the file of the network that it
             wraps, without the prefix. ``None`` for an enhancer that has no
             weights, and for a trained model by its name, which has its own.
@@ -51,7 +57,7 @@ def build_enhancer(
         FileNotFoundError: If the config or the checkpoint is missing.
         TypeError: If ``enhancer`` is neither a dict nor a path.
         ValueError: If it describes no enhancer, or the checkpoint is not of
-            it, or left out although it has weights.
+            it, not finite, or left out although it has weights.
     """
     enhancer, checkpoint = with_weights(enhancer, checkpoint)
     config, name = enhancer_config(enhancer)
@@ -76,6 +82,7 @@ def build_enhancer(
                 f'{name} describes; give one that is, or the config of its '
                 f'own: {shorten(str(error), 300, placeholder=" …")}'
             ) from error
+        check_finite(network.state_dict(), checkpoint)
     elif network.state_dict() and not getattr(network, 'has_weights', False):
         if weights_required:
             own = [
@@ -97,21 +104,24 @@ def with_weights(
     enhancer: EnhancerLike,
     checkpoint: str | os.PathLike[str] | None = None
 ) -> tuple[EnhancerLike, str | os.PathLike[str] | None]:
-    """An enhancer and its weights, if it is called by a name.
+    """An enhancer and its weights, if they are called by a name.
 
     Args:
         enhancer: As in :func:`enhancer_config`.
-        checkpoint: Weights in the place of the model's own.
+        checkpoint: Weights in the place of the model's own: a file, or the
+            name of the trained model that has them.
 
     Raises:
         FileNotFoundError: If it is a name that nothing has.
     """
     if isinstance(enhancer, (str, os.PathLike)):
         try:
-            return find_model(enhancer, checkpoint)
+            enhancer, checkpoint = find_model(enhancer, checkpoint)
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f'enhancer={str(enhancer)!r}: {error}') from None
+    if isinstance(checkpoint, (str, os.PathLike)) and str(checkpoint):
+        checkpoint = find_weights(checkpoint, TASK)
     return enhancer, checkpoint
 
 

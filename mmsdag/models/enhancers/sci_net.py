@@ -84,13 +84,13 @@ class SCINet(BaseModule):
     @torch.no_grad()
     def enhance_uint8(self, pixels: np.ndarray) -> np.ndarray:
         """(H, W, 3), RGB, uint8, to the same, as :meth:`enhance` rounded."""
-        x = torch.from_numpy(unit_from_uint8(pixels))
-        # To channels last after it is a batch; before, it would not count
-        # as such.
-        light = self.illuminate(x[None].permute(0, 3, 1, 2))
-        light = light[0].permute(1, 2, 0)
+        unit = np.empty((1, *pixels.shape), np.float32)
+        unit_from_uint8(pixels, unit[0])
+        x = torch.from_numpy(unit).permute(0, 3, 1, 2)
+        light = self.illuminate(x)
         # Neither is negative, and bytes clip above 1.
-        return uint8_from_unit(torch.div(x, light, out=light).numpy())
+        enhanced = torch.div(x, light, out=light).permute(0, 2, 3, 1)
+        return uint8_from_unit(enhanced.numpy()[0])
 
 
 class _ResidualNet(nn.Module):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmsdag.models.precision import autocast, check_amp_dtype
 from mmsdag.registry import MODELS, TRANSFORMS
-from mmsdag.utils.checkpoint import load_checkpoint
+from mmsdag.utils.checkpoint import check_finite, load_checkpoint
 from mmsdag.utils.model_index import GUIDANCE, find_weights
 
 from .margin_ranking import MarginRankingLoss
@@ -130,12 +130,14 @@ def load_sdag_net(config: dict, checkpoint: str) -> nn.Module:
 
     Raises:
         FileNotFoundError: If the checkpoint is missing.
-        ValueError: If its weights are not exactly those of the network.
+        ValueError: If its weights are not exactly those of the network, or
+            not finite.
     """
     if not isinstance(checkpoint, (str, Path)):
         raise TypeError(f'checkpoint={checkpoint!r} of SDAGGuidanceLoss: must '
                         'be a file, or the name of a trained model')
-    content = load_checkpoint(find_weights(checkpoint, GUIDANCE))
+    path = find_weights(checkpoint, GUIDANCE)
+    content = load_checkpoint(str(path))
     weights = content.get('state_dict', content)
     if 'params' in content or 'params_ema' in content:
         raise ValueError(
@@ -159,5 +161,6 @@ def load_sdag_net(config: dict, checkpoint: str) -> nn.Module:
             f'{len(unfit)} weights are missing, surplus or of another shape, '
             f'e.g. {unfit[:3]}; give sdag the generator of the config that '
             'the checkpoint was trained with')
+    check_finite(weights, path)
     net.load_state_dict(weights)
     return net.requires_grad_(False).eval()
