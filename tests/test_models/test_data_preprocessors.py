@@ -346,12 +346,22 @@ def test_no_more_images_than_chunk_size_go_through_together(
     torch.testing.assert_close(out, expected['inputs'])
 
 
+@pytest.mark.parametrize('trainable, limit', [(False, '_CPU_PIXELS'),
+                                              (True, '_PIXELS')])
 def test_by_default_a_chunk_holds_a_limited_number_of_pixels(
-        preprocessor, monkeypatch):
-    monkeypatch.setattr(enhancement, '_PIXELS', 2 * 32 * 40 + 1)
-    ours = preprocessor(RETINANET, dict(type='mmsdag.Unchanged'))
+        trainable, limit, preprocessor, monkeypatch):
+    monkeypatch.setattr(enhancement, limit, 2 * 32 * 40 + 1)
+    ours = preprocessor(
+        RETINANET,
+        dict(type='mmsdag.GammaEnhancer', trainable=trainable),
+        trainable=trainable,
+        round_to_uint8=False)
+    counts = []
+    run = ours._run
+    monkeypatch.setattr(
+        ours, '_run', lambda batch: (counts.append(len(batch)), run(batch))[1])
     ours(batch_for(RETINANET, [image(32, 40, i) for i in range(3)]))
-    assert [shape[0] for shape in ours.enhancer.shapes] == [2, 1]
+    assert counts == [2, 1]
 
 
 def test_a_chunk_that_a_gpu_cannot_hold_is_halved(preprocessor, monkeypatch):

@@ -33,7 +33,8 @@ def test_an_enhancer_that_takes_long_shows(tool, tmp_path, monkeypatch):
     def slow(*args, **kwargs):
         network = gamma(*args, **kwargs)
         enhance = network.enhance
-        network.enhance = lambda x: (time.sleep(0.2), enhance(x))[1]
+        network.enhance = lambda x: (time.sleep(0.05 * len(x)),
+                                     enhance(x))[1]
         return network
 
     monkeypatch.setattr(
@@ -46,9 +47,9 @@ def test_an_enhancer_that_takes_long_shows(tool, tmp_path, monkeypatch):
     ])
     none, with_gamma = json.loads(path.read_text())['rows']
     assert (none['enhancer'], with_gamma['enhancer']) == ('none', 'gamma')
-    assert min(with_gamma['step']) >= 0.2
-    assert min(with_gamma['alone']) >= 0.2
-    assert min(with_gamma['added']) >= 0.1
+    assert min(with_gamma['step']) >= 0.05
+    assert min(with_gamma['alone']) >= 0.05
+    assert min(with_gamma['added']) >= 0.04
     assert none['added'] == []
 
 
@@ -56,8 +57,9 @@ def test_memory_is_that_of_the_step(tool):
     row = tool.Row('yolox-nano', 'zero-dce')
     # In a process of its own: this one keeps memory that others have freed.
     tool.measure_memory([row], (256, 256), 'cpu')
-    # Three maps of 32 channels in float32 are there at once; not a gigabyte.
-    assert 3 * 32 * 256 * 256 * 4 <= row.memory < 2**29
+    # Three maps of 32 channels in float32 are there at once, of each of the
+    # eight images that YOLOX tests together; not a gigabyte.
+    assert 8 * 3 * 32 * 256 * 256 * 4 <= row.memory < 2**30
 
 
 def test_a_device_that_is_not_there_is_refused(tool, capsys):

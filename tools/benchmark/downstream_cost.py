@@ -52,11 +52,12 @@ from mmsdag.utils.memory import keep_freed_memory
 EXAMPLES = """\
 columns:
   step            of an image, preprocessing included, in milliseconds:
-                  median, and range over the rounds
+                  median, and range over the rounds; a step takes as many as
+                  the config's test_dataloader
   added           what the enhancing data preprocessor takes longer than the
                   stock one: median
-  enhancer        of the enhancer by itself, on the same image on the device,
-                  in [0, 1]
+  enhancer        of the enhancer by itself, on the same images on the device,
+                  in [0, 1], one after the other
   added/enhancer  1 would be an enhancement that costs nothing but itself
   memory          peak of a step above what was there before, MiB
 
@@ -101,7 +102,7 @@ PHOTO = (512, 512)
 
 @dataclass
 class Row:
-    """Measurements of one variant; times in seconds, one a round."""
+    """Measurements of one variant; seconds of an image, one a round."""
     recogniser: str
     enhancer: str
     step: list[float] = field(default_factory=list)
@@ -146,17 +147,19 @@ def photograph(size: tuple[int, int]) -> np.ndarray:
 
 
 def batch_of(name: str, size: tuple[int, int]) -> dict:
-    """One image as the recogniser's test pipeline gives it."""
-    scope = RECOGNISERS[name].config.split('::')[0]
-    if scope == 'mmdet':
+    """A batch as the recogniser's test dataloader gives it."""
+    config = RECOGNISERS[name].config
+    if config.startswith('mmdet'):
         from mmdet.structures import DetDataSample as Sample
     else:
         from mmseg.structures import SegDataSample as Sample
-    image = torch.from_numpy(photograph(size)).permute(2, 0, 1).contiguous()
-    sample = Sample(
-        metainfo=dict(
-            img_shape=size, ori_shape=size, scale_factor=(1., 1.)))
-    return dict(inputs=[image], data_samples=[sample])
+    photo = torch.from_numpy(photograph(size)).permute(2, 0, 1)
+    count = get_config(config).test_dataloader.batch_size
+    meta = dict(img_shape=size, ori_shape=size, scale_factor=(1., 1.))
+    return dict(
+        # Each in memory of its own.
+        inputs=[photo.roll(i, 1).contiguous() for i in range(count)],
+        data_samples=[Sample(metainfo=meta) for _ in range(count)])
 
 
 def recogniser_with(name: str, enhancer: str | None, device: str) -> nn.Module:
@@ -176,15 +179,17 @@ def recogniser_with(name: str, enhancer: str | None, device: str) -> nn.Module:
     return revert_sync_batchnorm(built).to(device).eval()
 
 
-def enhancer_alone(name: str, device: str) -> Callable[[torch.Tensor], Any]:
-    """The network's own work on images (N, 3, H, W), RGB, [0, 1]."""
+def enhancer_alone(
+        name: str, device: str) -> Callable[[Sequence[torch.Tensor]], None]:
+    """The network's own work on images (1, 3, H, W), RGB, [0, 1]."""
     config, amp_dtype = enhancer_of(name)
     network = build_enhancer(config).to(device)
 
     @torch.no_grad()
-    def run(images: torch.Tensor) -> torch.Tensor:
-        with autocast(amp_dtype, images.device):
-            return network.enhance(images)
+    def run(images: Sequence[torch.Tensor]) -> None:
+        with autocast(amp_dtype, images[0].device):
+            for image in images:
+                network.enhance(image)
 
     return run
 
@@ -201,8 +206,8 @@ def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
         for enhancer in enhancers
     }
     alone = {e: enhancer_alone(e, device) for e in enhancers}
-    images = (data['inputs'][0][None].flip(1).to(device).float() / 255).to(
-        memory_format=torch.channels_last)
+    images = [(image[None].flip(1).to(device).float() / 255).to(
+        memory_format=torch.channels_last) for image in data['inputs']]
     rows = {'none': Row(name, 'none')}
     rows.update({e: Row(name, e) for e in enhancers})
     plain = stock.data_preprocessor(data, False)
@@ -237,10 +242,10 @@ def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
                     recognise(plain)
                 if number < 0:
                     continue  # the first round warms up
-                row.step.append(step)
+                row.step.append(step / len(images))
                 if enhancer != 'none':
-                    row.added.append(ours - theirs)
-                    row.alone.append(itself)
+                    row.added.append((ours - theirs) / len(images))
+                    row.alone.append(itself / len(images))
     return list(rows.values())
 
 

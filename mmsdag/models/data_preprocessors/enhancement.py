@@ -20,6 +20,9 @@ from mmsdag.models.precision import autocast, check_amp_dtype
 #: Pixels that go through the enhancer together by default. More at once are
 #: hardly faster; in float32 they need 1 to 2 GiB.
 _PIXELS = 2**20
+#: On a CPU so many are slower, by a fifth for some: what one layer hands to
+#: the next has left the cache.
+_CPU_PIXELS = 2**17
 
 
 class EnhancementMixin(BaseDataPreprocessor):
@@ -46,8 +49,9 @@ class EnhancementMixin(BaseDataPreprocessor):
         trainable: Train the enhancer with the recogniser: it is then part of
             the recogniser, as ``data_preprocessor.enhancer``.
         chunk_size: Most images that go through the enhancer together; by
-            default as many as hold a megapixel, at least one. Where a GPU's
-            memory does not suffice, they are halved.
+            default as many as hold a megapixel (frozen on a CPU: an eighth
+            of one), at least one. Where a GPU's memory does not suffice, they
+            are halved.
         round_to_uint8: Round what becomes of a uint8 image to whole numbers,
             as a file of it would; by default, unless ``trainable``.
         padding_value: Colour of the margins that a pipeline's ``Pad`` has
@@ -163,11 +167,13 @@ class EnhancementMixin(BaseDataPreprocessor):
 
     def _enhance_contents(self, contents: list[Tensor]) -> list[Tensor]:
         """Images (3, H, W), [0, 255], to the same, one size together."""
-        for content in contents[:1]:
+        if contents and contents[0].device != self._enhancer_device:
             # Remembered: moving goes through every module, each time.
-            if content.device != self._enhancer_device:
-                self.enhancer.to(content.device)
-                self._enhancer_device = content.device
+            self._enhancer_device = contents[0].device
+            self.enhancer.to(self._enhancer_device)
+        # One that trains may normalise by its batch: everywhere by the same.
+        most = (_CPU_PIXELS if self._enhancer_device == torch.device('cpu')
+                and not self.trainable else _PIXELS)
         enhance_uint8 = enhance_uint8_of(self.enhancer)
         enhanced = list(contents)
         same_size = defaultdict(list)
@@ -180,7 +186,7 @@ class EnhancementMixin(BaseDataPreprocessor):
             else:
                 same_size[content.shape, content.dtype].append(index)
         for (shape, _), members in same_size.items():
-            size = self.chunk_size or max(1, _PIXELS // shape[1:].numel())
+            size = self.chunk_size or max(1, most // shape[1:].numel())
             for start in range(0, len(members), size):
                 chunk = members[start:start + size]
                 batch = self._enhance_batch(
