@@ -135,7 +135,10 @@ def test_an_inferencer_still_refuses_what_is_not_finite():
     (dict(round_to_uint8=False), torch.uint8), ({}, torch.float32)
 ])
 def test_what_is_not_rounded_goes_the_long_way(options, dtype, monkeypatch):
-    monkeypatch.setattr(GammaEnhancer, 'enhance_uint8', None)
+    def refused(self, pixels):
+        raise AssertionError('levels, where numbers are wanted')
+
+    monkeypatch.setattr(GammaEnhancer, 'enhance_uint8', refused)
     preprocessor = EnhancedDetDataPreprocessor(
         enhancer=dict(type='mmsdag.GammaEnhancer'), **options)
     image = planes(photographs()[0]).to(dtype)
