@@ -21,13 +21,12 @@ def unit_from_uint8(pixels: np.ndarray,
     return cv2.LUT(pixels, _UNIT, out)
 
 
-def uint8_from_unit(pixels: np.ndarray,
-                    out: np.ndarray | None = None) -> np.ndarray:
+def uint8_from_unit(pixels: np.ndarray) -> np.ndarray:
     """(H, W, C), float32, from 0, to uint8: rounded half to even.
 
     What lies above 1 is clipped; below 0 there must be nothing.
     """
-    return cv2.convertScaleAbs(pixels, out, 255)
+    return cv2.convertScaleAbs(pixels, alpha=255)
 
 
 def to_unit_rgb(images: Tensor, is_bgr: bool) -> Tensor:

@@ -52,8 +52,7 @@ from mmsdag.utils.memory import keep_freed_memory
 EXAMPLES = """\
 columns:
   step            of an image, preprocessing included, in milliseconds:
-                  median, and range over the rounds; a step takes as many as
-                  the config's test_dataloader
+                  median, and range over the rounds
   added           what the enhancing data preprocessor takes longer than the
                   stock one: median
   enhancer        of the enhancer by itself, on the same images on the device,
@@ -132,6 +131,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--enhancers', nargs='*', choices=ENHANCERS, default=list(ENHANCERS))
     parser.add_argument(
+        '--batch-size',
+        type=int,
+        metavar='N',
+        help="images of a step; by default as many as the config's "
+        'test_dataloader has')
+    parser.add_argument(
         '--no-memory',
         action='store_true',
         help='leave the memory out, for which each row takes a process')
@@ -146,7 +151,9 @@ def photograph(size: tuple[int, int]) -> np.ndarray:
     return (ramp + rng.uniform(0, 40, (*size, 3))).astype(np.uint8)
 
 
-def batch_of(name: str, size: tuple[int, int]) -> dict:
+def batch_of(name: str,
+             size: tuple[int, int],
+             count: int | None = None) -> dict:
     """A batch as the recogniser's test dataloader gives it."""
     config = RECOGNISERS[name].config
     if config.startswith('mmdet'):
@@ -154,7 +161,7 @@ def batch_of(name: str, size: tuple[int, int]) -> dict:
     else:
         from mmseg.structures import SegDataSample as Sample
     photo = torch.from_numpy(photograph(size)).permute(2, 0, 1)
-    count = get_config(config).test_dataloader.batch_size
+    count = count or get_config(config).test_dataloader.batch_size
     meta = dict(img_shape=size, ori_shape=size, scale_factor=(1., 1.))
     return dict(
         # Each in memory of its own.
@@ -195,9 +202,10 @@ def enhancer_alone(
 
 
 def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
-            rounds: int, device: str, clock: Callable[[], float]) -> list[Row]:
+            rounds: int, device: str, clock: Callable[[], float],
+            count: int | None) -> list[Row]:
     """Rows of a recogniser, without the memory."""
-    data = batch_of(name, size)
+    data = batch_of(name, size, count)
     stock = recogniser_with(name, None, device)
     # One recogniser, with one data preprocessor after the other.
     preprocessors = {
@@ -250,11 +258,11 @@ def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
 
 
 def peak_memory(name: str, enhancer: str | None, size: tuple[int, int],
-                device: str) -> int:
+                device: str, count: int | None) -> int:
     """Bytes of a step above those before it; for a process of its own."""
     keep_freed_memory()
     model = recogniser_with(name, enhancer, device)
-    data = batch_of(name, size)
+    data = batch_of(name, size, count)
     if device != 'cpu':
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -283,7 +291,7 @@ def _status(name: str) -> int:
 
 
 def measure_memory(rows: Sequence[Row], size: tuple[int, int],
-                   device: str) -> None:
+                   device: str, count: int | None = None) -> None:
     """Fill in the rows' memory, each in a fresh process."""
     if device == 'cpu' and not Path('/proc/self/clear_refs').exists():
         return
@@ -294,7 +302,7 @@ def measure_memory(rows: Sequence[Row], size: tuple[int, int],
         # A process for each: the high-water mark never falls.
         with context.Pool(1) as pool:
             row.memory = pool.apply(
-                peak_memory, (row.recogniser, enhancer, size, device))
+                peak_memory, (row.recogniser, enhancer, size, device, count))
 
 
 def measure_cache(enhancers: Sequence[str], size: tuple[int, int],
@@ -328,6 +336,8 @@ def measure_cache(enhancers: Sequence[str], size: tuple[int, int],
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """All measurements, and what to know about the machine."""
     check_options(args)
+    if args.batch_size is not None and args.batch_size < 1:
+        raise ValueError(f'--batch-size {args.batch_size}: must be 1 or more')
     clock = clock_of(args)
     rounds, part = (min(args.rounds, 2), 4) if args.quick else (args.rounds, 1)
     rows = []
@@ -335,9 +345,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         height, width = RECOGNISERS[name].size
         size = (height // part, width // part)
         measured = measure(name, size, args.enhancers, rounds, args.device,
-                           clock)
+                           clock, args.batch_size)
         if not args.no_memory:
-            measure_memory(measured, size, args.device)
+            measure_memory(measured, size, args.device, args.batch_size)
         rows += measured
     cache = measure_cache(args.enhancers,
                           (PHOTO[0] // part, PHOTO[1] // part), rounds, clock)
