@@ -65,6 +65,10 @@ setup(
         'Topic :: Scientific/Engineering :: Image Processing',
     ],
     packages=find_packages(include=['mmsdag', 'mmsdag.*']),
+    # Lets setuptools write a plain path entry for an editable installation.
+    # Its other way, an import hook, comes after all path entries, so that a
+    # clone called `mmsdag` in the current folder would hide the package.
+    package_dir={'': '.'},
     # mmsdag/.mim holds links to configs/, checkpoints/, tools/ and
     # model-index.yml: an editable installation follows them, a wheel gets
     # copies.

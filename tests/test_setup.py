@@ -344,9 +344,9 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def packed(kind: str, folder: Path) -> Path:
+def packed(kind: str, folder: Path, clone: str = 'source') -> Path:
     """Site-packages as pip would fill it from a wheel of this kind."""
-    source = folder / 'source'
+    source = folder / clone
     source.mkdir()
     subprocess.run(
         [sys.executable, '-c', 'import sys; from setuptools import build_meta;'
@@ -376,6 +376,25 @@ def test_another_project_inherits_configs_and_finds_trained_models(
         capture_output=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == '42 42 mmsdag True'
+
+
+def test_clone_beside_a_script_does_not_hide_an_editable_installation(
+        tmp_path: Path) -> None:
+    site = packed('editable', tmp_path, clone='mmsdag')
+    script = tmp_path / 'script.py'
+    # The new site folder goes before the one of this environment, which has
+    # another mmsdag, but after the script's own folder.
+    script.write_text(
+        'import site, sys; known = len(sys.path); '
+        f'site.addsitedir({str(site)!r}); '
+        'sys.path[1:1] = sys.path[known:]\n'
+        'import mmsdag; print(mmsdag.__file__, mmsdag.__version__)\n')
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path,
+                          text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    file, version = done.stdout.split()
+    assert file == str(tmp_path / 'mmsdag' / 'mmsdag' / '__init__.py')
+    assert f"'{version}'" in (ROOT / 'mmsdag' / 'version.py').read_text()
 
 
 def test_wheel_holds_what_mim_looks_for(tmp_path: Path) -> None:
