@@ -34,10 +34,10 @@ from tqdm import tqdm
 import mmsdag  # noqa: F401  (registers everything)
 from mmsdag.datasets import LowLightFolderDataset
 from mmsdag.datasets import embedded_photographs as photos
-from mmsdag.datasets.image_io import BrokenImageError, read_image
 from mmsdag.registry import MODELS, TRANSFORMS
 from mmsdag.utils import load_checkpoint
 from mmsdag.utils.env import package_versions
+from mmsdag.utils.image_io import BrokenImageError, read_image
 from mmsdag.utils.launch import check_options, clear_errors
 from mmsdag.utils.memory import keep_freed_memory
 

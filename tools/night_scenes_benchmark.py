@@ -31,13 +31,13 @@ from mmengine.runner import Runner
 from tqdm import tqdm
 
 import mmsdag  # noqa: F401  (registers everything)
-from mmsdag.datasets.image_io import read_image
 from mmsdag.datasets.night_scenes import (
     overlay_boxes,
     overlay_mask,
     write_night_scenes,
 )
 from mmsdag.models.enhancers import build_enhancer
+from mmsdag.utils.image_io import read_image
 from mmsdag.utils.launch import check_options, clear_errors
 from mmsdag.utils.memory import keep_freed_memory
 

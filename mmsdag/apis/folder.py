@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from mmsdag.datasets.image_io import read_image
+from mmsdag.utils.image_io import read_image
 
 from .inferencer import LowLightInferencer, _dtype_of
 from .paths import find_images, output_paths, write_png

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmsdag.datasets.image_io import read_image
 from mmsdag.functional import uint8_from_unit, unit_from_uint8
+from mmsdag.utils.image_io import read_image
 from mmsdag.utils.model_index import trained_models
 
 from .paths import find_images, output_paths, write_png

@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmsdag.datasets.image_io import IMAGE_SUFFIXES
 from mmsdag.datasets.low_light_folder import walk_images
 from mmsdag.utils import write_atomically
+from mmsdag.utils.image_io import IMAGE_SUFFIXES
 
 
 def find_images(folder: Path) -> list[Path]:

@@ -9,8 +9,9 @@ from typing import Any
 from mmdet.datasets import BaseDetDataset
 from mmengine.logging import print_log
 
+from mmsdag.utils.image_io import IMAGE_SUFFIXES, inspect_image
+
 from .box_files import FileIndex, Parser, Record, named, read_records
-from .image_io import IMAGE_SUFFIXES, inspect_image
 from .image_lists import read_list
 from .parsing import AnnotationError, ListedImage
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mmsdag.registry import DATASETS
+from mmsdag.utils.image_io import inspect_image
 
-from .image_io import inspect_image
 from .low_light_folder import LowLightFolderDataset, named
 
 SHOTS = ('all', 'dark', 'bright')

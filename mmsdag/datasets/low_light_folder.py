@@ -16,13 +16,13 @@ from mmengine.logging import print_log
 from mmengine.utils import track_iter_progress
 
 from mmsdag.registry import DATASETS
-
-from .image_io import (
+from mmsdag.utils.image_io import (
     IMAGE_SUFFIXES,
     BrokenImageError,
     inspect_image,
     read_image,
 )
+
 from .seeding import seeded
 
 _THREADS = 8

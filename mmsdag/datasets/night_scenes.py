@@ -22,9 +22,9 @@ import torch
 from tqdm import tqdm
 
 from mmsdag.utils import write_atomically
+from mmsdag.utils.image_io import read_image
 
 from . import embedded_photographs as photos
-from .image_io import read_image
 from .transforms import LowLightDegradation
 
 #: Classes of the objects; 0 in the masks is the background.

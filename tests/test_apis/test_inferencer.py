@@ -7,8 +7,8 @@ import torch
 from mmengine.config import Config
 
 from mmsdag.apis import LowLightInferencer
-from mmsdag.datasets.image_io import BrokenImageError
 from mmsdag.models import ZeroDCENet
+from mmsdag.utils.image_io import BrokenImageError
 
 REFERENCES = ('exdark_2015_02057', 'dicm_02', 'lol_lsrw_00001')
 

@@ -9,8 +9,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from mmsdag.datasets import LowLightFolderDataset, ResumableSampler
-from mmsdag.datasets.image_io import BrokenImageError
 from mmsdag.registry import DATASETS
+from mmsdag.utils.image_io import BrokenImageError
 
 LOAD = [dict(type='mmsdag.LoadLowLightImage')]
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmsdag.datasets.image_io import read_image
+from mmsdag.utils.image_io import read_image
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 CONDITIONS = ['day', 'night', 'gamma', 'unguided', 'guided']

@@ -20,8 +20,8 @@ import torch
 from mmengine.logging import MMLogger
 from torch import Tensor
 
-from mmsdag.datasets.image_io import read_image
 from mmsdag.utils import write_atomically
+from mmsdag.utils.image_io import read_image
 from mmsdag.utils.launch import clear_errors
 from mmsdag.utils.memory import keep_freed_memory
 

@@ -29,7 +29,6 @@ from mmsdag.datasets.box_files import (
     Record,
     read_records,
 )
-from mmsdag.datasets.image_io import IMAGE_SUFFIXES, inspect_image
 from mmsdag.datasets.image_lists import (
     choose,
     classify,
@@ -48,6 +47,7 @@ from mmsdag.datasets.parsing import (
     read_bytes,
 )
 from mmsdag.utils import write_atomically
+from mmsdag.utils.image_io import IMAGE_SUFFIXES, inspect_image
 from mmsdag.utils.launch import clear_errors
 
 EXAMPLES = """\

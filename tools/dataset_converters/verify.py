@@ -21,8 +21,8 @@ from mmengine.registry import DATASETS, init_default_scope
 from tqdm import tqdm
 
 import mmsdag  # noqa: F401  (registers everything)
-from mmsdag.datasets.image_io import BrokenImageError, inspect_image
 from mmsdag.utils import write_atomically
+from mmsdag.utils.image_io import BrokenImageError, inspect_image
 from mmsdag.utils.launch import clear_errors
 
 EXAMPLES = """\

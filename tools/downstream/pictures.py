@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mmsdag.datasets.image_io import read_image
 from mmsdag.models.enhancers.build import build_enhancer
 from mmsdag.utils import write_atomically
+from mmsdag.utils.image_io import read_image
 
 from .cells import MAP_SIDE, Result
 from .figures import Block

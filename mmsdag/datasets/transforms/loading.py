@@ -4,8 +4,7 @@ from __future__ import annotations
 from mmcv.transforms import BaseTransform
 
 from mmsdag.registry import TRANSFORMS
-
-from ..image_io import read_image
+from mmsdag.utils.image_io import read_image
 
 
 @TRANSFORMS.register_module()
@@ -27,7 +26,7 @@ class LoadLowLightImage(BaseTransform):
         key: What is loaded: ``'img'``, or ``'gt'``.
 
     Raises:
-        BrokenImageError: See :func:`mmsdag.datasets.image_io.read_image`.
+        BrokenImageError: See :func:`mmsdag.utils.image_io.read_image`.
     """
 
     def __init__(self, key: str = 'img') -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmsdag.datasets.image_io import (
+from mmsdag.utils.image_io import (
     BrokenImageError,
     inspect_image,
     read_image,

@@ -1,0 +1,277 @@
+"""Decode TIFF files of 9 to 16 bits a channel, which Pillow cannot.
+
+libtiff (in Pillow) only decompresses: the file is presented to it as a gray
+image of 8 bits whose rows are the rows of the file, byte by byte. What the
+bytes mean is told by the tags of the file, see the TIFF 6.0 specification.
+"""
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import TiffImagePlugin
+
+from .headers import UnsupportedError, check_size
+
+_REDUCED, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 256, 257, 258, 259
+_PHOTOMETRIC, _FILL_ORDER, _STRIPS, _SAMPLES = 262, 266, 273, 277
+_ROWS, _STRIP_BYTES, _PLANAR, _PREDICTOR = 278, 279, 284, 317
+_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
+_INK_SET, _EXTRA, _FORMAT, _PROFILE, _DNG = 332, 338, 339, 34675, 50706
+
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
+_CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _CMYK: 4}
+_COLOR_SPACES = {3: 'palette', 4: 'mask', 6: 'YCbCr', 8: 'CIELab',
+                 9: 'ICCLab', 10: 'ITULab', 32844: 'LogL', 32845: 'LogLuv'}
+_RAW_SPACES = (32803, 34892)  # color filter array, linear raw
+# None, LZW, Deflate (two numbers), PackBits, LZMA, Zstandard.
+_COMPRESSIONS = (1, 5, 8, 32946, 32773, 34925, 50000)
+_FOREIGN = {34712: 'JPEG 2000', 34887: 'LERC', 34934: 'JPEG XL',
+            50001: 'WebP', 50002: 'JPEG XL', 52546: 'JPEG XL'}
+_FORMATS = {2: 'signed integer', 3: 'floating-point', 5: 'complex',
+            6: 'complex'}
+
+
+@dataclass(frozen=True)
+class TiffHeader:
+    """The tags of the first image of a TIFF file.
+
+    Attributes:
+        tags: Values by the number of the tag.
+        byte_order: ``'<'`` or ``'>'``.
+        more_pages: Whether another image follows.
+    """
+    tags: Mapping[int, tuple]
+    byte_order: str
+    more_pages: bool
+
+    def get(self, tag: int, default: int) -> int:
+        """Return the only, or the first, number of a tag."""
+        return int(self.tags.get(tag, (default, ))[0])
+
+    @property
+    def bits(self) -> tuple[int, ...]:
+        """Bits of each sample of a pixel."""
+        return tuple(self.tags.get(_BITS, (1, )))
+
+    @property
+    def deep(self) -> bool:
+        """Whether its samples have more than 8 bits."""
+        return max(self.bits) > 8
+
+    @property
+    def profile(self) -> bytes | None:
+        """ICC profile, if there is one."""
+        profile = self.tags.get(_PROFILE)
+        return bytes(profile[0]) if profile else None
+
+
+def read_header(content: bytes) -> TiffHeader:
+    """Read the tags of a TIFF file and refuse what would be read wrongly.
+
+    Raises:
+        ValueError: If the file is damaged.
+        UnsupportedError: If pixels are raw sensor values, have a sign or a
+            floating point, more than 16 bits, or another color space at more
+            than 8 bits.
+    """
+    file = io.BytesIO(content)
+    if content[:4] == b'MM\0+':
+        raise UnsupportedError('is BigTIFF in big-endian byte order, which '
+                               'Pillow does not read: save it anew as TIFF')
+    directory = TiffImagePlugin.ImageFileDirectory_v2(
+        content[:16 if content[2] == 43 else 8])
+    file.seek(directory.next)
+    directory.load(file)
+    tags = {}
+    for tag in directory:
+        value = directory[tag]
+        tags[tag] = value if isinstance(value, tuple) else (value, )
+    header = TiffHeader(tags, '<' if content[:1] == b'I' else '>',
+                        bool(directory.next))
+    check_size(header.get(_WIDTH, 0), header.get(_HEIGHT, 0))
+    _check(header)
+    return header
+
+
+def _check(header: TiffHeader) -> None:
+    photometric = header.get(_PHOTOMETRIC, _BLACK_IS_ZERO)
+    if photometric in _RAW_SPACES or (
+            _DNG in header.tags and header.get(_REDUCED, 0) & 1):
+        raise UnsupportedError(
+            'holds raw sensor values: develop it first, for example with '
+            'rawpy or darktable, to a PNG or TIFF of 16 bits')
+    if header.get(_REDUCED, 0) & 1 and header.more_pages:
+        raise UnsupportedError(
+            'starts with a preview of reduced size, as camera raw files do: '
+            'save the full image as PNG or TIFF of 8 or 16 bits')
+    kind = header.get(_FORMAT, 1)
+    if kind in _FORMATS or max(header.bits) > 16:
+        raise UnsupportedError(
+            f'has {_FORMATS.get(kind, "unsigned integer")} pixels of '
+            f'{max(header.bits)} bits, which are not supported: pixels of an '
+            'unknown range. Read it with tifffile or imageio, scale it and '
+            'save 8 or 16 bits')
+    if header.get(_COMPRESSION, 1) in _FOREIGN:
+        raise UnsupportedError(
+            f'is compressed with {_FOREIGN[header.get(_COMPRESSION, 1)]}, '
+            'which libtiff often lacks and is not supported: save it without '
+            'compression, with LZW or Deflate')
+    if not header.deep:
+        return
+    if photometric not in _CHANNELS or (
+            photometric == _CMYK and header.get(_INK_SET, 1) != 1):
+        space = _COLOR_SPACES.get(photometric, f'number {photometric}')
+        raise UnsupportedError(
+            f'has the color space {space} with {max(header.bits)} bits, which '
+            'is not supported: convert it to RGB')
+    if len(set(header.bits)) > 1:
+        raise UnsupportedError(f'has channels of {header.bits} bits, which '
+                               'is not supported: save 8 or 16 bits')
+    if header.get(_COMPRESSION, 1) not in _COMPRESSIONS:
+        raise UnsupportedError(
+            f'has {max(header.bits)} bits under compression number '
+            f'{header.get(_COMPRESSION, 1)}, which is not supported: save it '
+            'without compression, with LZW or Deflate')
+    if header.get(_SAMPLES, 1) < _CHANNELS[photometric]:
+        raise ValueError(f'damaged: {header.get(_SAMPLES, 1)} samples a pixel '
+                         'are too few for its color space')
+
+
+def decode_deep(content: bytes,
+                header: TiffHeader) -> tuple[np.ndarray, int]:
+    """Decode the first image of a TIFF file of 9 to 16 bits a channel.
+
+    Alpha is dropped, and divided out where the colors were multiplied with
+    it. CMYK is converted without a profile: (1 - ink) (1 - black).
+
+    Args:
+        content: The file.
+        header: Its tags.
+
+    Returns:
+        The samples, (H, W, 1) or (H, W, 3) in RGB, uint16 or float32; and
+        the value of white.
+
+    Raises:
+        ValueError: If the file is damaged or truncated.
+    """
+    photometric = header.get(_PHOTOMETRIC, _BLACK_IS_ZERO)
+    channels = _CHANNELS[photometric]
+    samples = header.get(_SAMPLES, 1)
+    white = 2**header.bits[0] - 1
+    if header.get(_PLANAR, 1) == 2:
+        pixels = np.concatenate(
+            [_decode_plane(content, header, 1, plane)
+             for plane in range(samples)], -1)
+    else:
+        pixels = _decode_plane(content, header, samples)
+    colors = pixels[..., :channels]
+    if photometric == _WHITE_IS_ZERO:
+        colors = white - colors
+    elif photometric == _CMYK:
+        free = (white - colors).astype(np.float32)
+        colors = free[..., :3] * free[..., 3:] / white
+    if header.get(_EXTRA, 0) == 1 and samples == channels + 1:
+        alpha = np.maximum(pixels[..., channels:].astype(np.float32), 1)
+        colors = np.minimum(colors * (white / alpha), white)
+    return colors, white
+
+
+def _decode_plane(content: bytes, header: TiffHeader, samples: int,
+                  plane: int = 0) -> np.ndarray:
+    """Decode the samples that are stored together: (H, W, samples)."""
+    width, height = header.get(_WIDTH, 0), header.get(_HEIGHT, 0)
+    bits = header.bits[0] * samples
+    fields: dict[int, Sequence[int]] = {
+        _WIDTH: [_bytes_of(width * bits)],
+        _HEIGHT: [height],
+        _BITS: [8],
+        _COMPRESSION: [header.get(_COMPRESSION, 1)],
+        _PHOTOMETRIC: [_BLACK_IS_ZERO],
+        _FILL_ORDER: [header.get(_FILL_ORDER, 1)],
+        _SAMPLES: [1],
+        _PLANAR: [1],
+    }
+    if _TILE_WIDTH in header.tags:
+        tile = header.get(_TILE_WIDTH, 0), header.get(_TILE_HEIGHT, 0)
+        if min(tile) <= 0:
+            raise ValueError('damaged: tiles without pixels')
+        fields[_TILE_WIDTH] = [_bytes_of(tile[0] * bits)]
+        fields[_TILE_HEIGHT] = [tile[1]]
+        parts = -(-width // tile[0]) * -(-height // tile[1])
+        offsets, sizes = _TILES, _TILE_BYTES
+    else:
+        tile = width, min(header.get(_ROWS, height), height)
+        if min(tile) <= 0:
+            raise ValueError('damaged: strips without rows')
+        fields[_ROWS] = [tile[1]]
+        parts = -(-height // tile[1])
+        offsets, sizes = _STRIPS, _STRIP_BYTES
+    for tag in (offsets, sizes):
+        values = header.tags.get(tag, ())
+        fields[tag] = values[plane * parts:(plane + 1) * parts]
+        if len(fields[tag]) < parts:
+            raise ValueError(f'damaged: {len(values)} values of tag {tag}, '
+                             f'expected {parts} a plane')
+    if any(start + size > len(content)
+           for start, size in zip(fields[offsets], fields[sizes])):
+        raise ValueError('truncated')
+    rows = _decompress(content, fields, offsets)
+    shape = height, width, samples
+    if bits // samples != 16:
+        return _unpack(rows, shape, bits // samples)
+    pixels = rows.view(f'{header.byte_order}u2').reshape(shape)
+    pixels = pixels.astype(np.uint16)
+    if header.get(_PREDICTOR, 1) == 2:
+        for left in range(0, width, tile[0]):
+            part = pixels[:, left:left + tile[0]]
+            np.cumsum(part, axis=1, dtype=np.uint16, out=part)
+    elif header.get(_PREDICTOR, 1) != 1:
+        raise ValueError('damaged: unknown predictor')
+    return pixels
+
+
+def _decompress(content: bytes, fields: dict[int, Sequence[int]],
+                offsets: int) -> np.ndarray:
+    """Decode a file of other tags over the same data, 8 bits, gray."""
+    start = 8 + 2 + 12 * len(fields) + 4
+    shift = start + sum(4 * len(f) for f in fields.values() if len(f) > 1)
+    if shift + len(content) >= 2**32:
+        raise UnsupportedError('has more than 4 GiB, which is not supported')
+    fields[offsets] = [offset + shift for offset in fields[offsets]]
+    entries = arrays = b''
+    for tag, values in sorted(fields.items()):
+        value = struct.pack(f'<{len(values)}I', *values)
+        if len(values) > 1:
+            arrays += value
+            value = struct.pack('<I', start + len(arrays) - len(value))
+        entries += struct.pack('<HHI', tag, 4, len(values)) + value
+    file = io.BytesIO(b''.join((
+        b'II*\0\x08\0\0\0', struct.pack('<H', len(fields)), entries,
+        bytes(4), arrays, content)))
+    image = TiffImagePlugin.TiffImageFile(file)
+    image.load()
+    return np.asarray(image)
+
+
+def _unpack(rows: np.ndarray, shape: tuple[int, int, int],
+            bits: int) -> np.ndarray:
+    """Unpack samples of 9 to 15 bits, the most significant bit first."""
+    height, width, samples = shape
+    pixels = np.empty(shape, np.uint16)
+    weights = 2**np.arange(bits - 1, -1, -1, dtype=np.uint16)
+    for top in range(0, height, 16):  # eight times the memory of the rows
+        block = np.unpackbits(rows[top:top + 16], axis=1,
+                              count=width * samples * bits)
+        pixels[top:top + 16] = (
+            block.reshape(-1, width, samples, bits) * weights).sum(
+                -1, dtype=np.uint16)
+    return pixels
+
+
+def _bytes_of(bits: int) -> int:
+    return (bits + 7) // 8
