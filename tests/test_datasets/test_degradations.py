@@ -154,6 +154,7 @@ def test_a_generator_goes_before_the_seed():
     assert torch.equal(noisy, expected)
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 def test_gpu_gives_the_images_of_the_cpu(config):
     transform = TRANSFORMS.build(config)
@@ -165,6 +166,7 @@ def test_gpu_gives_the_images_of_the_cpu(config):
         there, here, rtol=1e-4, atol=1.01 / 255 if 'order' in config else 1e-5)
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 def test_generator_of_the_gpu_draws_there(config):
     transform = TRANSFORMS.build(config)

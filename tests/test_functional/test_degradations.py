@@ -140,6 +140,7 @@ def test_noise_does_not_depend_on_the_dtype():
     torch.testing.assert_close(draws[2].float(), draws[0], atol=1e-3, rtol=0)
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 def test_a_cpu_generator_gives_the_same_images_on_the_gpu(kernel):
     x = images(2, 3, 16, 16)

@@ -119,7 +119,7 @@ def test_ratios_are_taken_within_a_round(benchmark):
     speed = benchmark['speed']
     row = speed.Row('case', 'ours, fast', 'bfloat16', [0.001, 0.002, 0.004],
                     2**21, 1e-3, [4., 3., 2.], 0.5)
-    cells = speed.table([row]).splitlines()[-1].split('|')[1:-1]
+    cells = speed.lines([row]).split('|')[1:-1]
     assert [cell.strip() for cell in cells] == [
         'case', 'ours, fast (bfloat16)', '2', '1-4', '3.00', '2.00-4.00', '2',
         '50%', '1.0e-03'
@@ -147,6 +147,26 @@ def test_quick_run_writes_table_and_measurements(tmp_path):
         assert row['case'] == 'guided Zero-DCE 4x3x64x64'
         # At least the two maps of 32 channels that a layer reads and writes.
         assert row['memory'] > 4 * 64 * 64 * 32 * 2 * 2
+
+
+def test_rows_measured_before_a_failure_are_kept(
+        benchmark, tmp_path, capsys, monkeypatch):
+    speed = benchmark['speed']
+    done = speed.measure
+
+    def measure(case, *args, **kwargs):
+        if 'guided' in case.name:
+            raise ValueError('told to fail')
+        return done(case, *args, **kwargs)
+
+    monkeypatch.setattr(speed, 'measure', measure)
+    with pytest.raises(SystemExit):
+        speed.main(['--quick', '--rounds', '1', '--no-memory', '--cases',
+                    'stage one', 'guided', '--markdown',
+                    str(tmp_path / 'a.md')])
+    assert 'stage one 16x3x32x32 | ours, float32' in ' '.join(
+        capsys.readouterr().out.split())
+    assert '| stage one 16x3x32x32 ' in (tmp_path / 'a.md').read_text()
 
 
 @pytest.mark.parametrize('options, told', [

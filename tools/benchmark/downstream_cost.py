@@ -259,7 +259,10 @@ def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
 
 def peak_memory(name: str, enhancer: str | None, size: tuple[int, int],
                 device: str, count: int | None) -> int:
-    """Bytes of a step above those before it; for a process of its own."""
+    """Return the peak memory of a step, in bytes above what it began with.
+
+    On a CPU it needs a process of its own.
+    """
     keep_freed_memory()
     model = recogniser_with(name, enhancer, device)
     data = batch_of(name, size, count)
@@ -292,17 +295,20 @@ def _status(name: str) -> int:
 
 def measure_memory(rows: Sequence[Row], size: tuple[int, int],
                    device: str, count: int | None = None) -> None:
-    """Fill in the rows' memory, each in a fresh process."""
+    """Fill in the rows' memory."""
     if device == 'cpu' and not Path('/proc/self/clear_refs').exists():
         return
     context = multiprocessing.get_context('spawn')
     for row in rows:
         progress(f'{row.recogniser}, {row.enhancer}: memory')
         enhancer = None if row.enhancer == 'none' else row.enhancer
-        # A process for each: the high-water mark never falls.
+        arguments = (row.recogniser, enhancer, size, device, count)
+        if device != 'cpu':
+            row.memory = peak_memory(*arguments)
+            continue
+        # A process for each row: the high-water mark never falls.
         with context.Pool(1) as pool:
-            row.memory = pool.apply(
-                peak_memory, (row.recogniser, enhancer, size, device, count))
+            row.memory = pool.apply(peak_memory, arguments)
 
 
 def measure_cache(enhancers: Sequence[str], size: tuple[int, int],
@@ -348,6 +354,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                            clock, args.batch_size)
         if not args.no_memory:
             measure_memory(measured, size, args.device, args.batch_size)
+        progress('')
+        # Now, so that a run that is cut off loses no row that is done.
+        if not rows:
+            print(HEADER)
+        print('\n'.join(map(line, measured)), flush=True)
         rows += measured
     cache = measure_cache(args.enhancers,
                           (PHOTO[0] // part, PHOTO[1] // part), rounds, clock)
@@ -362,29 +373,31 @@ def _milliseconds(times: Sequence[float]) -> str:
     return f'{statistics.median(times) * 1e3:.1f}' if times else ''
 
 
-def tables(rows: Sequence[Row],
-           cache: dict[str, dict[str, list[float]]]) -> str:
-    """Both tables, in Markdown."""
-    lines = [
-        '| recogniser | enhancer | step ms | range | added | enhancer | '
-        'added/enhancer | memory MiB |', '|' + ' --- |' * 8
-    ]
-    for row in rows:
-        ratios = [a / b for a, b in zip(row.added, row.alone)]
-        cells = (row.recogniser, row.enhancer, _milliseconds(row.step),
-                 f'{min(row.step) * 1e3:.0f}-{max(row.step) * 1e3:.0f}',
-                 _milliseconds(row.added), _milliseconds(row.alone),
-                 f'{statistics.median(ratios):.2f}' if ratios else '',
-                 '' if row.memory is None else f'{row.memory / 2**20:.0f}')
-        lines.append(f'| {" | ".join(cells)} |')
-    lines += [
-        '', '| EnhanceImage, ms | no cache | cold cache | warm cache |',
+HEADER = ('| recogniser | enhancer | step ms | range | added | enhancer | '
+          'added/enhancer | memory MiB |\n|' + ' --- |' * 8)
+
+
+def line(row: Row) -> str:
+    """Return a row as a line of the Markdown table."""
+    ratios = [a / b for a, b in zip(row.added, row.alone)]
+    cells = (row.recogniser, row.enhancer, _milliseconds(row.step),
+             f'{min(row.step) * 1e3:.0f}-{max(row.step) * 1e3:.0f}',
+             _milliseconds(row.added), _milliseconds(row.alone),
+             f'{statistics.median(ratios):.2f}' if ratios else '',
+             '' if row.memory is None else f'{row.memory / 2**20:.0f}')
+    return f'| {" | ".join(cells)} |'
+
+
+def cache_table(cache: dict[str, dict[str, list[float]]]) -> str:
+    """Return the times of ``EnhanceImage`` as a Markdown table."""
+    text = [
+        '| EnhanceImage, ms | no cache | cold cache | warm cache |',
         '|' + ' --- |' * 4
     ]
     for name, times in cache.items():
         cells = (name, *(_milliseconds(t) for t in times.values()))
-        lines.append(f'| {" | ".join(cells)} |')
-    return '\n'.join(lines)
+        text.append(f'| {" | ".join(cells)} |')
+    return '\n'.join(text)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -397,8 +410,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     cv2.setNumThreads(0)  # as MMEngine's Runner has it
     with clear_errors():
         results = run(args)
-    text = tables(results['rows'], results['cache'])
-    print(text)
+    text = '\n'.join((HEADER, *map(line, results['rows']), '',
+                      cache_table(results['cache'])))
+    print('', cache_table(results['cache']), sep='\n')
     for name, value in results['about'].items():
         print(f'{name.replace("_", " ")}: {value}')
     if args.json:

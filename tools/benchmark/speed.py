@@ -16,7 +16,7 @@ import resource
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -60,6 +60,7 @@ examples:
   python tools/benchmark/speed.py                 # some minutes
   python tools/benchmark/speed.py --quick         # small: does it work?
   python tools/benchmark/speed.py --device cuda --markdown speed.md
+  python tools/benchmark/speed.py --no-memory     # times alone
   python tools/benchmark/speed.py --cases inference \\
       --published ../shared/weights/zero_dce_official.pth
 """
@@ -120,6 +121,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="Zero-DCE's weights as their authors publish them "
         '(zero_dce_official.pth): adds their inference as it is, denormal '
         'numbers included, against ours')
+    parser.add_argument(
+        '--no-memory',
+        action='store_true',
+        help='leave the memory out; on a CPU each row of it takes a process')
     add_options(parser, tables='the table')
     return parser.parse_args(argv)
 
@@ -216,21 +221,25 @@ def measure_published(case: Case, path: str, rounds: int, device: str,
     return rows
 
 
-def flops_of(case: Case) -> int:
-    """What the reference's run takes."""
-    side = case.build('cpu', ours=False)
+def flops_of(case: Case, device: str = 'cpu') -> int:
+    """Count the floating-point operations of the reference's run."""
+    side = case.build(device, ours=False)
     with FlopCounterMode(display=False) as counter:
-        side.run(case.images('cpu'))
+        side.run(case.images(device))
     return counter.get_total_flops()
 
 
 def peak_memory(case: Case, ours: bool, keep: bool, amp_dtype: str | None,
                 device: str) -> int:
-    """Bytes of a run above those before it; for a process of its own."""
+    """Return the peak memory of a run, in bytes above what it began with.
+
+    On a CPU it needs a process of its own.
+    """
     side = case.build(device, ours, amp_dtype)
     images = case.images(device)
     set_malloc(keep)
     if device != 'cpu':
+        side.run(images)  # libraries allocate their workspaces
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         side.run(images)
@@ -243,23 +252,30 @@ def peak_memory(case: Case, ours: bool, keep: bool, amp_dtype: str | None,
 
 
 def measure_memory(case: Case, rows: Sequence[Row], device: str) -> None:
-    """Fill in the rows' memory, each in a fresh process."""
+    """Fill in the rows' memory."""
     if device == 'cpu' and not Path('/proc/self/statm').exists():
         return
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['cases'])
     for row in rows:
         progress(f'{case.title}: memory of {row.variant}')
-        # A process for each: the high-water mark never falls.
+        arguments = (case, row.variant.startswith('ours'),
+                     row.variant != 'plain', row.amp_dtype, device)
+        if device != 'cpu':
+            row.memory = peak_memory(*arguments)
+            continue
+        # A process for each row: the high-water mark never falls.
         with context.Pool(1) as pool:
-            row.memory = pool.apply(
-                peak_memory,
-                (case, row.variant.startswith('ours'), row.variant != 'plain',
-                 row.amp_dtype, device))
+            row.memory = pool.apply(peak_memory, arguments)
 
 
-def run(args: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
-    """All rows, and what to know about the machine."""
+def chosen_cases(args: argparse.Namespace) -> list[Case]:
+    """Return the cases that the options ask for.
+
+    Raises:
+        FileNotFoundError: If the published weights are missing.
+        ValueError: If no case has such a name.
+    """
     check_options(args)
     if args.published and not Path(args.published).is_file():
         raise FileNotFoundError(f'--published {args.published}: no such file')
@@ -270,64 +286,78 @@ def run(args: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
     if not cases:
         raise ValueError(f'--cases {" ".join(args.cases)}: there are '
                          f'{[case.name for case in CASES]}')
-    clock = clock_of(args)
-    rounds = args.rounds
     if args.quick:
-        rounds = min(rounds, 2)
+        # Not less than the patches of EnlightenGAN's discriminator.
         cases = [
             case._replace(
-                shape=(case.shape[0], case.shape[1] // 4, case.shape[2] // 4))
+                shape=(case.shape[0], *(max(32, side // 4)
+                                        for side in case.shape[1:])))
             for case in cases
         ]
-    # The best of several times: a busy machine has no peak.
-    peaks: dict[str, float] = {}
-    flops: dict[str, int] = {}
-    rows = []
+    return cases
+
+
+def run(args: argparse.Namespace, cases: Sequence[Case],
+        peaks: dict[str, float]) -> Iterator[list[Row]]:
+    """Measure the cases one by one; ``peaks`` is filled on the way."""
+    clock = clock_of(args)
+    rounds = min(args.rounds, 2) if args.quick else args.rounds
     published = next((case for case in cases if case.build is inference), None)
     for case in cases:
+        # The best of several times: a busy machine has no peak.
         for name in ('float32', 'bfloat16'):
             peaks[name] = max(
                 peaks.get(name, 0),
                 matmul_peak(getattr(torch, name), args.device))
-        measured = measure(case, rounds, args.device, clock)
-        measure_memory(case, measured, args.device)
-        flops[case.title] = flops_of(case)
-        rows += measured
+        rows = measure(case, rounds, args.device, clock)
+        if not args.no_memory:
+            measure_memory(case, rows, args.device)
+        flops = flops_of(case, args.device)
+        for row in rows:
+            row.of_peak = flops / statistics.median(
+                row.times) / peaks[row.amp_dtype or 'float32']
         if args.published and case is published:
             rows += measure_published(case, args.published, rounds,
                                       args.device, clock)
-    for row in rows:
-        if row.case in flops:
-            row.of_peak = flops[row.case] / statistics.median(
-                row.times) / peaks[row.amp_dtype or 'float32']
-    progress('')
-    about = dict(
-        **conditions(args),
-        matmul_gflops={k: round(v / 1e9) for k, v in peaks.items()},
-        rounds=rounds)
-    return rows, about
+        yield rows
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table that is legible as it is."""
-    header = ('case', 'variant', 'median ms', 'min-max', 'ratio', 'range',
-              'memory MiB', 'of peak', 'difference')
-    lines = [header, *(tuple(_cells(row)) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    text = [
-        '| ' + ' | '.join(cell.ljust(width)
-                          for cell, width in zip(line, widths)) + ' |'
-        for line in lines
-    ]
-    text.insert(1, '|' + '|'.join('-' * (width + 2) for width in widths) + '|')
-    return '\n'.join(text)
+#: Columns of the table and their widths, known before the first row.
+_COLUMNS = {
+    'case': max(len(case.title) for case in CASES) + 19,
+    'variant': 24,
+    'median ms': 9,
+    'min-max': 11,
+    'ratio': 6,
+    'range': 13,
+    'memory MiB': 10,
+    'of peak': 7,
+    'difference': 10
+}
+
+
+def header() -> str:
+    """Return the first two lines of the Markdown table."""
+    return (_line(_COLUMNS) + '\n|' +
+            '|'.join('-' * (width + 2) for width in _COLUMNS.values()) + '|')
+
+
+def lines(rows: Sequence[Row]) -> str:
+    """Return the rows as lines of the Markdown table."""
+    return '\n'.join(_line(_cells(row)) for row in rows)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return '| ' + ' | '.join(
+        cell.ljust(width)
+        for cell, width in zip(cells, _COLUMNS.values())) + ' |'
 
 
 def _cells(row: Row) -> Iterator[str]:
     yield row.case
     yield row.variant + (f' ({row.amp_dtype})' if row.amp_dtype else '')
-    yield f'{statistics.median(row.times) * 1e3:.0f}'
-    yield f'{min(row.times) * 1e3:.0f}-{max(row.times) * 1e3:.0f}'
+    yield _milliseconds(statistics.median(row.times))
+    yield f'{_milliseconds(min(row.times))}-{_milliseconds(max(row.times))}'
     yield f'{statistics.median(row.ratios):.2f}'
     yield f'{min(row.ratios):.2f}-{max(row.ratios):.2f}'
     yield '' if row.memory is None else f'{row.memory / 2**20:.0f}'
@@ -335,22 +365,42 @@ def _cells(row: Row) -> Iterator[str]:
     yield '' if row.difference is None else f'{row.difference:.1e}'
 
 
+def _milliseconds(seconds: float) -> str:
+    return f'{seconds * 1e3:.2g}' if seconds < 0.01 else f'{seconds * 1e3:.0f}'
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; ``argv`` without the name of the program."""
     args = parse_args(argv)
-    # The models' talk about their weights would break the table.
+    # The models' messages about their weights would break the table.
     warnings.simplefilter('ignore', FutureWarning)
     MMLogger.get_instance('mmengine', log_level='ERROR')
     with clear_errors():
-        rows, about = run(args)
-    print(table(rows))
+        cases = chosen_cases(args)
+        about: dict[str, Any] = dict(
+            **conditions(args), matmul_gflops={}, rounds=args.rounds)
+        peaks: dict[str, float] = {}
+        print(header(), flush=True)
+        measured: list[Row] = []
+        for rows in run(args, cases, peaks):
+            progress('')
+            print(lines(rows), flush=True)
+            measured += rows
+            about['matmul_gflops'] = {
+                name: round(peak / 1e9) for name, peak in peaks.items()
+            }
+            # Files are complete after each case: a run that is cut off
+            # loses no case that is done.
+            if args.json:
+                content = dict(about=about,
+                               rows=[asdict(row) for row in measured])
+                write_atomically(args.json,
+                                 json.dumps(content, indent=2).encode())
+            if args.markdown:
+                write_atomically(args.markdown,
+                                 f'{header()}\n{lines(measured)}\n'.encode())
     for name, value in about.items():
         print(f'{name.replace("_", " ")}: {value}')
-    if args.json:
-        content = dict(about=about, rows=[asdict(row) for row in rows])
-        write_atomically(args.json, json.dumps(content, indent=2).encode())
-    if args.markdown:
-        write_atomically(args.markdown, f'{table(rows)}\n'.encode())
 
 
 if __name__ == '__main__':
