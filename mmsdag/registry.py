@@ -17,7 +17,6 @@ from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import (
     EVALUATOR,
     LOG_PROCESSORS,
-    OPTIM_WRAPPER_CONSTRUCTORS,
     OPTIM_WRAPPERS,
     OPTIMIZERS,
     PARAM_SCHEDULERS,
@@ -31,6 +30,9 @@ from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import (
+    OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+)
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 
 SCOPE = 'mmsdag'
@@ -105,16 +107,6 @@ MODELS = DeferringRegistry(
     scope=SCOPE,
     locations=['mmsdag.models'],
     deferred=dict(
-        mmagic=dict(
-            EnlightenGAN='mmsdag.models.enhancers.enlighten_gan',
-            NormFreePatchDiscriminator='mmsdag.models.enhancers.'
-            'enlighten_gan',
-            RUAS='mmsdag.models.enhancers.ruas',
-            SCI='mmsdag.models.enhancers.sci',
-            SDAG='mmsdag.models.sdag.sdag',
-            UnsupervisedEnhancer='mmsdag.models.enhancers.unsupervised',
-            ZeroDCE='mmsdag.models.enhancers.zero_dce',
-            ZeroDCEPP='mmsdag.models.enhancers.zero_dce_pp'),
         mmdet=dict(
             EnhancedDetDataPreprocessor='mmsdag.models.data_preprocessors.'
             'enhanced_det'),
@@ -155,6 +147,11 @@ MODEL_WRAPPERS = Registry(
     parent=MMENGINE_MODEL_WRAPPERS,
     scope=SCOPE,
     locations=['mmsdag.engine'])
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor',
+    parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+    scope=SCOPE,
+    locations=['mmsdag.engine'])
 METRICS = DeferringRegistry(
     'metric',
     parent=MMENGINE_METRICS,
@@ -167,9 +164,9 @@ METRICS = DeferringRegistry(
 
 # Nothing of ours is in these: with a child of its own in each, MMEngine does
 # not warn, at every lookup, that the scope is missing there.
-for _parent in (EVALUATOR, LOG_PROCESSORS, OPTIM_WRAPPER_CONSTRUCTORS,
-                OPTIM_WRAPPERS, OPTIMIZERS, PARAM_SCHEDULERS, VISBACKENDS,
-                VISUALIZERS, WEIGHT_INITIALIZERS):
+for _parent in (EVALUATOR, LOG_PROCESSORS, OPTIM_WRAPPERS, OPTIMIZERS,
+                PARAM_SCHEDULERS, VISBACKENDS, VISUALIZERS,
+                WEIGHT_INITIALIZERS):
     Registry(
         _parent.name,
         parent=_parent,

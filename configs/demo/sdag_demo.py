@@ -24,11 +24,11 @@ train_dataloader = dict(
         in_memory=True,
         pipeline=[
             dict(type='mmsdag.LoadLowLightImage'),
-            dict(type='mmagic.FixedCrop', keys=['img'], crop_size=(32, 32)),
-            dict(type='mmagic.Flip', keys=['img'], direction='horizontal'),
-            dict(type='mmagic.Flip', keys=['img'], direction='vertical'),
-            dict(type='mmagic.RandomTransposeHW', keys=['img']),
-            dict(type='mmagic.PackInputs', keys=['img']),
+            dict(type='mmsdag.RandomCrop', size=32),
+            dict(type='mmsdag.RandomFlip', direction='horizontal'),
+            dict(type='mmsdag.RandomFlip', direction='vertical'),
+            dict(type='mmsdag.RandomTranspose'),
+            dict(type='mmsdag.PackImages'),
         ]))
 
 # Minutes instead of hours: small crops, few steps, a high rate at first.

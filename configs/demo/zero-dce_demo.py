@@ -15,10 +15,9 @@ train_dataloader = dict(
         in_memory=True,
         pipeline=[
             dict(type='mmsdag.LoadLowLightImage'),
-            dict(
-                type='mmagic.FixedCrop', keys=['img'], crop_size=(128, 128)),
-            dict(type='mmagic.Flip', keys=['img'], direction='horizontal'),
-            dict(type='mmagic.PackInputs', keys=['img']),
+            dict(type='mmsdag.RandomCrop', size=128),
+            dict(type='mmsdag.RandomFlip', direction='horizontal'),
+            dict(type='mmsdag.PackImages'),
         ]))
 
 # Minutes instead of hours: few steps, at ten times the authors' rate at first.

@@ -12,9 +12,8 @@ train_dataloader = dict(
         in_memory=True,
         pipeline=[
             dict(type='LoadLowLightImage'),
-            dict(
-                type='mmagic.FixedCrop', keys=['img'], crop_size=(128, 128)),
-            dict(type='mmagic.PackInputs', keys=['img'])
+            dict(type='mmsdag.RandomCrop', size=128),
+            dict(type='mmsdag.PackImages')
         ]))
 train_cfg = dict(max_iters=1000)
 optim_wrapper = dict(optimizer=dict(lr=5e-4))

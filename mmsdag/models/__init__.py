@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from mmsdag.registry import MODELS
 
+from .data_preprocessors import ImageDataPreprocessor
 from .enhancers import (
     CLAHEEnhancer,
     EnhancerWrapper,
@@ -16,12 +17,20 @@ from .enhancers import (
     ZeroDCEPPNet,
     build_enhancer,
 )
+from .enhancers.enlighten_gan import EnlightenGAN, NormFreePatchDiscriminator
+from .enhancers.ruas import RUAS
+from .enhancers.sci import SCI
+from .enhancers.unsupervised import UnsupervisedEnhancer
+from .enhancers.zero_dce import ZeroDCE
+from .enhancers.zero_dce_pp import ZeroDCEPP
 from .losses import (
     ColorConstancyLoss,
     ExposureControlLoss,
     IlluminationSmoothnessLoss,
+    LeastSquaresGANLoss,
     MarginRankingLoss,
     MeanSmoothnessLoss,
+    MSELoss,
     NeighborSmoothnessLoss,
     SDAGGuidanceLoss,
     SelfFeaturePreservingLoss,
@@ -33,19 +42,23 @@ from .sdag import (
     SDAGNet,
     VGGExtractor,
 )
+from .sdag.sdag import SDAG
 
 __all__ = [
     'BackboneExtractor', 'CLAHEEnhancer', 'ColorConstancyLoss',
-    'DeepVGGExtractor', 'EnhancerWrapper', 'EnlightenGANNet',
+    'DeepVGGExtractor', 'EnhancerWrapper', 'EnlightenGAN', 'EnlightenGANNet',
     'ExposureControlLoss', 'GammaEnhancer', 'HistogramEqualizationEnhancer',
-    'IlluminationSmoothnessLoss', 'LIMEEnhancer', 'MarginRankingLoss',
+    'IlluminationSmoothnessLoss', 'ImageDataPreprocessor', 'LIMEEnhancer',
+    'LeastSquaresGANLoss', 'MSELoss', 'MarginRankingLoss',
     'MeanSmoothnessLoss', 'MultiScaleRetinexEnhancer',
-    'NeighborSmoothnessLoss', 'RUASNet', 'SCINet', 'SDAGGuidanceLoss',
-    'SDAGNet', 'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss',
-    'VGGExtractor', 'ZeroDCENet', 'ZeroDCEPPNet', 'build_enhancer'
+    'NeighborSmoothnessLoss', 'NormFreePatchDiscriminator', 'RUAS', 'RUASNet',
+    'SCI', 'SCINet', 'SDAG', 'SDAGGuidanceLoss', 'SDAGNet',
+    'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss',
+    'UnsupervisedEnhancer', 'VGGExtractor', 'ZeroDCE', 'ZeroDCENet',
+    'ZeroDCEPP', 'ZeroDCEPPNet', 'build_enhancer'
 ]
 
 
 def __getattr__(name: str) -> type:
-    """What extends mmagic, mmdet or mmseg is imported when asked for."""
+    """Import what extends mmdet or mmseg when it is asked for."""
     return MODELS.attribute_of(__name__, name)

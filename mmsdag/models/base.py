@@ -1,13 +1,13 @@
 """What all models of this package share."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmagic.models.base_models import BaseEditModel
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapperDict
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmsdag.registry import MODELS
@@ -15,18 +15,14 @@ from mmsdag.registry import MODELS
 from .precision import autocast, check_amp_dtype
 
 #: Images leave it as (N, 3, H, W), RGB, [0, 1].
-DATA_PREPROCESSOR = dict(
-    type='mmagic.DataPreprocessor',
-    mean=[0.] * 3,
-    std=[255.] * 3,
-    output_channel_order='RGB',
-    data_keys=[])
+DATA_PREPROCESSOR = dict(type='mmsdag.ImageDataPreprocessor')
 
 
-class UnsupervisedEditModel(BaseEditModel):
-    """An editing model that learns without ground truth.
+class UnsupervisedEditModel(BaseModel):
+    """A model that puts out images and learns without ground truth.
 
-    Subclasses implement :meth:`losses`.
+    Subclasses implement :meth:`losses`. ``data_preprocessor`` and data
+    samples may be mmagic's as well.
 
     Args:
         generator: Config of the network.
@@ -34,8 +30,8 @@ class UnsupervisedEditModel(BaseEditModel):
             ``AmpOptimWrapper`` sets), ``'bfloat16'``, ``'float16'``, or
             ``'auto'`` (bfloat16 where the hardware has it). Works on a CPU
             too, where ``AmpOptimWrapper`` does not.
-        train_cfg: Kept for mmagic's interface.
-        test_cfg: Kept for mmagic's interface.
+        train_cfg: Not used; part of mmagic's interface.
+        test_cfg: Not used; part of mmagic's interface.
         data_preprocessor: Config; by default images become RGB, [0, 1].
         init_cfg: Initial weights of the whole model.
     """
@@ -47,16 +43,43 @@ class UnsupervisedEditModel(BaseEditModel):
                  test_cfg: dict | None = None,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
-        # Past BaseEditModel's own constructor, which insists on a pixel loss
-        # against a ground truth.
-        BaseModel.__init__(
-            self,
+        super().__init__(
             data_preprocessor=data_preprocessor or DATA_PREPROCESSOR,
             init_cfg=init_cfg)
         self.train_cfg = train_cfg
         self.test_cfg = test_cfg
         self.amp_dtype = check_amp_dtype(amp_dtype, type(self).__name__)
         self.generator = MODELS.build(generator)
+
+    def forward(self,
+                inputs: Any,
+                data_samples: Any = None,
+                mode: str = 'tensor',
+                **kwargs: Any) -> Any:
+        """Run the model on a batch of the data preprocessor.
+
+        Args:
+            inputs: Images (N, 3, H, W), RGB, [0, 1], or a dict whose ``img``
+                they are.
+            data_samples: The images' data samples.
+            mode: ``'loss'``: see :meth:`forward_train`; ``'tensor'``: see
+                :meth:`forward_tensor`; ``'predict'``: see
+                :meth:`forward_inference`.
+            **kwargs: Further arguments of these methods.
+
+        Raises:
+            ValueError: If ``mode`` is something else.
+        """
+        if isinstance(inputs, Mapping):
+            inputs = inputs['img']
+        if mode == 'loss':
+            return self.forward_train(inputs, data_samples, **kwargs)
+        if mode == 'tensor':
+            return self.forward_tensor(inputs, data_samples, **kwargs)
+        if mode == 'predict':
+            return self.forward_inference(inputs, data_samples, **kwargs)
+        raise ValueError(f'mode={mode!r} of {type(self).__name__}: choose '
+                         "'loss', 'tensor' or 'predict'")
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
         """Loss terms by name, all beginning with ``loss_``.
@@ -81,6 +104,27 @@ class UnsupervisedEditModel(BaseEditModel):
         """Edited images (N, 3, H, W), RGB, [0, 1], float32."""
         with autocast(self.amp_dtype, inputs.device):
             return self.edit(self._laid_out(inputs)).float()
+
+    def forward_inference(self,
+                          inputs: Tensor,
+                          data_samples: Any = None,
+                          **kwargs: Any) -> list[BaseDataElement]:
+        """Return the data samples with the images that metrics compare.
+
+        Each gets ``input`` and ``output.pred_img``, (3, H, W), BGR,
+        [0, 255], float32; the output is on the CPU.
+        """
+        restore = self.data_preprocessor.destruct
+        enhanced = restore(
+            self.forward_tensor(inputs, data_samples, **kwargs), data_samples)
+        originals = restore(inputs, data_samples)
+        # mmagic's data preprocessor stacks the samples.
+        samples = (data_samples.split()
+                   if hasattr(data_samples, 'split') else data_samples)
+        for sample, original, image in zip(samples, originals, enhanced):
+            sample.input = original
+            sample.output = type(sample)(pred_img=image.cpu())
+        return samples
 
     def edit(self, inputs: Tensor) -> Tensor:
         """The network's image output; ``inputs`` as in :meth:`losses`."""

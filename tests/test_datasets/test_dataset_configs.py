@@ -8,6 +8,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 
+from mmsdag.models import ImageDataPreprocessor
+
 CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
 
 
@@ -64,14 +66,11 @@ def test_a_folder_is_tested_whole_and_without_ground_truth(
 
 
 def test_8_and_16_bit_files_share_a_batch(tmp_path, monkeypatch):
-    from mmagic.models import DataPreprocessor
     Image.new('RGB', (64, 64), (30, 20, 10)).save(tmp_path / '8.png')
     grey = np.full((64, 64), 1000, np.uint16)
     Image.fromarray(grey).save(tmp_path / '16.png')
     batch = first_batch('folder_sdag', monkeypatch, MMSDAG_FOLDER=tmp_path)
-    images = DataPreprocessor(
-        mean=[0, 0, 0], std=[255] * 3,
-        output_channel_order='RGB')(batch)['inputs']
+    images = ImageDataPreprocessor()(batch)['inputs']
     colours = {
         tuple(round(value, 4) for value in image[:, 0, 0].tolist())
         for image in images

@@ -90,13 +90,7 @@ def test_images_are_looked_for_only_when_they_are_needed(folders):
 
 
 def test_a_batch_reaches_the_model_in_rgb_from_0_to_1(folders):
-    preprocessor = MODELS.build(
-        dict(
-            type='mmagic.DataPreprocessor',
-            mean=[0.] * 3,
-            std=[255.] * 3,
-            output_channel_order='RGB',
-            data_keys=[]))
+    preprocessor = MODELS.build(dict(type='mmsdag.ImageDataPreprocessor'))
     dataset = build(folders)
     assert dataset.metainfo['task_name'] == 'enhancement'
     inputs = preprocessor(

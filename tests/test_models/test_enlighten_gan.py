@@ -29,7 +29,7 @@ MODEL = dict(
     patch_size=16,
     num_patches=2)
 OPTIMIZERS = dict(
-    constructor='mmagic.MultiOptimWrapperConstructor',
+    constructor='mmsdag.MultiOptimWrapperConstructor',
     generator=dict(
         modules='generator',
         optimizer=dict(type='Adam', lr=1e-3, betas=(0.5, 0.999))),
@@ -262,7 +262,7 @@ def test_a_step_is_the_authors_step():
     twin = copy.deepcopy(model)
     optim_wrapper = OPTIM_WRAPPER_CONSTRUCTORS.build(
         dict(
-            type='mmagic.MultiOptimWrapperConstructor',
+            type='mmsdag.MultiOptimWrapperConstructor',
             optim_wrapper_cfg={
                 k: v for k, v in OPTIMIZERS.items() if k != 'constructor'
             }))(model)
@@ -435,6 +435,11 @@ def test_the_hook_guides_the_generator_and_leaves_the_judges_alone(tmp_path):
 def test_precision_is_chosen_by_amp_dtype():
     torch.manual_seed(0)
     model = small(dimming=(1., 1.))
+    for discriminator in (model.global_discriminator,
+                          model.local_discriminator):
+        for weight in discriminator.parameters():
+            if weight.ndim == 4:  # scores far enough from zero to be rounded
+                torch.nn.init.kaiming_normal_(weight, a=0.2)
     batch = dict(
         img=torch.rand(2, 3, 32, 32) / 4, bright=torch.rand(2, 3, 32, 32))
     results = {}

@@ -29,7 +29,7 @@ def optimizers(model, **denoiser):
     sgd = dict(type='SGD', lr=0.015, momentum=0.9, weight_decay=3e-4)
     return OPTIM_WRAPPER_CONSTRUCTORS.build(
         dict(
-            type='mmagic.MultiOptimWrapperConstructor',
+            type='mmsdag.MultiOptimWrapperConstructor',
             optim_wrapper_cfg=dict(
                 illumination=dict(
                     modules='generator.illumination',
@@ -312,7 +312,7 @@ def run(work_dir, sdag=None, resume=False, max_iters=8, **model) -> Runner:
             sampler=dict(type='mmsdag.ResumableSampler')),
         train_cfg=dict(type='mmsdag.ResumableTrainLoop', max_iters=max_iters),
         optim_wrapper=dict(
-            constructor='mmagic.MultiOptimWrapperConstructor',
+            constructor='mmsdag.MultiOptimWrapperConstructor',
             illumination=dict(
                 modules='generator.illumination',
                 optimizer=sgd,

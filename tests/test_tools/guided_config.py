@@ -14,8 +14,8 @@ train_dataloader = dict(
         min_size=48,
         pipeline=[
             dict(type='mmsdag.LoadLowLightImage'),
-            dict(type='mmagic.FixedCrop', keys=['img'], crop_size=(48, 48)),
-            dict(type='mmagic.PackInputs', keys=['img'])
+            dict(type='mmsdag.RandomCrop', size=48),
+            dict(type='mmsdag.PackImages')
         ]))
 custom_hooks = [
     dict(type='SDAGGuidanceHook', loss_weight=20., amp_dtype=None)

@@ -22,7 +22,8 @@ def start(command: list) -> subprocess.Popen:
     return subprocess.Popen(
         command,
         env={
-            **os.environ, 'PYTHONPATH': str(HERE),
+            **os.environ, 'PYTHONPATH': os.pathsep.join(
+                [str(HERE), os.environ.get('PYTHONPATH', '')]),
             'PYTHON': sys.executable,
             'OMP_NUM_THREADS': '1',
             'TINY_PROCESS': '1',

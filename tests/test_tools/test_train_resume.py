@@ -28,7 +28,8 @@ def start(work_dir: Path, *options: str, **env: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, TRAIN, CONFIG, '--work-dir', work_dir, *options],
         env={
-            **os.environ, 'PYTHONPATH': str(HERE),
+            **os.environ, 'PYTHONPATH': os.pathsep.join(
+                [str(HERE), os.environ.get('PYTHONPATH', '')]),
             'OMP_NUM_THREADS': '1',
             'TINY_PROCESS': '1',
             **env

@@ -2,10 +2,10 @@
 # exposure brackets; scenes from 901 on are held out (brackets_test.py).
 train_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmagic.FixedCrop', keys=['img'], crop_size=(96, 96)),
-    dict(type='mmagic.Flip', keys=['img'], direction='horizontal'),
-    dict(type='mmagic.Flip', keys=['img'], direction='vertical'),
-    dict(type='mmagic.PackInputs', keys=['img']),
+    dict(type='mmsdag.RandomCrop', size=96),
+    dict(type='mmsdag.RandomFlip', direction='horizontal'),
+    dict(type='mmsdag.RandomFlip', direction='vertical'),
+    dict(type='mmsdag.PackImages'),
 ]
 photographs = dict(
     type='mmsdag.ExposureFolderDataset',

@@ -8,7 +8,6 @@ train_dataloader = dict(
         in_memory=True,
         pipeline=[
             dict(type='mmsdag.LoadLowLightImage'),
-            dict(
-                type='mmagic.FixedCrop', keys=['img'], crop_size=(128, 128)),
-            dict(type='mmagic.PackInputs', keys=['img'])
+            dict(type='mmsdag.RandomCrop', size=128),
+            dict(type='mmsdag.PackImages')
         ]))

@@ -8,7 +8,7 @@ sdag_checkpoint = '{{ fileDirname }}/../../../checkpoints/' \
 test_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
     dict(type='mmsdag.LoadLowLightImage', key='gt'),
-    dict(type='mmagic.PackInputs', keys=['img']),
+    dict(type='mmsdag.PackImages'),
 ]
 
 test_dataloader = dict(

@@ -3,10 +3,10 @@
 data_root = '{{$MMSDAG_FOLDER:data/unpaired}}'
 train_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmagic.FixedCrop', keys=['img'], crop_size=(320, 320)),
-    dict(type='mmagic.Flip', keys=['img'], direction='horizontal'),
-    dict(type='mmagic.Flip', keys=['img'], direction='vertical'),
-    dict(type='mmagic.PackInputs', keys=['img']),
+    dict(type='mmsdag.RandomCrop', size=320),
+    dict(type='mmsdag.RandomFlip', direction='horizontal'),
+    dict(type='mmsdag.RandomFlip', direction='vertical'),
+    dict(type='mmsdag.PackImages'),
 ]
 photographs = dict(
     type='mmsdag.LowLightFolderDataset',

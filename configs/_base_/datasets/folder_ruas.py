@@ -1,8 +1,8 @@
 # RUAS on a folder of dark photographs, one crop at a time.
 train_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmagic.FixedCrop', keys=['img'], crop_size=(320, 320)),
-    dict(type='mmagic.PackInputs', keys=['img']),
+    dict(type='mmsdag.RandomCrop', size=320),
+    dict(type='mmsdag.PackImages'),
 ]
 
 train_dataloader = dict(

@@ -1,7 +1,7 @@
 # SCI on a folder of low-light photographs: whole, so one at a time.
 train_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmagic.PackInputs', keys=['img']),
+    dict(type='mmsdag.PackImages'),
 ]
 
 train_dataloader = dict(

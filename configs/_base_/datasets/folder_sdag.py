@@ -2,11 +2,11 @@
 # flips and 90-degree rotations (two flips and a transposition make all eight).
 train_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmagic.FixedCrop', keys=['img'], crop_size=(64, 64)),
-    dict(type='mmagic.Flip', keys=['img'], direction='horizontal'),
-    dict(type='mmagic.Flip', keys=['img'], direction='vertical'),
-    dict(type='mmagic.RandomTransposeHW', keys=['img']),
-    dict(type='mmagic.PackInputs', keys=['img']),
+    dict(type='mmsdag.RandomCrop', size=64),
+    dict(type='mmsdag.RandomFlip', direction='horizontal'),
+    dict(type='mmsdag.RandomFlip', direction='vertical'),
+    dict(type='mmsdag.RandomTranspose'),
+    dict(type='mmsdag.PackImages'),
 ]
 
 train_dataloader = dict(

@@ -3,7 +3,7 @@ _base_ = '../evaluation/unpaired.py'
 
 test_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmagic.PackInputs', keys=['img']),
+    dict(type='mmsdag.PackImages'),
 ]
 
 test_dataloader = dict(

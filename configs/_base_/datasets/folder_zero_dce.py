@@ -2,8 +2,8 @@
 # whole images to 256x256; crops keep the noise as the camera left it.
 train_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmagic.FixedCrop', keys=['img'], crop_size=(256, 256)),
-    dict(type='mmagic.PackInputs', keys=['img']),
+    dict(type='mmsdag.RandomCrop', size=256),
+    dict(type='mmsdag.PackImages'),
 ]
 
 train_dataloader = dict(

@@ -3,7 +3,7 @@ model = dict(
     generator=dict(type='EnlightenGANNet'),
     global_discriminator=dict(type='NormFreePatchDiscriminator', num_conv=5),
     local_discriminator=dict(type='NormFreePatchDiscriminator', num_conv=4),
-    gan_loss=dict(type='mmagic.GANLoss', gan_type='lsgan'),
+    gan_loss=dict(type='LeastSquaresGANLoss'),
     # Fetches ImageNet's VGG-16 when the training starts.
     feature_loss=dict(
         type='SelfFeaturePreservingLoss',

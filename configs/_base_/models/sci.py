@@ -2,7 +2,7 @@ model = dict(
     type='SCI',
     generator=dict(type='SCINet'),
     num_stages=3,
-    fidelity_loss=dict(type='mmagic.MSELoss', loss_weight=1.5),
+    fidelity_loss=dict(type='MSELoss', loss_weight=1.5),
     smoothness_loss=dict(
         type='NeighborSmoothnessLoss', sigma=10., loss_weight=1.),
     amp_dtype='auto')

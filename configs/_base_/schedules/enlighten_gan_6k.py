@@ -2,7 +2,7 @@
 # zero in the second half.
 train_cfg = dict(type='ResumableTrainLoop', max_iters=6400)
 optim_wrapper = dict(
-    constructor='mmagic.MultiOptimWrapperConstructor',
+    constructor='mmsdag.MultiOptimWrapperConstructor',
     generator=dict(
         modules='generator',
         optimizer=dict(type='Adam', lr=1e-4, betas=(0.5, 0.999))),

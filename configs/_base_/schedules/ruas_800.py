@@ -1,7 +1,7 @@
 # Two optimizers; model.denoise_interval says when it is the denoiser's turn.
 train_cfg = dict(type='ResumableTrainLoop', max_iters=800)
 optim_wrapper = dict(
-    constructor='mmagic.MultiOptimWrapperConstructor',
+    constructor='mmsdag.MultiOptimWrapperConstructor',
     illumination=dict(
         modules='generator.illumination',
         optimizer=dict(type='SGD', lr=0.015, momentum=0.9, weight_decay=3e-4),

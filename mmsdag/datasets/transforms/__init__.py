@@ -1,15 +1,18 @@
 """Registered data transforms: thin classes over ``mmsdag.functional``."""
 from .degradations import (
-                           GammaDegradation,
-                           GaussianNoiseDegradation,
-                           LowLightDegradation,
-                           PoissonGaussianNoiseDegradation,
+    GammaDegradation,
+    GaussianNoiseDegradation,
+    LowLightDegradation,
+    PoissonGaussianNoiseDegradation,
 )
 from .enhance_image import EnhanceImage
+from .geometry import RandomCrop, RandomFlip, RandomTranspose
 from .loading import LoadLowLightImage
+from .packing import PackImages
 
 __all__ = [
     'EnhanceImage', 'GammaDegradation', 'GaussianNoiseDegradation',
-    'LoadLowLightImage', 'LowLightDegradation',
-    'PoissonGaussianNoiseDegradation'
+    'LoadLowLightImage', 'LowLightDegradation', 'PackImages',
+    'PoissonGaussianNoiseDegradation', 'RandomCrop', 'RandomFlip',
+    'RandomTranspose'
 ]

@@ -12,11 +12,12 @@ from typing import Any, Union
 
 import numpy as np
 import torch
-from mmcv.transforms import BaseTransform
 from torch import Generator, Tensor
 
 from mmsdag import functional as F
 from mmsdag.registry import TRANSFORMS
+
+from .base import Transform
 
 Level = Union[float, Sequence[float]]
 Number = Union[float, Tensor]
@@ -25,7 +26,7 @@ Number = Union[float, Tensor]
 _WHITE = {'uint8': 255, 'uint16': 65535, 'float32': 255, 'float64': 255}
 
 
-class Degradation(BaseTransform):
+class Degradation(Transform):
     """Base of the degradations.
 
     Args:

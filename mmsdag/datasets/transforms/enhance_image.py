@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmsdag.registry import TRANSFORMS
 from mmsdag.version import __version__
+
+from .base import Transform
 
 if TYPE_CHECKING:
     from mmsdag.apis import LowLightInferencer
@@ -26,7 +27,7 @@ _DIGEST = 32
 
 
 @TRANSFORMS.register_module()
-class EnhanceImage(BaseTransform):
+class EnhanceImage(Transform):
     """Enhance the image in a pipeline, at the size that it has there.
 
     Right after ``LoadImageFromFile`` that is its original size, before any

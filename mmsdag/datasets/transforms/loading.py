@@ -1,14 +1,14 @@
 """Loading of photographs."""
 from __future__ import annotations
 
-from mmcv.transforms import BaseTransform
-
 from mmsdag.registry import TRANSFORMS
 from mmsdag.utils.image_io import read_image
 
+from .base import Transform
+
 
 @TRANSFORMS.register_module()
-class LoadLowLightImage(BaseTransform):
+class LoadLowLightImage(Transform):
     """Load a photograph of any common kind, or say why it cannot be used.
 
     Unlike mmcv's ``LoadImageFromFile`` it keeps the precision of 16-bit files,

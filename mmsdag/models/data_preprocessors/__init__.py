@@ -1,1 +1,4 @@
-"""Enhancement on the device, before the data preprocessors of others."""
+"""Batches on the device; enhancement before data preprocessors of others."""
+from .image import ImageDataPreprocessor
+
+__all__ = ['ImageDataPreprocessor']

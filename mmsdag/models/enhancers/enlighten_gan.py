@@ -1,14 +1,10 @@
 """Training of EnlightenGAN (Jiang et al., TIP 2021)."""
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmagic.models.archs import PatchDiscriminator
-from mmagic.models.utils import set_requires_grad
-from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
@@ -23,15 +19,28 @@ _DISCRIMINATOR_TERMS = 'loss_disc_'
 _INIT = dict(type='Normal', layer='Conv2d', std=0.02)
 
 
-@MODELS.register_module()
-class NormFreePatchDiscriminator(PatchDiscriminator):
-    """PatchGAN as EnlightenGAN has it: padded by 2, without normalisation.
+class _ConvBlock(nn.Module):
+    """A convolution of 4x4 and its activation."""
 
-    Normalised features would not tell a dark image from a bright one.
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 4, stride, padding=2)
+        self.activate = nn.LeakyReLU(0.2, inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activate(self.conv(x))
+
+
+@MODELS.register_module()
+class NormFreePatchDiscriminator(BaseModule):
+    """PatchGAN as EnlightenGAN has it: padded by 2, without normalization.
+
+    Normalized features would not tell a dark image from a bright one.
 
     Args:
         in_channels: Channels of the images.
-        base_channels: Width of the first layer.
+        base_channels: Width of the first layer; it doubles with each layer,
+            up to eight times.
         num_conv: How many layers halve the resolution.
         init_cfg: Weights; without it, N(0, 0.02).
     """
@@ -41,25 +50,18 @@ class NormFreePatchDiscriminator(PatchDiscriminator):
                  base_channels: int = 64,
                  num_conv: int = 5,
                  init_cfg: dict | None = None) -> None:
-        # The base insists on a normalisation; this one has no parameters, and
-        # leaves the convolutions their biases.
-        with warnings.catch_warnings():
-            warnings.filterwarnings('ignore', 'Unnecessary conv bias')
-            super().__init__(
-                in_channels,
-                base_channels,
-                num_conv,
-                norm_cfg=dict(type='IN'),
-                init_cfg=init_cfg or _INIT)
-        for module in self.modules():
-            if isinstance(module, ConvModule):
-                module.with_norm = False
-            elif isinstance(module, nn.Conv2d):
-                module.padding = (2, 2)
+        super().__init__(init_cfg or _INIT)
+        widths = [base_channels * min(2**n, 8) for n in range(num_conv + 1)]
+        layers: list[nn.Module] = [_ConvBlock(in_channels, widths[0], 2)]
+        for n in range(1, num_conv + 1):
+            stride = 2 if n < num_conv else 1
+            layers.append(_ConvBlock(widths[n - 1], widths[n], stride))
+        layers.append(nn.Conv2d(widths[-1], 1, 4, padding=2))
+        self.model = nn.Sequential(*layers)
 
-    def init_weights(self) -> None:
-        """By ``init_cfg``: mmagic's own way fails inside of a model."""
-        BaseModule.init_weights(self)
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores (N, 1, h, w) of images (N, C, H, W)."""
+        return self.model(x)
 
 
 @MODELS.register_module()
@@ -105,7 +107,7 @@ class EnlightenGAN(UnsupervisedEditModel):
             local_discriminator: dict = dict(  # noqa: B006
                 type='mmsdag.NormFreePatchDiscriminator', num_conv=4),
             gan_loss: dict = dict(  # noqa: B006
-                type='mmagic.GANLoss', gan_type='lsgan'),
+                type='mmsdag.LeastSquaresGANLoss'),
             feature_loss: dict = dict(  # noqa: B006
                 type='mmsdag.SelfFeaturePreservingLoss'),
             patch_size: int = 32,
@@ -151,7 +153,7 @@ class EnlightenGAN(UnsupervisedEditModel):
         """
         enhanced = self.generator(self.dim(inputs))
         low, fake, real = self.draw_patches((inputs, enhanced, bright))
-        discriminators = [self.global_discriminator, self.local_discriminator]
+        discriminators = (self.global_discriminator, self.local_discriminator)
 
         scores = _judge(self.global_discriminator, bright)
         disc_global = self._relativistic(
@@ -163,7 +165,8 @@ class EnlightenGAN(UnsupervisedEditModel):
             self.gan_loss(
                 _judge(self.local_discriminator, fake.detach()), False, True))
         # Frozen while the generator's graph is made.
-        set_requires_grad(discriminators, False)
+        for discriminator in discriminators:
+            discriminator.requires_grad_(False)
         losses = dict(
             loss_gan_global=self._relativistic(
                 _judge(self.global_discriminator, enhanced),
@@ -173,7 +176,8 @@ class EnlightenGAN(UnsupervisedEditModel):
                 _judge(self.local_discriminator, fake), True),
             loss_feature_global=self.feature_loss(enhanced, inputs),
             loss_feature_local=self.feature_loss(fake, low))
-        set_requires_grad(discriminators, True)
+        for discriminator in discriminators:
+            discriminator.requires_grad_(True)
         return dict(
             **losses,
             loss_disc_global=disc_global,

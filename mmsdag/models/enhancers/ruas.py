@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmagic.models.utils import set_requires_grad
 from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor
@@ -48,11 +47,11 @@ class RUAS(UnsupervisedEditModel):
             self,
             generator: dict,
             fidelity_loss: dict = dict(  # noqa: B006
-                type='mmagic.MSELoss', loss_weight=0.5),
+                type='mmsdag.MSELoss', loss_weight=0.5),
             smoothness_loss: dict = dict(  # noqa: B006
                 type='mmsdag.MeanSmoothnessLoss', loss_weight=1.),
             denoise_fidelity_loss: dict = dict(  # noqa: B006
-                type='mmagic.MSELoss', loss_weight=1e-7),
+                type='mmsdag.MSELoss', loss_weight=1e-7),
             denoise_tv_loss: dict = dict(  # noqa: B006
                 type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1 / 3),
             denoise_interval: int = 50,
@@ -79,9 +78,9 @@ class RUAS(UnsupervisedEditModel):
                 the other terms the illumination alone.
         """
         denoiser = self.generator.denoiser
-        set_requires_grad(denoiser, False)
+        denoiser.requires_grad_(False)
         _, bright, illumination = self.generator(inputs)
-        set_requires_grad(denoiser, True)
+        denoiser.requires_grad_(True)
         losses = dict(
             loss_fidelity=self.fidelity_loss(illumination, inputs),
             loss_smooth=self.smoothness_loss(illumination, inputs))

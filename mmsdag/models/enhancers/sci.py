@@ -35,7 +35,7 @@ class SCI(UnsupervisedEditModel):
             generator: dict,
             num_stages: int = 3,
             fidelity_loss: dict = dict(  # noqa: B006
-                type='mmagic.MSELoss', loss_weight=1.5),
+                type='mmsdag.MSELoss', loss_weight=1.5),
             smoothness_loss: dict = dict(  # noqa: B006
                 type='mmsdag.NeighborSmoothnessLoss', loss_weight=1.),
             **kwargs: Any) -> None:

@@ -1,7 +1,9 @@
+from .adversarial import LeastSquaresGANLoss
 from .feature_preserving import SelfFeaturePreservingLoss
 from .guidance import SDAGGuidanceLoss
 from .margin_ranking import MarginRankingLoss
 from .mean_smoothness import MeanSmoothnessLoss
+from .pixelwise import MSELoss
 from .smoothness import NeighborSmoothnessLoss
 from .zero_reference import (
     ColorConstancyLoss,
@@ -12,6 +14,7 @@ from .zero_reference import (
 
 __all__ = [
     'ColorConstancyLoss', 'ExposureControlLoss', 'IlluminationSmoothnessLoss',
-    'MarginRankingLoss', 'MeanSmoothnessLoss', 'NeighborSmoothnessLoss',
+    'LeastSquaresGANLoss', 'MSELoss', 'MarginRankingLoss',
+    'MeanSmoothnessLoss', 'NeighborSmoothnessLoss',
     'SDAGGuidanceLoss', 'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss'
 ]
