@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import Registry
+
+from mmsdag import registry
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +28,24 @@ def shared() -> Path:
 @pytest.fixture(autouse=True)
 def fixed_seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def restored_registries():
+    """Undo what a test registers.
+
+    Classes of the packages stay: their modules are imported once only.
+    """
+    registries = [r for r in vars(registry).values()
+                  if isinstance(r, Registry)]
+    before = [dict(r.module_dict) for r in registries]
+    yield
+    for own, entries in zip(registries, before):
+        for name, found in list(own.module_dict.items()):
+            if name in entries:
+                own.module_dict[name] = entries[name]
+            elif not found.__module__.startswith(('mm', 'torch')):
+                del own.module_dict[name]
 
 
 @pytest.fixture(scope='session')
