@@ -2,8 +2,8 @@
 
 ``locations`` makes them import their modules at the first lookup, so that
 ``import mmsdag`` stays cheap and any OpenMMLab config can say
-``type='mmsdag.X'``. What extends mmagic, mmdet or mmseg waits for the lookup
-of its own name: none of the three has to be there for the sake of another.
+``type='mmsdag.X'``. What extends mmdet or mmseg waits for the lookup of its
+own name: neither has to be there for the sake of the other.
 """
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ SCOPE = 'mmsdag'
 
 #: How to get the packages that some names need.
 _REMEDIES = dict(
-    mmagic="pip install 'mmagic>=1.2.0'",
     mmdet="pip install 'mmdet>=3.3.0'",
     mmseg="pip install 'mmsegmentation>=1.2.2'")
 
@@ -152,15 +151,11 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
     scope=SCOPE,
     locations=['mmsdag.engine'])
-METRICS = DeferringRegistry(
+METRICS = Registry(
     'metric',
     parent=MMENGINE_METRICS,
     scope=SCOPE,
-    locations=['mmsdag.evaluation'],
-    deferred=dict(
-        mmagic=dict.fromkeys(
-            ('ImageStatistics', 'LPIPS', 'LightnessOrderError', 'NIQE', 'PSNR',
-             'SSIM'), 'mmsdag.evaluation.image_quality')))
+    locations=['mmsdag.evaluation'])
 
 # Nothing of ours is in these: with a child of its own in each, MMEngine does
 # not warn, at every lookup, that the scope is missing there.

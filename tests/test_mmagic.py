@@ -266,3 +266,30 @@ def test_mmagics_metrics_read_our_predictions():
     metric.process(None, [sample.to_dict() for sample in samples])
     metric.size = 1
     assert np.isfinite(metric.evaluate()['PSNR'])
+
+
+@pytest.mark.parametrize('options', [dict(), dict(convert_to='Y'),
+                                     dict(crop_border=4)])
+@pytest.mark.parametrize('name', ['PSNR', 'SSIM'])
+def test_fidelity_has_mmagics_values(name, options):
+    good = torch.from_numpy(image(64, 80)).permute(2, 0, 1)
+    made = (good * 0.7 + 20).float()
+    sample = dict(gt_img=good, output=dict(pred_img=made))
+    values = []
+    for scope in ('mmsdag', 'mmagic'):
+        metric = METRICS.build(dict(type=f'{scope}.{name}', **options))
+        metric.size = 1
+        metric.process(None, [sample])
+        values.append(metric.evaluate()[name])
+    assert values[0] == pytest.approx(values[1], rel=1e-5)
+
+
+@pytest.mark.parametrize('convert_to', ['gray', 'y'])
+def test_niqe_has_mmagics_values(convert_to):
+    from mmagic.evaluation import niqe
+    pixels = cv2.GaussianBlur(image(300, 410), (0, 0), 1.2)
+    made = torch.from_numpy(pixels).permute(2, 0, 1).float()
+    metric = METRICS.build(dict(type='mmsdag.NIQE', convert_to=convert_to))
+    metric.process(None, [dict(input=made, output=dict(pred_img=made))])
+    expected = niqe(pixels, crop_border=0, convert_to=convert_to)
+    assert metric.evaluate(1)['NIQE'] == pytest.approx(expected, rel=1e-3)

@@ -7,9 +7,8 @@ import sys
 import pytest
 
 import mmsdag.datasets
-import mmsdag.evaluation
 import mmsdag.models
-from mmsdag.registry import DATASETS, METRICS, MODELS
+from mmsdag.registry import DATASETS, MODELS
 
 #: What runs where one package is there and the others are not. It prints, and
 #: the tests read, what it got for each name and what it imported on the way.
@@ -80,7 +79,6 @@ def test_a_detector_needs_mmdet_alone():
 @pytest.mark.parametrize('registry, package', [
     (MODELS, mmsdag.models),
     (DATASETS, mmsdag.datasets),
-    (METRICS, mmsdag.evaluation),
 ])
 def test_every_name_that_waits_is_what_its_module_has(registry, package):
     assert registry.deferred

@@ -461,8 +461,7 @@ def _closeness(image: Tensor,
     """Figures of 8-bit pictures (3, H, W), RGB, [0, 1]."""
     if reference is None:
         return dict.fromkeys(('psnr', 'psnr_matched', 'ssim'))
-    from mmagic.evaluation.metrics.psnr import psnr
-    from mmagic.evaluation.metrics.ssim import ssim
+    from mmsdag.evaluation.fidelity import psnr, ssim
     matched = image * (reference.mean() / image.mean().clamp_min(1e-6))
     target = _to_bytes(reference)
     return dict(

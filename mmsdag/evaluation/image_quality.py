@@ -1,7 +1,8 @@
-"""How enhanced images look: mmagic's metrics, and those that it lacks.
+"""Registered metrics of how enhanced images look.
 
-All take mmagic's data samples: ``input``, ``gt_img`` where there is one, and
-``output.pred_img``, each (3, H, W), BGR, [0, 255].
+All take data samples with ``input``, ``gt_img`` where there is one, and
+``output.pred_img``, each (3, H, W), BGR, [0, 255], as the models of this
+package and of mmagic give them.
 """
 from __future__ import annotations
 
@@ -10,37 +11,71 @@ from collections.abc import Sequence
 from typing import Any
 
 import cv2
-import lpips
-import mmagic.evaluation as mm
 import numpy as np
 import torch
-from mmagic.evaluation.metrics.base_sample_wise_metric import (
-    BaseSampleWiseMetric,
-)
-from mmagic.evaluation.metrics.metrics_utils import obtain_data
+from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
-from scipy.stats import entropy
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmsdag.registry import METRICS
 
-#: Side of the blocks whose features NIQE compares, in pixels.
-_NIQE_BLOCK = 96
+from .fidelity import NIQE_BLOCK, niqe, prepare, psnr, ssim
 
 
-class _ImageMetric(BaseSampleWiseMetric):
-    """A metric of mmagic's that runs in MMEngine's own test loop, too.
+class ImageMetric(BaseMetric):
+    """Mean of a value of each image.
 
-    mmagic's metrics need mmagic's loop, which returns no figures and cannot
-    run MMEngine's metrics beside them.
+    Runs in MMEngine's loops and in mmagic's.
+
+    Args:
+        gt_key: Entry of a data sample to compare with.
+        pred_key: Entry of its ``output`` that is measured.
+        scaling: Factor of the mean.
+        collect_device: See :class:`mmengine.evaluator.BaseMetric`.
+        prefix: Prefix of the name in the log.
     """
 
-    def evaluate(self, size: int | None = None) -> dict[str, float]:
-        """Figures of ``size`` images; mmagic's evaluator leaves it out."""
-        if size is not None:
-            self.size = size
-        return super().evaluate()
+    #: Name in the log.
+    metric: str
+    # How mmagic's evaluator has to run the model.
+    SAMPLER_MODE = 'normal'
+    sample_model = 'orig'
+
+    def __init__(self,
+                 gt_key: str = 'gt_img',
+                 pred_key: str = 'pred_img',
+                 scaling: float = 1,
+                 collect_device: str = 'cpu',
+                 prefix: str | None = None) -> None:
+        super().__init__(collect_device, prefix)
+        self.gt_key = gt_key
+        self.pred_key = pred_key
+        self.scaling = scaling
+        self.size: int | None = None
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Collect the values of a batch.
+
+        Raises:
+            KeyError: If a data sample has nothing to compare with.
+        """
+        for sample in data_samples:
+            if self.gt_key not in sample:
+                raise KeyError(
+                    f'{type(self).__name__} compares with {self.gt_key!r}, '
+                    f'and the data samples have {sorted(sample)}: load the '
+                    'ground truth in the pipeline, or leave the metric out')
+            self.results.append({
+                self.metric:
+                self.process_image(sample[self.gt_key],
+                                   sample['output'][self.pred_key])
+            })
+
+    def process_image(self, gt: Tensor, pred: Tensor) -> float:
+        """Return the value of an image (3, H, W), BGR, [0, 255]."""
+        raise NotImplementedError
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over the images."""
@@ -49,19 +84,74 @@ class _ImageMetric(BaseSampleWiseMetric):
             for name in results[0]
         }
 
+    def evaluate(self, size: int | None = None) -> dict[str, float]:
+        """Return the mean over ``size`` images; mmagic's loops omit it."""
+        return super().evaluate(self.size if size is None else size)
+
+    def prepare(self, module: nn.Module, dataloader: Any) -> None:
+        """Note what mmagic's evaluator says before a test."""
+        if is_model_wrapper(module):
+            module = module.module  # type: ignore[assignment]
+        self.size = len(dataloader.dataset)
+
+    def get_metric_sampler(self, model: nn.Module, dataloader: Any,
+                           metrics: Any) -> Any:
+        """Return the images that mmagic's evaluator is to run through."""
+        return dataloader
+
+
+def _pixels(image: Tensor) -> np.ndarray:
+    """Convert (3, H, W) to an array (H, W, 3)."""
+    return image.detach().cpu().permute(1, 2, 0).numpy()
+
+
+class _Fidelity(ImageMetric):
+    """Nearness to ``gt_img``; see :class:`ImageMetric`.
+
+    Args:
+        crop_border: Pixels to leave out on each side.
+        convert_to: ``'Y'`` compares luma alone.
+        **kwargs: See :class:`ImageMetric`.
+    """
+
+    def __init__(self,
+                 crop_border: int = 0,
+                 convert_to: str | None = None,
+                 **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.crop_border = crop_border
+        self.convert_to = convert_to
+
+    def process_image(self, gt: Tensor, pred: Tensor) -> float:
+        """Compare two images (3, H, W), BGR, [0, 255]."""
+        return self.compare(*(
+            prepare(_pixels(image), self.crop_border, self.convert_to)
+            for image in (gt, pred)))
+
+    @staticmethod
+    def compare(image: np.ndarray, other: np.ndarray) -> float:
+        """Return the value of two images (H, W, 3) or (H, W)."""
+        raise NotImplementedError
+
 
 @METRICS.register_module()
-class PSNR(_ImageMetric, mm.PSNR):
-    """mmagic's PSNR against ``gt_img``, in dB; higher is better."""
+class PSNR(_Fidelity):
+    """Peak signal-to-noise ratio, in dB; higher is better."""
+
+    metric = 'PSNR'
+    compare = staticmethod(psnr)
 
 
 @METRICS.register_module()
-class SSIM(_ImageMetric, mm.SSIM):
-    """mmagic's SSIM against ``gt_img``, mean of the colours, at most 1."""
+class SSIM(_Fidelity):
+    """Structural similarity, mean of the colors, at most 1."""
+
+    metric = 'SSIM'
+    compare = staticmethod(ssim)
 
 
 @METRICS.register_module()
-class LPIPS(_ImageMetric):
+class LPIPS(ImageMetric):
     r"""Learned perceptual distance to ``gt_img``; lower is better.
 
     .. math::
@@ -75,10 +165,11 @@ class LPIPS(_ImageMetric):
         weights: AlexNet's, trained on ImageNet: a file, a URL, or
             ``'none'`` to leave this figure out. (What is learned beyond
             them comes with the package.)
-        **kwargs: See mmagic's ``BaseSampleWiseMetric``.
+        **kwargs: See :class:`ImageMetric`.
 
     Raises:
         FileNotFoundError: If the weights cannot be had.
+        ImportError: If ``lpips`` is not installed.
         ValueError: If they are not AlexNet's.
     """
 
@@ -100,7 +191,7 @@ class LPIPS(_ImageMetric):
             super().process(data_batch, data_samples)
 
     @torch.no_grad()
-    def process_image(self, gt: Tensor, pred: Tensor, mask: Any) -> float:
+    def process_image(self, gt: Tensor, pred: Tensor) -> float:
         """Distance of two images (3, H, W), BGR, [0, 255]."""
         gt, pred = (
             image.cpu().float().flip(0)[None] / 127.5 - 1
@@ -108,7 +199,12 @@ class LPIPS(_ImageMetric):
         return self.net(gt, pred).item()
 
 
-def _perceptual_net(weights: str) -> lpips.LPIPS:
+def _perceptual_net(weights: str) -> nn.Module:
+    try:
+        import lpips
+    except ImportError as error:
+        raise ImportError('LPIPS needs the package of its authors: pip '
+                          'install lpips==0.1.4') from error
     try:
         content = CheckpointLoader.load_checkpoint(weights, 'cpu')
     except OSError as error:  # no such file, or no network
@@ -135,33 +231,48 @@ def _perceptual_net(weights: str) -> lpips.LPIPS:
 
 
 @METRICS.register_module()
-class NIQE(_ImageMetric, mm.NIQE):
-    """mmagic's NIQE of the grey image; lower is better.
+class NIQE(ImageMetric):
+    """Natural image quality evaluator; lower is better.
 
     Not defined for images that hold fewer than two blocks of 96x96 pixels,
-    or that have no texture; those are left out of the mean.
+    or that have no texture; those are left out of the mean. Needs SciPy.
+
+    Args:
+        crop_border: Pixels to leave out on each side.
+        convert_to: ``'gray'`` or ``'y'``.
+        parameters: See :func:`mmsdag.evaluation.fidelity.niqe`.
+        **kwargs: See :class:`ImageMetric`.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(input_order='CHW', **kwargs)
-        # mmagic's asks for a ground truth, which it does not use.
-        self.gt_key = 'input'
+    metric = 'NIQE'
 
-    def process_image(self, gt: Any, pred: Tensor, mask: Any) -> float:
-        """NIQE of an image (3, H, W), BGR, [0, 255], or NaN."""
-        height, width = pred.shape[-2:]
-        if (height // _NIQE_BLOCK) * (width // _NIQE_BLOCK) < 2:
+    def __init__(self,
+                 crop_border: int = 0,
+                 convert_to: str = 'gray',
+                 parameters: str | None = None,
+                 **kwargs: Any) -> None:
+        # Compares with nothing; every data sample has an input.
+        super().__init__(gt_key='input', **kwargs)
+        self.crop_border = crop_border
+        self.convert_to = convert_to
+        self.parameters = parameters
+
+    def process_image(self, gt: Any, pred: Tensor) -> float:
+        """Return the value of an image (3, H, W), BGR, [0, 255], or NaN."""
+        image = prepare(_pixels(pred), self.crop_border, self.convert_to)
+        height, width = image.shape
+        if (height // NIQE_BLOCK) * (width // NIQE_BLOCK) < 2:
             return np.nan
         try:
             with warnings.catch_warnings():
-                # Of blocks of one colour, which it leaves out.
+                # Blocks of one color have no statistics and are left out.
                 warnings.simplefilter('ignore', RuntimeWarning)
-                return float(super().process_image(gt, pred, mask))
+                return niqe(image, self.parameters)
         except np.linalg.LinAlgError:
             return np.nan
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Average over the images that have a figure."""
+        """Average over the images for which it is defined."""
         defined = [r for r in results if not np.isnan(r[self.metric])]
         if len(defined) < len(results):
             print_log(
@@ -172,7 +283,7 @@ class NIQE(_ImageMetric, mm.NIQE):
 
 
 @METRICS.register_module()
-class LightnessOrderError(_ImageMetric):
+class LightnessOrderError(ImageMetric):
     """``LOE``: how much of the input's order of lightness is lost.
 
     Lower is better; see :func:`lightness_order_error`.
@@ -183,10 +294,10 @@ class LightnessOrderError(_ImageMetric):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(gt_key='input', **kwargs)
 
-    def process_image(self, gt: Tensor, pred: Tensor, mask: Any) -> float:
+    def process_image(self, gt: Tensor, pred: Tensor) -> float:
         """Of input and output (3, H, W), [0, 255]."""
         before, after = (
-            image.permute(1, 2, 0).cpu().numpy() for image in (gt, pred))
+            _pixels(image) for image in (gt, pred))
         return lightness_order_error(before, after)
 
 
@@ -240,7 +351,7 @@ def _grid(shape: Sequence[int], side: int) -> list[np.ndarray]:
 
 
 @METRICS.register_module()
-class ImageStatistics(_ImageMetric):
+class ImageStatistics(ImageMetric):
     r"""How bright and how rich the images are; no better or worse.
 
     - ``mean``: mean of all pixels and colours, [0, 1].
@@ -254,12 +365,18 @@ class ImageStatistics(_ImageMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Collect the figures of a batch."""
         for sample in data_samples:
-            image = obtain_data(sample['output'], self.pred_key)
-            image = image.permute(1, 2, 0).cpu().numpy()
+            image = _pixels(sample['output'][self.pred_key])
             levels = np.rint(image).clip(0, 255).astype(np.uint8)
             grey = cv2.cvtColor(levels, cv2.COLOR_BGR2GRAY)
             self.results.append(
                 dict(
                     mean=image.mean() / 255,
                     contrast=image.std() / 255,
-                    entropy=entropy(np.bincount(grey.ravel()), base=2)))
+                    entropy=_entropy(grey)))
+
+
+def _entropy(levels: np.ndarray) -> float:
+    """Return the entropy of 8-bit levels, in bits."""
+    shares = np.bincount(levels.ravel()) / levels.size
+    shares = shares[shares > 0]
+    return float(-(shares * np.log2(shares)).sum())

@@ -49,7 +49,7 @@ class SDAGReconstructionError(BaseMetric):
         return self.loss(rgb).item()
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Collect the errors of a batch in mmagic's data samples."""
+        """Collect the errors of a batch's data samples."""
         for sample in data_samples:
             errors = dict(
                 recon_error=self._error(sample['output']['pred_img']))

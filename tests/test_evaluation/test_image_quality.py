@@ -7,7 +7,6 @@ import lpips
 import numpy as np
 import pytest
 import torch
-from mmagic.evaluation import niqe
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.evaluator import Evaluator
@@ -17,6 +16,7 @@ from skimage.measure import shannon_entropy
 from skimage.metrics import structural_similarity
 from torch import nn
 
+from mmsdag.evaluation.fidelity import niqe, psnr, ssim
 from mmsdag.evaluation.image_quality import lightness_order_error
 from mmsdag.registry import DATASETS, METRICS, MODELS
 
@@ -78,6 +78,39 @@ def test_ssim_is_scikit_images(photograph):
         use_sample_covariance=False)
     found = figures('SSIM', sample(made, gt_img=good))['SSIM']
     assert found == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize('function', [psnr, ssim])
+def test_images_of_two_sizes_are_refused(function, photograph):
+    with pytest.raises(ValueError, match=r'\(512, 512, 3\), \(20, 512, 3\)'):
+        function(photograph, photograph[:20])
+
+
+def test_luma_alone_is_compared_on_request(photograph):
+    # MATLAB's rgb2ycbcr; pure blue has little of it.
+    made = photograph.astype(np.float32)
+    made[..., 0] += 10
+    found = figures('PSNR', sample(made, gt_img=photograph), convert_to='Y')
+    expected = 20 * math.log10(255 / (10 * 24.966 / 255))
+    assert found['PSNR'] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_border_is_left_out_on_request(photograph):
+    made = photograph.astype(np.float32)
+    made[:3] = 0
+    assert figures('PSNR', sample(made, gt_img=photograph),
+                   crop_border=3)['PSNR'] == math.inf
+
+
+def test_a_missing_ground_truth_is_named():
+    black = np.zeros((20, 20, 3), np.float32)
+    with pytest.raises(KeyError, match="PSNR compares with 'gt_img'.*input"):
+        figures('PSNR', sample(black, input=black))
+
+
+def test_niqe_without_its_statistics_says_how_to_get_them():
+    with pytest.raises(FileNotFoundError, match='--no-deps mmagic==1.2.0'):
+        niqe(np.zeros((200, 200)), 'missing.npz')
 
 
 def test_lpips_is_the_papers_formula_on_alexnets_features(
@@ -145,7 +178,7 @@ def test_niqe_of_a_grey_image_is_that_of_its_authors_program():
 
 def test_niqe_takes_colours_in_their_order_and_no_ground_truth(photograph):
     grey = np.asarray(Image.fromarray(photograph[..., ::-1]).convert('L'))
-    expected = niqe(grey, crop_border=0, input_order='HW')
+    expected = niqe(grey)
     found, swapped = (
         figures('NIQE', sample(image.astype(np.float32), input=image))['NIQE']
         for image in (photograph, photograph[..., ::-1]))
@@ -223,13 +256,6 @@ def test_statistics_are_those_of_levels_colours_and_grey(photograph):
 
 
 # Together
-
-
-def test_metrics_run_in_mmagics_evaluator_too():
-    metric = METRICS.build(dict(type='mmsdag.ImageStatistics'))
-    metric.size = 1  # as its prepare() does
-    metric.process(None, [sample(np.zeros((4, 4, 3), np.float32))])
-    assert metric.evaluate()['mean'] == 0
 
 
 def test_colours_of_output_and_ground_truth_meet_in_a_test_config(
