@@ -49,7 +49,7 @@ OWN_PREPROCESSOR = dict(type='mmsdag.ImageDataPreprocessor')
 
 
 @pytest.mark.parametrize('own, theirs', [
-    (dict(type='mmsdag.RandomCrop', size=(24, 20)),
+    (dict(type='mmsdag.RandomCrop', crop_size=(24, 20)),
      dict(type='mmagic.FixedCrop', keys=['img'], crop_size=(24, 20))),
     (dict(type='mmsdag.RandomFlip', direction='horizontal'),
      dict(type='mmagic.Flip', keys=['img'], direction='horizontal')),

@@ -24,7 +24,7 @@ train_dataloader = dict(
         in_memory=True,
         pipeline=[
             dict(type='mmsdag.LoadLowLightImage'),
-            dict(type='mmsdag.RandomCrop', size=32),
+            dict(type='mmsdag.RandomCrop', crop_size=(32, 32)),
             dict(type='mmsdag.RandomFlip', direction='horizontal'),
             dict(type='mmsdag.RandomFlip', direction='vertical'),
             dict(type='mmsdag.RandomTranspose'),

@@ -15,7 +15,7 @@ train_dataloader = dict(
         in_memory=True,
         pipeline=[
             dict(type='mmsdag.LoadLowLightImage'),
-            dict(type='mmsdag.RandomCrop', size=128),
+            dict(type='mmsdag.RandomCrop', crop_size=(128, 128)),
             dict(type='mmsdag.RandomFlip', direction='horizontal'),
             dict(type='mmsdag.PackImages'),
         ]))

@@ -11,7 +11,7 @@ train_dataloader = dict(
         in_memory=True,
         pipeline=[
             dict(type='LoadLowLightImage'),
-            dict(type='mmsdag.RandomCrop', size=128),
+            dict(type='mmsdag.RandomCrop', crop_size=(128, 128)),
             dict(type='mmsdag.PackImages')
         ]))
 train_cfg = dict(max_iters=400)

@@ -17,7 +17,7 @@ def pair(height: int = 6, width: int = 9) -> dict:
 
 
 @pytest.mark.parametrize('name, options', [
-    ('RandomCrop', dict(size=(3, 4))),
+    ('RandomCrop', dict(crop_size=(3, 4))),
     ('RandomFlip', dict(direction='vertical')),
     ('RandomTranspose', dict())])
 def test_images_stay_aligned(name, options):
@@ -31,7 +31,7 @@ def test_a_crop_is_a_part_of_the_image_and_notes_its_size():
     image = pair()['img']
     seen = set()
     for _ in range(60):
-        results = transform('RandomCrop', size=(3, 4))(dict(img=image))
+        results = transform('RandomCrop', crop_size=(3, 4))(dict(img=image))
         top, left = np.argwhere(image[..., 0] == results['img'][0, 0, 0])[0]
         np.testing.assert_array_equal(
             results['img'], image[top:top + 3, left:left + 4])
@@ -42,7 +42,7 @@ def test_a_crop_is_a_part_of_the_image_and_notes_its_size():
 
 
 def test_an_image_smaller_than_the_crop_keeps_its_size():
-    results = transform('RandomCrop', size=8)(pair())
+    results = transform('RandomCrop', crop_size=8)(pair())
     assert results['img'].shape == (6, 8, 3)
 
 
@@ -63,8 +63,8 @@ def test_a_probability_of_zero_changes_nothing():
 
 
 @pytest.mark.parametrize('name, options, message', [
-    ('RandomCrop', dict(size=0), 'size=0 of RandomCrop'),
-    ('RandomCrop', dict(size=(3, )), r'size=\(3,\) of RandomCrop'),
+    ('RandomCrop', dict(crop_size=0), 'crop_size=0 of RandomCrop'),
+    ('RandomCrop', dict(crop_size=(3, )), r'crop_size=\(3,\) of RandomCrop'),
     ('RandomFlip', dict(direction='diagonal'), "direction='diagonal'"),
     ('RandomFlip', dict(prob=2), 'prob=2 of RandomFlip'),
     ('RandomTranspose', dict(prob=-1), 'prob=-1 of RandomTranspose')])
@@ -74,7 +74,7 @@ def test_options_out_of_range_are_named(name, options, message):
 
 
 def test_missing_and_differing_images_are_named():
-    step = transform('RandomCrop', size=3, keys=('img', 'gt'))
+    step = transform('RandomCrop', crop_size=3, keys=('img', 'gt'))
     with pytest.raises(KeyError, match="RandomCrop: no 'gt' among the keys"):
         step(dict(img=np.zeros((4, 4, 3))))
     with pytest.raises(ValueError, match=r'\(4, 4\), \(4, 5\)'):

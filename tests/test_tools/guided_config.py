@@ -14,7 +14,7 @@ train_dataloader = dict(
         min_size=48,
         pipeline=[
             dict(type='mmsdag.LoadLowLightImage'),
-            dict(type='mmsdag.RandomCrop', size=48),
+            dict(type='mmsdag.RandomCrop', crop_size=(48, 48)),
             dict(type='mmsdag.PackImages')
         ]))
 custom_hooks = [

@@ -2,7 +2,7 @@
 # exposure brackets; scenes from 901 on are held out (brackets_test.py).
 train_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmsdag.RandomCrop', size=96),
+    dict(type='mmsdag.RandomCrop', crop_size=(96, 96)),
     dict(type='mmsdag.RandomFlip', direction='horizontal'),
     dict(type='mmsdag.RandomFlip', direction='vertical'),
     dict(type='mmsdag.PackImages'),

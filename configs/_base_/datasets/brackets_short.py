@@ -8,6 +8,6 @@ train_dataloader = dict(
         in_memory=True,
         pipeline=[
             dict(type='mmsdag.LoadLowLightImage'),
-            dict(type='mmsdag.RandomCrop', size=128),
+            dict(type='mmsdag.RandomCrop', crop_size=(128, 128)),
             dict(type='mmsdag.PackImages')
         ]))

@@ -3,7 +3,7 @@
 data_root = '{{$MMSDAG_FOLDER:data/unpaired}}'
 train_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmsdag.RandomCrop', size=320),
+    dict(type='mmsdag.RandomCrop', crop_size=(320, 320)),
     dict(type='mmsdag.RandomFlip', direction='horizontal'),
     dict(type='mmsdag.RandomFlip', direction='vertical'),
     dict(type='mmsdag.PackImages'),

@@ -1,7 +1,7 @@
 # RUAS on a folder of dark photographs, one crop at a time.
 train_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmsdag.RandomCrop', size=320),
+    dict(type='mmsdag.RandomCrop', crop_size=(320, 320)),
     dict(type='mmsdag.PackImages'),
 ]
 

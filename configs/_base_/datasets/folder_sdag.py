@@ -2,7 +2,7 @@
 # flips and 90-degree rotations (two flips and a transposition make all eight).
 train_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmsdag.RandomCrop', size=64),
+    dict(type='mmsdag.RandomCrop', crop_size=(64, 64)),
     dict(type='mmsdag.RandomFlip', direction='horizontal'),
     dict(type='mmsdag.RandomFlip', direction='vertical'),
     dict(type='mmsdag.RandomTranspose'),

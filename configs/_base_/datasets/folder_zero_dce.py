@@ -2,7 +2,7 @@
 # whole images to 256x256; crops keep the noise as the camera left it.
 train_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
-    dict(type='mmsdag.RandomCrop', size=256),
+    dict(type='mmsdag.RandomCrop', crop_size=(256, 256)),
     dict(type='mmsdag.PackImages'),
 ]
 

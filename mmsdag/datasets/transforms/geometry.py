@@ -17,28 +17,29 @@ class RandomCrop(Transform):
     The position is drawn from NumPy's generator: column first, then row.
 
     Args:
-        size: Height and width of the crop, or one number for both. Images
-            that are smaller keep their height or width.
+        crop_size: Height and width of the crop, or one number for both.
+            Images that are smaller keep their height or width.
         keys: Images to crop, (H, W, C), all of one size.
 
     Raises:
-        ValueError: If ``size`` is not positive.
+        ValueError: If ``crop_size`` is not positive.
     """
 
     def __init__(self,
-                 size: int | Sequence[int],
+                 crop_size: int | Sequence[int],
                  keys: Sequence[str] = ('img', )) -> None:
-        self.size = (size, size) if isinstance(size, int) else tuple(size)
-        if len(self.size) != 2 or min(self.size) < 1:
-            raise ValueError(f'size={size!r} of RandomCrop must be a positive '
-                             'number, or a height and a width')
+        self.crop_size = ((crop_size, crop_size) if isinstance(crop_size, int)
+                          else tuple(crop_size))
+        if len(self.crop_size) != 2 or min(self.crop_size) < 1:
+            raise ValueError(f'crop_size={crop_size!r} of RandomCrop must be '
+                             'a positive number, or a height and a width')
         self.keys = tuple(keys)
 
     def transform(self, results: dict) -> dict:
         """Crop the images, and update ``img_shape`` and its likes."""
         images = images_of(results, self.keys, self)
         height, width = (min(own, wanted) for own, wanted in zip(
-            images[0].shape, self.size))
+            images[0].shape, self.crop_size))
         left = np.random.randint(0, images[0].shape[1] - width + 1)
         top = np.random.randint(0, images[0].shape[0] - height + 1)
         for key, image in zip(self.keys, images):
