@@ -94,5 +94,6 @@ setup(
         # `mim install` reads this one: it gets mmcv from OpenMMLab's wheels.
         'mim': ['mmcv>=2.0.0,<2.2.0', 'mmengine>=0.10.0,<1.0.0'],
     },
+    entry_points={'console_scripts': ['mmsdag = mmsdag.cli:main']},
     cmdclass={'egg_info': EggInfo},
     zip_safe=False)

@@ -1,9 +1,7 @@
 """Fixtures that every test may use."""
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import torch
 from mmengine.registry import Registry
 
 from mmsdag import registry
+from mmsdag.utils.conversion import convert
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,7 +33,8 @@ def fixed_seed() -> None:
 def restored_registries():
     """Undo what a test registers.
 
-    Classes of the packages stay: their modules are imported once only.
+    Classes of packages and of tests/helpers stay: their modules are imported
+    only once.
     """
     registries = [r for r in vars(registry).values()
                   if isinstance(r, Registry)]
@@ -44,27 +44,20 @@ def restored_registries():
         for name, found in list(own.module_dict.items()):
             if name in entries:
                 own.module_dict[name] = entries[name]
-            elif not found.__module__.startswith(('mm', 'torch')):
+            elif not found.__module__.startswith(('mm', 'torch', 'helpers')):
                 del own.module_dict[name]
 
 
 @pytest.fixture(scope='session')
 def official(shared):
     """Load an authors' file into one of our networks, by our converter."""
-    spec = importlib.util.spec_from_file_location(
-        'convert_for_tests', ROOT / 'tools' / 'convert_checkpoint.py')
-    tool = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = tool  # dataclasses look their module up
-    spec.loader.exec_module(tool)
 
     def load(net: torch.nn.Module, method: str, name: str,
              key: str | None = None) -> torch.nn.Module:
-        state = tool.convert(method, shared / 'weights' / name,
-                             key)['state_dict']
+        state = convert(method, shared / 'weights' / name, key)['state_dict']
         net.load_state_dict(
             {k.removeprefix('generator.'): v
              for k, v in state.items()})
         return net
 
-    yield load
-    del sys.modules[spec.name]
+    return load

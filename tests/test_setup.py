@@ -411,6 +411,21 @@ def test_wheel_holds_what_mim_looks_for(tmp_path: Path) -> None:
         ROOT / 'model-index.yml').read_bytes()
 
 
+def test_installed_command_is_the_package_s(tmp_path: Path) -> None:
+    site = packed('wheel', tmp_path)
+    done = subprocess.run(
+        [sys.executable, '-c',
+         'import sys; from importlib.metadata import distributions; '
+         'points = next(d for d in distributions(path=[sys.argv[1]]) '
+         'if d.metadata["Name"] == "mmsdag").entry_points; '
+         'main = next(p for p in points if p.name == "mmsdag").load(); '
+         'main(["--version"])', str(site)],
+        cwd=tmp_path, env=dict(os.environ, PYTHONPATH=str(site)), text=True,
+        capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r'mmsdag [\d.]+\n', done.stdout)
+
+
 def test_model_index_names_every_metafile_and_they_name_configs() -> None:
     yaml = pytest.importorskip('yaml')
     index = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']

@@ -1,19 +1,16 @@
-"""Export to ONNX: what is refused, and the tool. Networks: see
+"""Export to ONNX: what is refused. Networks: see
 tests/test_models/test_every_enhancer.py."""
 from __future__ import annotations
 
 import importlib.util
 import math
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from mmsdag.apis.export import export_onnx
-from mmsdag.models import CLAHEEnhancer, GammaEnhancer, SCINet, ZeroDCENet
-
-ROOT = Path(__file__).resolve().parents[2]
+from mmsdag.models import CLAHEEnhancer, GammaEnhancer, SCINet
 
 
 class Enhancer(nn.Module):
@@ -91,39 +88,3 @@ def test_a_missing_package_is_named_with_the_remedy(monkeypatch, tmp_path,
     with pytest.raises(
             ImportError, match=rf'package {missing}: .*mmsdag\[onnx\]'):
         export_onnx(GammaEnhancer(), tmp_path / 'gamma.onnx')
-
-
-@pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location(
-        'export_onnx_tool', ROOT / 'tools' / 'export_onnx.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_tool_exports_a_config_and_its_checkpoint(tool, tmp_path, capsys):
-    config = tmp_path / 'config.py'
-    config.write_text(
-        "model = dict(type='mmsdag.ZeroDCE', "
-        "generator=dict(type='mmsdag.ZeroDCENet', channels=4))")
-    state = ZeroDCENet(channels=4).state_dict()
-    torch.save(
-        dict(state_dict={f'generator.{k}': v
-                         for k, v in state.items()}), tmp_path / 'a.pth')
-    out = tmp_path / 'a.onnx'
-    tool.main([str(config), str(tmp_path / 'a.pth'), str(out)])
-    assert out.stat().st_size > 4 * sum(v.numel() for v in state.values())
-    assert 'differs from PyTorch by at most' in capsys.readouterr().out
-
-
-def test_tool_exports_a_trained_model_by_its_name(tool, tmp_path):
-    tool.main(['zero-dce_sdag', str(tmp_path / 'a.onnx')])
-    assert (tmp_path / 'a.onnx').is_file()
-
-
-def test_tool_names_a_config_that_is_not_there(tool, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stop:
-        tool.main(['nowhere.py', 'a.pth', str(tmp_path / 'a.onnx')])
-    assert stop.value.code == 2
-    assert 'nowhere.py' in capsys.readouterr().err

@@ -18,7 +18,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from mmsdag.__main__ import main as package_main
+from mmsdag.cli import main as package_main
 from mmsdag.registry import MODELS
 
 pytest.importorskip('mmdet')
@@ -117,8 +117,8 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(*variable.split('=', 1))
         monkeypatch.syspath_prepend(os.environ['PYTHONPATH'])
         return
-    if arguments[:2] == ['-m', 'mmsdag']:
-        status = package_main(arguments[2:])
+    if python == 'mmsdag':
+        status = package_main(arguments)
     else:
         name = Path(arguments[0]).stem
         tool = importlib.import_module(name)

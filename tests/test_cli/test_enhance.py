@@ -1,6 +1,6 @@
+"""tools/enhance.py: a folder, in shards, past broken files."""
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -13,17 +13,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmsdag.cli import enhance
 from mmsdag.models import ZeroDCENet
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools' / 'enhance.py'
-
-
-def load_tool():
-    spec = importlib.util.spec_from_file_location('enhance_tool', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
 
 
 @pytest.fixture
@@ -52,7 +46,7 @@ def run(job: Path, *options: str, **replaced: str) -> int:
         config='config.py', checkpoint='weights.pth', in_dir='in',
         out_dir='out')
     paths = [str(job / name) for name in (names | replaced).values()]
-    return load_tool().main([*paths, '--device', 'cpu', *options])
+    return enhance.main([*paths, '--device', 'cpu', *options])
 
 
 def written(job: Path) -> set[str]:
@@ -75,8 +69,7 @@ def test_a_folder_is_enhanced_and_the_exit_status_is_zero(job, capsys):
 def test_an_enhancer_without_weights_takes_none(job):
     Config(dict(model=dict(generator=dict(
         type='mmsdag.GammaEnhancer')))).dump(job / 'gamma.py')
-    tool = load_tool()
-    assert tool.main([
+    assert enhance.main([
         str(job / 'gamma.py'), 'none', str(job / 'in'), str(job / 'out'),
         '--device', 'cpu'
     ]) == 0
@@ -161,7 +154,7 @@ def test_a_wrong_option_gives_status_two(job, options):
 
 def test_help_shows_examples(capsys):
     with pytest.raises(SystemExit) as exit_:
-        load_tool().main(['--help'])
+        enhance.main(['--help'])
     assert exit_.value.code == 0
     help_ = capsys.readouterr().out
     assert 'examples:' in help_

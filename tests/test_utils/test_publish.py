@@ -1,15 +1,11 @@
 """Published checkpoints hold weights and nothing of the run's state."""
 import hashlib
-import importlib.util
-from pathlib import Path
 
 import pytest
 import torch
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'publish_checkpoint.py'
-spec = importlib.util.spec_from_file_location('publish_checkpoint', TOOL)
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
+from mmsdag.cli import publish
+from mmsdag.utils import conversion
 
 
 def test_weights_stay_and_the_rest_goes(tmp_path, capsys):
@@ -21,7 +17,7 @@ def test_weights_stay_and_the_rest_goes(tmp_path, capsys):
             meta=dict(iter=7, seed=3, cfg='work_dir = "/home/me"')),
         tmp_path / 'iter_7.pth')
     target = tmp_path / 'small.pth'
-    tool.main([str(tmp_path / 'iter_7.pth'), str(target)])
+    publish.main([str(tmp_path / 'iter_7.pth'), str(target)])
     small = torch.load(target, weights_only=True)
     assert small['meta'] == dict(iter=7, seed=3)
     assert set(small) == {'state_dict', 'meta'}
@@ -34,4 +30,4 @@ def test_weights_stay_and_the_rest_goes(tmp_path, capsys):
 def test_file_without_weights_is_refused(tmp_path):
     torch.save(dict(params={}), tmp_path / 'other.pth')
     with pytest.raises(ValueError, match='other.pth.*params'):
-        tool.publish(tmp_path / 'other.pth', tmp_path / 'small.pth')
+        conversion.publish(tmp_path / 'other.pth', tmp_path / 'small.pth')

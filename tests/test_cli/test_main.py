@@ -1,13 +1,19 @@
-"""python -m mmsdag, called in this process."""
+"""The ``mmsdag`` command, called in this process."""
 from __future__ import annotations
+
+import subprocess
+import sys
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from mmsdag.__main__ import DEFAULT_MODEL, main
+from mmsdag import __version__
 from mmsdag.apis import LowLightInferencer
+from mmsdag.cli import main
+from mmsdag.cli.enhance import DEFAULT_MODEL
+from mmsdag.cli.main import COMMANDS
 from mmsdag.models import ZeroDCENet
 from mmsdag.utils.model_index import trained_models
 
@@ -100,10 +106,22 @@ def test_two_photographs_of_one_name_are_not_mixed_up(photos, capsys):
 def test_models_are_listed_by_all_their_names(capsys):
     assert main(['models']) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert 'zero-dce_sdag, zero-dce-sdag_1xb8-1k_brackets_seed0' in lines
-    *lines, guide = lines
-    assert ', '.join(lines).split(', ') == LowLightInferencer.list_models()
-    assert guide.startswith('to guide') and 'sdag_vgg16, ' in guide
+    assert '  zero-dce_sdag, zero-dce-sdag_1xb8-1k_brackets_seed0' in lines
+    title = lines.index('guides of enhancers:')
+    enhancers = ', '.join(line.strip() for line in lines[1:title])
+    assert enhancers.split(', ') == LowLightInferencer.list_models()
+    assert 'sdag_vgg16' in lines[title + 1]
+
+
+def test_models_are_listed_by_a_pattern(capsys):
+    assert main(['models', 'zero-dce-p*']) == 0
+    title, *lines = capsys.readouterr().out.splitlines()
+    assert title == 'enhancers:'
+    assert lines and all(line.startswith('  zero-dce-p') for line in lines)
+
+
+def test_a_pattern_that_no_model_matches_is_an_error(capsys):
+    assert "'yolo*'" in failure(capsys, 'models', 'yolo*')
 
 
 def test_the_environment_is_reported(capsys):
@@ -112,6 +130,32 @@ def test_the_environment_is_reported(capsys):
         capsys.readouterr().out)
 
 
+@pytest.mark.parametrize('command', list(COMMANDS))
+def test_every_command_has_a_help(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main([command, '--help'])
+    assert stop.value.code == 0
+    assert f'usage: mmsdag {command}' in capsys.readouterr().out
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, '-m', 'mmsdag', '--version'],
+                          capture_output=True, text=True)
+    assert done.stdout == f'mmsdag {__version__}\n'
+
+
+def test_results_have_the_bits_and_tiles_that_are_asked_for(photos):
+    image = np.random.default_rng(0).integers(0, 60, (80, 70, 3), np.uint8)
+    cv2.imwrite('folder/b.png', image)
+    plain = ['enhance', 'folder/b.png', '--device', 'cpu']
+    assert main([*plain, '--bit-depth', '16', '--out', 'whole']) == 0
+    assert main([*plain, '--bit-depth', '16', '--tile', '40']) == 0
+    whole, tiled = (cv2.imread(f'{folder}/b.png', cv2.IMREAD_UNCHANGED)
+                    for folder in ('whole', 'enhanced'))
+    assert whole.dtype == np.uint16
+    np.testing.assert_allclose(tiled, whole, atol=2)
+
+
 def test_without_a_command_it_teaches(capsys):
     assert main([]) == 0
-    assert 'python -m mmsdag enhance photo.jpg' in capsys.readouterr().out
+    assert 'mmsdag enhance photo.jpg' in capsys.readouterr().out

@@ -1,32 +1,26 @@
 """The options of tools/train.py and tools/test.py, and their errors."""
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
+from mmsdag.cli import test as tester
+from mmsdag.cli import train
+from mmsdag.models import ZeroDCENet
 from mmsdag.utils import save_checkpoint
 
-HERE = Path(__file__).resolve().parent
-TOOLS = HERE.parent.parent / 'tools'
-
-
-def load_tool(name: str):
-    spec = importlib.util.spec_from_file_location(f'tool_{name}',
-                                                  TOOLS / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-train, tester = load_tool('train'), load_tool('test')
+TESTS = Path(__file__).resolve().parents[1]
+ROOT = TESTS.parent
+TOOLS = ROOT / 'tools'
 
 
 @pytest.fixture
@@ -90,10 +84,32 @@ def test_the_learning_rate_is_scaled_if_the_config_says_from_what(
                                         '--auto-scale-lr')
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='needs no GPU')
-def test_amp_on_a_cpu_is_an_error_that_knows_a_way(config, capsys):
+@pytest.mark.parametrize('model, told', [
+    ("type='mmsdag.ZeroDCE'", 'set --cfg-options model.amp_dtype=auto'),
+    ("type='mmsdag.ZeroDCE', amp_dtype='auto'",
+     "the config has model.amp_dtype='auto', which works on a CPU"),
+    ("type='mmdet.YOLOX'", 'train in float32'),
+    ("type='Unknown'", 'train in float32'),
+])
+def test_amp_on_a_cpu_is_an_error_that_advises_what_the_model_has(
+        config, capsys, monkeypatch, model, told):
+    monkeypatch.setattr(train, 'get_device', lambda: 'cpu')
+    with config.open('a') as file:
+        file.write(f'model = dict({model})')
     error = failure(capsys, train, config, '--amp')
-    assert 'needs a GPU' in error and 'model.amp_dtype=auto' in error
+    assert 'needs a GPU' in error and told in error
+    assert ('cfg-options' in error) == ('cfg-options' in told)
+
+
+def test_amp_on_a_gpu_says_what_it_adds_to_the_models_own_precision(
+        config, monkeypatch):
+    monkeypatch.setattr(train, 'get_device', lambda: 'cuda')
+    said = []
+    monkeypatch.setattr(train, 'print_log', lambda text, _: said.append(text))
+    prepared(config, '--amp')
+    assert not said
+    prepared(config, '--amp', '--cfg-options', 'model.amp_dtype=auto')
+    assert "model.amp_dtype='auto' stays in force" in said[0]
 
 
 def test_amp_changes_the_optimizer_wrappers(config, capsys, monkeypatch):
@@ -185,12 +201,88 @@ def test_a_config_without_a_test_set_cannot_be_tested(config, capsys):
     assert 'has no test_dataloader' in error
 
 
+def tested(config: Path, *options: str) -> Config:
+    with config.open('a') as file:
+        file.write('test_dataloader = dict(dataset=dict(dataset=dict('
+                   "pipeline=['plain'])))\n"
+                   'test_cfg = test_evaluator = dict()\n')
+    return tester.prepare(
+        tester.parse_args([str(config), 'a.pth', *options]))
+
+
+def test_tta_wraps_the_model_and_replaces_the_innermost_pipeline(config):
+    with config.open('a') as file:
+        file.write("tta_model = dict(type='TTA', cfg=1)\n"
+                   "tta_pipeline = ['flipped']\n")
+    cfg = tested(config, '--tta')
+    assert cfg.model == dict(type='TTA', cfg=1, module=dict(type='Net'))
+    assert cfg.test_dataloader.dataset == dict(
+        dataset=dict(pipeline=['flipped']))
+
+
+def test_tta_without_its_settings_is_an_error(config, capsys):
+    tested(config)
+    error = failure(capsys, tester, config, 'a.pth', '--tta')
+    assert 'no tta_model and no tta_pipeline' in error
+
+
+@pytest.mark.parametrize('hook', [
+    'DetVisualizationHook', 'mmseg.SegVisualizationHook'])
+def test_pictures_of_recognition_go_where_the_option_says(
+        config, tmp_path, monkeypatch, hook):
+    monkeypatch.chdir(tmp_path)
+    with config.open('a') as file:
+        file.write(f'default_hooks = dict(visualization=dict(type={hook!r}))\n'
+                   "visualizer = dict(type='Visualizer')\n")
+    cfg = tested(config, '--show-dir', 'shown')
+    drawn = cfg.default_hooks.visualization
+    assert drawn.draw
+    assert str(tmp_path / 'shown') == drawn.get(
+        'test_out_dir', cfg.visualizer.get('save_dir'))
+
+
+def test_pictures_of_an_enhancer_are_what_it_makes(tmp_path):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 99, (8, 10, 3), np.uint8)
+    (tmp_path / 'in').mkdir()
+    cv2.imwrite(str(tmp_path / 'in/a.png'), image)
+    # A name of its own: MMEngine tells runs of one second by it.
+    (tmp_path / 'show.py').write_text(f"""
+_base_ = [{str(ROOT / 'configs/_base_/default_runtime.py')!r},
+          {str(ROOT / 'configs/_base_/models/zero_dce.py')!r}]
+model = dict(generator=dict(channels=4), amp_dtype=None)
+test_dataloader = dict(
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmsdag.LowLightFolderDataset',
+        data_root={str(tmp_path / 'in')!r},
+        min_size=0,
+        pipeline=[dict(type='mmsdag.LoadLowLightImage'),
+                  dict(type='mmsdag.PackImages')]))
+test_cfg = dict()
+test_evaluator = dict(type='mmsdag.NIQE')
+""")
+    network = ZeroDCENet(channels=4)
+    save_checkpoint(
+        dict(state_dict={
+            f'generator.{k}': v for k, v in network.state_dict().items()
+        }), tmp_path / 'a.pth')
+    tester.main([
+        str(tmp_path / 'show.py'), str(tmp_path / 'a.pth'), '--work-dir',
+        str(tmp_path / 'work'), '--show-dir', str(tmp_path / 'shown')
+    ])
+    x = torch.from_numpy(image[..., ::-1] / np.float32(255))
+    expected = network.enhance(x.permute(2, 0, 1)[None])[0].detach()
+    found = cv2.imread(str(tmp_path / 'shown/a.png'))[..., ::-1]
+    difference = found - expected.permute(1, 2, 0).numpy() * 255
+    assert abs(difference).max() <= 0.51
+
+
 @pytest.fixture
 def tiny(monkeypatch) -> Path:
     """The tiny training, in this process."""
-    monkeypatch.syspath_prepend(HERE)
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    return HERE / 'tiny_config.py'
+    return TESTS / 'helpers' / 'tiny_config.py'
 
 
 def test_training_and_testing_work_together(tiny, tmp_path, capsys):

@@ -3,40 +3,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from mmsdag.cli import convert
 from mmsdag.registry import MODELS
 from mmsdag.utils import load_checkpoint
-
-TOOL = Path(
-    __file__).resolve().parent.parent.parent / 'tools/convert_checkpoint.py'
+from mmsdag.utils.conversion import METHODS
 
 
-@pytest.fixture(scope='module')
-def tool():
-    import importlib.util
-    spec = importlib.util.spec_from_file_location('convert_checkpoint', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look their module up.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
-
-
-def converted(tool, tmp_path, *arguments: str) -> dict:
+def converted(tmp_path, *arguments: str) -> dict:
     method, source, *options = arguments
-    tool.main([method, str(source), str(tmp_path / 'out.pth'), *options])
+    convert.main([method, str(source), str(tmp_path / 'out.pth'), *options])
     return load_checkpoint(tmp_path / 'out.pth')
 
 
-def network(tool, method: str, content: dict) -> torch.nn.Module:
-    net = MODELS.build(tool.METHODS[method].network)
+def network(method: str, content: dict) -> torch.nn.Module:
+    net = MODELS.build(METHODS[method].network)
     net.load_state_dict({
         name.removeprefix('generator.'): w
         for name, w in content['state_dict'].items()
@@ -49,10 +34,10 @@ def network(tool, method: str, content: dict) -> torch.nn.Module:
     (['--key', 'params_ema'], 'sdag_ema'),
 ])
 def test_converted_sdag_computes_what_the_authors_does(
-        tool, tmp_path, shared, options, expected):
-    content = converted(tool, tmp_path, 'sdag',
+        tmp_path, shared, options, expected):
+    content = converted(tmp_path, 'sdag',
                         shared / 'weights/sdag_official.pth', *options)
-    net = network(tool, 'sdag', content)
+    net = network('sdag', content)
     reference = np.load(shared / 'reference/exdark_2015_02057.npz')
     x = torch.from_numpy(reference['input'])
     with torch.no_grad():
@@ -66,11 +51,11 @@ def test_converted_sdag_computes_what_the_authors_does(
     ('zero_dce_sdag_official', 'zero_dce_sdag')
 ])
 def test_converted_zero_dce_computes_what_the_authors_does(
-        tool, tmp_path, shared, name, expected):
+        tmp_path, shared, name, expected):
     # Without its denormals.
-    content = converted(tool, tmp_path, 'zero-dce',
+    content = converted(tmp_path, 'zero-dce',
                         shared / f'weights/{name}.pth')
-    net = network(tool, 'zero-dce', content)
+    net = network('zero-dce', content)
     for weight in net.parameters():
         assert not ((weight != 0) & (weight.abs() < 1e-30)).any()
     reference = np.load(shared / 'reference/exdark_2015_02057.npz')
@@ -88,9 +73,9 @@ def test_converted_zero_dce_computes_what_the_authors_does(
     ('sci', 'sci_difficult.pt', 'sci_difficult'),
 ])
 def test_converted_enhancer_computes_what_the_authors_does(
-        tool, tmp_path, shared, method, name, expected):
-    content = converted(tool, tmp_path, method, shared / 'weights' / name)
-    net = network(tool, method, content)
+        tmp_path, shared, method, name, expected):
+    content = converted(tmp_path, method, shared / 'weights' / name)
+    net = network(method, content)
     reference = np.load(shared / 'reference/exdark_2015_02057.npz')
     with torch.no_grad():
         out = net.enhance(torch.from_numpy(reference['input'])[None])
@@ -138,7 +123,7 @@ def enlighten_gan_weights() -> dict[str, torch.Tensor]:
                         [-0.106502, 0.107088, 0.300989]]),
 ])
 def test_converted_enlighten_gan_computes_what_the_authors_does(
-        tool, tmp_path, align_corners, mean, pixels):
+        tmp_path, align_corners, mean, pixels):
     # No file of theirs is at hand. The values are those of the network in
     # their repository (models/networks.py, commit b034984), with these
     # weights, in eval mode, before 8-bit rounding; as it runs on PyTorch 2.11,
@@ -147,8 +132,8 @@ def test_converted_enlighten_gan_computes_what_the_authors_does(
     torch.save(
         {f'module.{k}': w for k, w in enlighten_gan_weights().items()},
         tmp_path / 'a.pth')
-    content = converted(tool, tmp_path, 'enlighten-gan', tmp_path / 'a.pth')
-    net = network(tool, 'enlighten-gan', content)
+    content = converted(tmp_path, 'enlighten-gan', tmp_path / 'a.pth')
+    net = network('enlighten-gan', content)
     net.align_corners = align_corners
     x = (torch.arange(3 * 37 * 50) * 31 % 64 / 255).reshape(1, 3, 37, 50)
     with torch.no_grad():
@@ -160,29 +145,29 @@ def test_converted_enlighten_gan_computes_what_the_authors_does(
             image[0, :, row, column].numpy(), expected, rtol=0, atol=1e-5)
 
 
-def test_tied_weights_are_stored_once(tool, tmp_path, shared, capsys):
+def test_tied_weights_are_stored_once(tmp_path, shared, capsys):
     source = shared / 'weights/sci_medium.pt'
     assert len(torch.load(source, 'cpu', weights_only=True)) == 83
     # Without the copies: 7 tensors once more, 14 three times more.
-    converted(tool, tmp_path, 'sci', source)
+    converted(tmp_path, 'sci', source)
     assert '34 tensors' in capsys.readouterr().out
 
 
 def test_copies_of_a_tied_weight_that_differ_are_an_error(
-        tool, tmp_path, shared, capsys):
+        tmp_path, shared, capsys):
     weights = torch.load(
         shared / 'weights/sci_medium.pt', 'cpu', weights_only=True)
     name = 'calibrate.blocks.1.0.bias'
     weights[name] = weights[name] + 1
     torch.save(weights, tmp_path / 'a.pt')
-    error = failure(tool, capsys, 'sci', tmp_path / 'a.pt', tmp_path / 'b')
+    error = failure(capsys, 'sci', tmp_path / 'a.pt', tmp_path / 'b')
     assert 'calibrate.blocks.1.0.bias differs from another copy' in error
 
 
-def test_outputs_with_and_without_denormals_are_equal_to_1e_6(tool, shared):
+def test_outputs_with_and_without_denormals_are_equal_to_1e_6(shared):
     raw = torch.load(
         shared / 'weights/zero_dce_official.pth', 'cpu', weights_only=True)
-    net = MODELS.build(tool.METHODS['zero-dce'].network).eval()
+    net = MODELS.build(METHODS['zero-dce'].network).eval()
     x = torch.rand(1, 3, 32, 32)
     outputs = []
     for weights in (raw, load_checkpoint(
@@ -194,9 +179,9 @@ def test_outputs_with_and_without_denormals_are_equal_to_1e_6(tool, shared):
     torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
 
 
-def test_the_origin_is_written_down(tool, tmp_path, shared):
+def test_the_origin_is_written_down(tmp_path, shared):
     source = shared / 'weights/sdag_official.pth'
-    meta = converted(tool, tmp_path, 'sdag', source)['meta']
+    meta = converted(tmp_path, 'sdag', source)['meta']
     assert meta['source'] == 'sdag_official.pth'
     assert meta['source_key'] == 'params'
     assert meta['source_sha256'] == hashlib.sha256(
@@ -204,8 +189,8 @@ def test_the_origin_is_written_down(tool, tmp_path, shared):
     assert meta['mmsdag_version'][0].isdigit()
 
 
-def test_a_summary_is_printed(tool, tmp_path, shared, capsys):
-    converted(tool, tmp_path, 'zero-dce',
+def test_a_summary_is_printed(tmp_path, shared, capsys):
+    converted(tmp_path, 'zero-dce',
               shared / 'weights/zero_dce_official.pth')
     assert '14 tensors, 79,416 weights' in capsys.readouterr().out
 
@@ -220,28 +205,28 @@ def zero_dce_weights() -> dict:
     return weights
 
 
-def test_names_of_data_parallel_are_understood(tool, tmp_path):
+def test_names_of_data_parallel_are_understood(tmp_path):
     weights = zero_dce_weights()
     torch.save({f'module.{k}': w for k, w in weights.items()}, tmp_path / 'a')
-    content = converted(tool, tmp_path, 'zero-dce', tmp_path / 'a')
+    content = converted(tmp_path, 'zero-dce', tmp_path / 'a')
     assert torch.equal(content['state_dict']['generator.conv3.bias'],
                        weights['e_conv3.bias'])
 
 
-def failure(tool, capsys, *arguments) -> str:
+def failure(capsys, *arguments) -> str:
     with pytest.raises(SystemExit) as error:
-        tool.main([str(a) for a in arguments])
+        convert.main([str(a) for a in arguments])
     assert error.value.code == 2
     return capsys.readouterr().err.splitlines()[0]
 
 
-def test_missing_surplus_and_unfit_weights_are_named(tool, tmp_path, capsys):
+def test_missing_surplus_and_unfit_weights_are_named(tmp_path, capsys):
     weights = zero_dce_weights()
     del weights['e_conv7.bias']
     weights['extra.weight'] = torch.rand(1)
     weights['e_conv1.bias'] = torch.rand(3)
     torch.save(weights, tmp_path / 'a.pth')
-    error = failure(tool, capsys, 'zero-dce', tmp_path / 'a.pth',
+    error = failure(capsys, 'zero-dce', tmp_path / 'a.pth',
                     tmp_path / 'b.pth')
     assert 'a.pth' in error and 'is not a file of zero-dce' in error
     assert 'without a place in our network: extra.weight' in error
@@ -250,31 +235,31 @@ def test_missing_surplus_and_unfit_weights_are_named(tool, tmp_path, capsys):
     assert not (tmp_path / 'b.pth').exists()
 
 
-def test_a_file_of_another_method_is_an_error(tool, tmp_path, capsys):
+def test_a_file_of_another_method_is_an_error(tmp_path, capsys):
     torch.save(zero_dce_weights(), tmp_path / 'a.pth')
-    error = failure(tool, capsys, 'sdag', tmp_path / 'a.pth', tmp_path / 'b')
+    error = failure(capsys, 'sdag', tmp_path / 'a.pth', tmp_path / 'b')
     assert "has no 'params' but e_conv1.weight" in error
 
 
-def test_a_key_that_the_method_lacks_is_an_error(tool, tmp_path, capsys):
+def test_a_key_that_the_method_lacks_is_an_error(tmp_path, capsys):
     torch.save(zero_dce_weights(), tmp_path / 'a.pth')
-    error = failure(tool, capsys, 'zero-dce', tmp_path / 'a.pth',
+    error = failure(capsys, 'zero-dce', tmp_path / 'a.pth',
                     tmp_path / 'b', '--key', 'params')
     assert 'leave --key out' in error
-    error = failure(tool, capsys, 'sdag', tmp_path / 'a.pth', tmp_path / 'b',
+    error = failure(capsys, 'sdag', tmp_path / 'a.pth', tmp_path / 'b',
                     '--key', 'ema')
     assert 'params and params_ema' in error
 
 
 def test_a_missing_source_and_a_folder_to_write_are_errors(
-        tool, tmp_path, capsys):
-    assert 'nowhere.pth' in failure(tool, capsys, 'sdag',
+        tmp_path, capsys):
+    assert 'nowhere.pth' in failure(capsys, 'sdag',
                                     tmp_path / 'nowhere.pth', tmp_path / 'b')
-    assert 'is a folder' in failure(tool, capsys, 'sdag',
+    assert 'is a folder' in failure(capsys, 'sdag',
                                     tmp_path / 'nowhere.pth', tmp_path)
 
 
-def test_a_malicious_source_does_not_run(tool, tmp_path, capsys):
+def test_a_malicious_source_does_not_run(tmp_path, capsys):
 
     class Evil:
 
@@ -282,22 +267,22 @@ def test_a_malicious_source_does_not_run(tool, tmp_path, capsys):
             return os.system, (f'touch {tmp_path}/victim', )
 
     torch.save(dict(params=Evil()), tmp_path / 'a.pth')
-    error = failure(tool, capsys, 'sdag', tmp_path / 'a.pth', tmp_path / 'b')
+    error = failure(capsys, 'sdag', tmp_path / 'a.pth', tmp_path / 'b')
     assert 'refused' in error
     assert not (tmp_path / 'victim').exists()
 
 
 @pytest.mark.parametrize('content', [[torch.rand(1)], dict(params=3)])
-def test_what_holds_no_weights_is_an_error(tool, tmp_path, capsys, content):
+def test_what_holds_no_weights_is_an_error(tmp_path, capsys, content):
     torch.save(content, tmp_path / 'a.pth')
     for method in ('sdag', 'zero-dce'):
-        error = failure(tool, capsys, method, tmp_path / 'a.pth',
+        error = failure(capsys, method, tmp_path / 'a.pth',
                         tmp_path / 'b')
         assert method in error
 
 
-def test_the_help_teaches_by_examples(tool, capsys):
+def test_the_help_teaches_by_examples(capsys):
     with pytest.raises(SystemExit):
-        tool.main(['--help'])
+        convert.main(['--help'])
     text = capsys.readouterr().out
     assert '--key params_ema' in text and '{sdag,zero-dce' in text

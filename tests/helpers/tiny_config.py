@@ -1,5 +1,5 @@
 _base_ = '../../configs/_base_/default_runtime.py'
-custom_imports = dict(imports=['mmsdag', 'tiny_training'])
+custom_imports = dict(imports=['mmsdag', 'helpers.tiny_training'])
 
 model = dict(type='TinyModel')
 train_dataloader = dict(

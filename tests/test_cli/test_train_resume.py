@@ -15,9 +15,9 @@ import torch
 
 from mmsdag.utils import find_latest_checkpoint, load_checkpoint
 
-HERE = Path(__file__).resolve().parent
-TRAIN = HERE.parent.parent / 'tools' / 'train.py'
-CONFIG = HERE / 'tiny_config.py'
+TESTS = Path(__file__).resolve().parents[1]
+TRAIN = TESTS.parent / 'tools' / 'train.py'
+CONFIG = TESTS / 'helpers' / 'tiny_config.py'
 LAST = 24
 
 pytestmark = pytest.mark.skipif(
@@ -29,7 +29,7 @@ def start(work_dir: Path, *options: str, **env: str) -> subprocess.Popen:
         [sys.executable, TRAIN, CONFIG, '--work-dir', work_dir, *options],
         env={
             **os.environ, 'PYTHONPATH': os.pathsep.join(
-                [str(HERE), os.environ.get('PYTHONPATH', '')]),
+                [str(TESTS), os.environ.get('PYTHONPATH', '')]),
             'OMP_NUM_THREADS': '1',
             'TINY_PROCESS': '1',
             **env

@@ -13,9 +13,9 @@ import torch
 from mmsdag.registry import MODELS
 from mmsdag.utils import load_checkpoint, save_checkpoint
 
-HERE = Path(__file__).resolve().parent
-TOOLS = HERE.parent.parent / 'tools'
-CONFIG = HERE / 'tiny_config.py'
+TESTS = Path(__file__).resolve().parents[1]
+TOOLS = TESTS.parent / 'tools'
+CONFIG = TESTS / 'helpers' / 'tiny_config.py'
 
 
 def start(command: list) -> subprocess.Popen:
@@ -23,7 +23,7 @@ def start(command: list) -> subprocess.Popen:
         command,
         env={
             **os.environ, 'PYTHONPATH': os.pathsep.join(
-                [str(HERE), os.environ.get('PYTHONPATH', '')]),
+                [str(TESTS), os.environ.get('PYTHONPATH', '')]),
             'PYTHON': sys.executable,
             'OMP_NUM_THREADS': '1',
             'TINY_PROCESS': '1',
@@ -98,7 +98,7 @@ def test_so_do_they_with_guidance(tmp_path, shared, official):
         'sdag', 'sdag_official.pth')
     save_checkpoint(dict(state_dict=net.state_dict()), tmp_path / 'sdag.pth')
     one, two = one_step(
-        HERE / 'guided_config.py', tmp_path, 4,
+        TESTS / 'helpers' / 'guided_config.py', tmp_path, 4,
         f'custom_hooks.0.checkpoint={tmp_path / "sdag.pth"}',
         f'train_dataloader.dataset.data_root={shared / "images" / "exdark"}')
     # The process of rank 0 logs the loss of its half.
@@ -113,7 +113,7 @@ def steps(tmp_path_factory) -> list[dict]:
     """What each of two processes says of distributed_steps.py."""
     folder = tmp_path_factory.mktemp('steps')
     processes = [
-        start([sys.executable, HERE / 'distributed_steps.py',
+        start([sys.executable, TESTS / 'helpers' / 'distributed_steps.py',
                str(rank), folder]) for rank in range(2)
     ]
     for process in processes:

@@ -1,0 +1,189 @@
+"""``mmsdag enhance`` and ``tools/enhance.py``."""
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .arguments import edge, new_parser
+
+if TYPE_CHECKING:
+    from mmsdag.apis import FolderReport
+
+DESCRIPTION = 'Enhance photographs, and folders of them.'
+DEFAULT_MODEL = 'zero-dce_sdag'
+
+_RESULTS = """
+PNGs of the same names are written to {out}; those of a folder in the same
+sub-folders. Existing results are skipped, so that an interrupted run goes on
+where it was: after a change of the model name another folder, or give
+--overwrite. A file that cannot be read is left out and named at the end; the
+exit status is then 1. It is 2 if nothing could be started.
+"""
+EXAMPLES = _RESULTS.format(out='--out') + """
+examples:
+  mmsdag enhance photo.jpg
+  mmsdag enhance a.jpg holiday/ --out bright --model zero-dce
+  # 16-bit results; on a machine with little memory
+  mmsdag enhance holiday/ --bit-depth 16 --tile 256
+  # a model that you trained
+  mmsdag enhance dark/ --model my_config.py \\
+      --checkpoint work_dirs/my_config/iter_1000.pth
+"""
+FOLDER_EXAMPLES = _RESULTS.format(out='OUT_DIR') + """
+examples:
+  python tools/enhance.py configs/zero_dce/zero-dce_1xb8-1k_brackets.py \\
+      checkpoints/zero-dce_1xb8-1k_brackets_seed0.pth photos/ enhanced/
+  # four GPUs, a quarter of the images each
+  torchrun --nproc-per-node 4 tools/enhance.py CONFIG CHECKPOINT IN_DIR OUT_DIR
+  # 16-bit results; on a machine with little memory
+  python tools/enhance.py CONFIG CHECKPOINT IN_DIR OUT_DIR --bit-depth 16 \\
+      --tile 256
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmsdag enhance``."""
+    parser.add_argument(
+        'inputs', nargs='+', type=Path, metavar='PHOTO',
+        help='photographs, or folders')
+    parser.add_argument(
+        '--model',
+        default=DEFAULT_MODEL,
+        help='a name that `mmsdag models` lists, or a config file (default: '
+        '%(default)s)')
+    parser.add_argument(
+        '--checkpoint',
+        '--weights',
+        type=Path,
+        metavar='FILE',
+        help='weights, for a config of your own')
+    parser.add_argument(
+        '--out', type=Path, default=Path('enhanced'), metavar='DIR',
+        help='folder of the results (default: %(default)s)')
+    _add_options(parser)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='enhance also the images whose results exist')
+    parser.add_argument(
+        '--device',
+        help="'cpu', 'cuda', 'cuda:1', ...; by default CUDA if there is one")
+    parser.add_argument(
+        '--amp-dtype',
+        choices=['bfloat16', 'float16', 'auto'],
+        help='faster, a few 8-bit levels less precise; auto: bfloat16 where '
+        'the hardware has it. By default float32')
+    parser.add_argument(
+        '--tile',
+        type=edge,
+        default='auto',
+        metavar='auto|SIZE|0',
+        help='images of more than SIZE x SIZE pixels go through the network '
+        'in tiles of that size; 0: never cut. By default the size that 1 GiB '
+        '(CUDA: 4) of memory allows')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        help='images of one size that go through the network together; by '
+        'default 8, but 1 on a CPU, where more is not faster')
+    parser.add_argument(
+        '--bit-depth',
+        type=int,
+        choices=[8, 16],
+        default=8,
+        help='bits per channel of the results (default: 8)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Enhance the inputs of ``mmsdag enhance``; return the exit status."""
+    from mmsdag.apis import plan_images
+    return _enhance(
+        lambda: plan_images(args.inputs, args.out), args.model,
+        args.checkpoint, args)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``tools/enhance.py``; ``argv`` without the program's name."""
+    parser = new_parser('Enhance a folder of low-light photographs.',
+                        FOLDER_EXAMPLES)
+    parser.add_argument(
+        'config', help='config file, or name of one of the package')
+    parser.add_argument(
+        'checkpoint',
+        help="weights of that model; 'none' for an enhancer without any, such "
+        'as a gamma curve')
+    parser.add_argument('in_dir', type=Path, help='folder of photographs')
+    parser.add_argument(
+        'out', type=Path, metavar='out_dir',
+        help='folder of the results; not inside IN_DIR')
+    _add_options(parser)
+    args = parser.parse_args(argv)
+
+    from mmsdag.apis import plan_folder
+    return _enhance(
+        lambda: plan_folder(args.in_dir, args.out), args.config,
+        None if args.checkpoint == 'none' else args.checkpoint, args)
+
+
+def _enhance(plan: Callable[[], list[tuple[Path, Path]]], model: str,
+             checkpoint: str | Path | None, args: argparse.Namespace) -> int:
+    # After the arguments, because these take seconds.
+    from mmsdag.apis import LowLightInferencer, enhance_folder
+    from mmsdag.utils.launch import clear_errors
+    from mmsdag.utils.memory import keep_freed_memory
+
+    rank = int(os.environ.get('RANK', 0))
+    world_size = int(os.environ.get('WORLD_SIZE', 1))
+    keep_freed_memory()
+    with clear_errors():
+        pairs = plan()[rank::world_size]
+        inferencer = LowLightInferencer(
+            model,
+            checkpoint,
+            device=_device(args.device),
+            tile=args.tile,
+            amp_dtype=args.amp_dtype)
+        report = enhance_folder(
+            inferencer,
+            pairs,
+            overwrite=args.overwrite,
+            bit_depth=args.bit_depth,
+            batch_size=args.batch_size,
+            progress=rank == 0)
+    reports = _of_all_processes(report)
+    total = sum(reports[1:], reports[0])
+    if rank == 0 or len(reports) == 1:
+        print(f'results in {args.out}: {total}')
+    return 1 if total.failed else 0
+
+
+def _device(name: str | None) -> str | None:
+    """Give each process of a machine, under torchrun, a GPU of its own."""
+    import torch
+    if name in (None, 'cuda') and torch.cuda.is_available():
+        local_rank = int(os.environ.get('LOCAL_RANK', 0))
+        return f'cuda:{local_rank % torch.cuda.device_count()}'
+    return name
+
+
+def _of_all_processes(report: FolderReport) -> list[FolderReport]:
+    """Collect the reports of all processes of torchrun, or return this one.
+
+    It also lets them end together: torchrun stops the others when one ends
+    with an error, as those with a broken file do.
+    """
+    from torch import distributed
+    if not distributed.is_torchelastic_launched():
+        return [report]
+    distributed.init_process_group('gloo', timeout=timedelta(days=30))
+    reports = [report] * distributed.get_world_size()
+    distributed.all_gather_object(reports, report)
+    distributed.destroy_process_group()
+    return reports
