@@ -11,9 +11,16 @@ from mmengine.logging import print_log
 
 from mmsdag.utils.image_io import IMAGE_SUFFIXES, inspect_image
 
-from .box_files import FileIndex, Parser, Record, named, read_records
+from .annotations import (
+    AnnotationError,
+    FileIndex,
+    ListedImage,
+    Parser,
+    Record,
+    read_records,
+)
 from .image_lists import read_list
-from .parsing import AnnotationError, ListedImage
+from .low_light_folder import named
 
 _THREADS = 8
 

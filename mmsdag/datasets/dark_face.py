@@ -5,10 +5,9 @@ from typing import Any
 
 from mmsdag.registry import DATASETS
 
+from .annotations import DARK_FACE_PARSERS, ListedImage
 from .box_file_dataset import BoxFileDataset
-from .box_files import DARK_FACE_PARSERS
 from .image_lists import Range, in_range
-from .parsing import ListedImage
 
 
 @DATASETS.register_module()

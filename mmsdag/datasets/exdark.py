@@ -7,16 +7,16 @@ from typing import Any
 
 from mmsdag.registry import DATASETS
 
-from .box_file_dataset import BoxFileDataset
-from .box_files import EXDARK_PARSERS
-from .image_lists import choose, classify, read_list
-from .parsing import (
+from .annotations import (
     EXDARK_CLASSES,
     EXDARK_ENVIRONMENTS,
     EXDARK_LIGHTING,
+    EXDARK_PARSERS,
     EXDARK_SPLITS,
     ListedImage,
 )
+from .box_file_dataset import BoxFileDataset
+from .image_lists import choose, classify, read_list
 
 #: The authors' list of classes, lighting, environments and splits.
 CLASS_LIST = 'imageclasslist.txt'

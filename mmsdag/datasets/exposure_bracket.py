@@ -8,8 +8,8 @@ from mmdet.datasets import CocoDataset
 
 from mmsdag.registry import DATASETS
 
+from .annotations import MAX_LIST_BYTES, parse_coco, read_bytes
 from .image_lists import Range, scenes_of_images
-from .parsing import MAX_LIST_BYTES, parse_coco, read_bytes
 
 
 @DATASETS.register_module()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 
-from .parsing import (
+from .annotations import (
     MAX_LIST_BYTES,
     AnnotationError,
     ListedImage,

@@ -1,4 +1,4 @@
-"""Finding config files."""
+"""Find config files."""
 from __future__ import annotations
 
 import difflib
@@ -7,8 +7,15 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
-#: Of the files that ``Config.fromfile`` reads.
+#: Suffixes of the files that ``Config.fromfile`` reads.
 CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+
+
+def config_folder() -> Path:
+    """Return the folder of the configs of this package."""
+    # In an installed package, or beside it in a clone.
+    folders = (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs')
+    return next((f for f in folders if f.is_dir()), folders[1])
 
 
 def find_config(name: str | os.PathLike) -> Path:
@@ -25,9 +32,7 @@ def find_config(name: str | os.PathLike) -> Path:
     """
     if os.path.isfile(name):
         return Path(name)
-    # In an installed package, or beside it in a clone.
-    folders = (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs')
-    folder = next((f for f in folders if f.is_dir()), folders[1])
+    folder = config_folder()
     wanted = Path(str(name).removeprefix('mmsdag::'))
     if wanted.suffix == '.py':
         wanted = wanted.with_suffix('')
@@ -47,5 +52,5 @@ def find_config(name: str | os.PathLike) -> Path:
     names = [key.as_posix() for key in known]
     close = difflib.get_close_matches(wanted.as_posix(), names, 3, .4)
     raise FileNotFoundError(
-        f'config {str(name)!r} is no file, and no config of mmsdag'
+        f'config {str(name)!r} is neither a file nor a config of mmsdag'
         + (f'; did you mean {" or ".join(close)}?' if close else ''))

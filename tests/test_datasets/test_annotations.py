@@ -1,7 +1,7 @@
 """Parsers of annotations, on good files, bad files and noise.
 
 The noise is drawn by hypothesis. For a longer hunt:
-MMSDAG_FUZZ_EXAMPLES=100000 pytest tests/test_datasets/test_parsing.py
+MMSDAG_FUZZ_EXAMPLES=100000 pytest tests/test_datasets/test_annotations.py
 """
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmsdag.datasets.parsing import (
+from mmsdag.datasets.annotations import (
     MAX_COORDINATE,
     Annotation,
     AnnotationError,
@@ -174,21 +174,21 @@ def test_a_twin_among_many_is_found_in_linear_time():
 
 
 @pytest.mark.parametrize('content, line, reason', [
-    (b'', 1, 'no complete XML'),
-    (VOC[:300], 8, 'no complete XML'),
-    (b'<html><body>not found</body></html>', 1, '<html> is no VOC'),
+    (b'', 1, 'incomplete XML'),
+    (VOC[:300], 8, 'incomplete XML'),
+    (b'<html><body>not found</body></html>', 1, '<html> is not a VOC'),
     (b'<annotation>&e;</annotation>', 1, 'undefined entity'),
     ('<?xml version="1.0" encoding="utf-8"?><annotation>Ä</annotation>'
-     .encode('latin-1'), 1, 'no complete XML'),
+     .encode('latin-1'), 1, 'incomplete XML'),
     (b'<?xml version="1.0" encoding="martian"?><annotation/>', 1,
      'cannot be decoded|unknown encoding'),
-    (VOC.decode().encode('utf-16')[:-1], 16, 'no complete XML'),
+    (VOC.decode().encode('utf-16')[:-1], 16, 'incomplete XML'),
     (VOC.replace(b'<name>Cat</name>', b''), 10, 'object without <name>'),
     (VOC.replace(b'<xmin>1</xmin>', b''), 10, 'object without <xmin>'),
     (VOC.replace(b'<xmin>1</xmin>', b'<xmin>1</xmin><xmin>2</xmin>'), 13,
      'a second <xmin>'),
     (VOC.replace(b'640', b'wide'), 2, "width is 'wide'"),
-    (obj(xmax='nan'), 2, "xmax is 'nan', which is no number of pixels"),
+    (obj(xmax='nan'), 2, "xmax is 'nan', which is not a number of pixels"),
     (obj(xmax='inf'), 2, "xmax is 'inf'"),
     (obj(xmax='1e999'), 2, "xmax is '1e999'"),
     (obj(xmax='1_0'), 2, "xmax is '1_0'"),
@@ -217,8 +217,8 @@ def test_utf_16_and_declared_legacy_encodings_are_read():
     (BBGT[:40], 2, '9 columns'),
     (b'% bbGt version=3\nDog 1 2 nan 4\n', 2, "column is 'nan'"),
     (b'% bbGt version=3\n\nDog 1 2 3 x\n', 3, "column is 'x'"),
-    (b'% bbGt version=3\r\nD\xff 1 2 3 4\r\n', 2, 'not in UTF-8'),
-    ('% bbGt version=3\n'.encode('utf-16'), 1, 'not in UTF-8'),
+    (b'% bbGt version=3\r\nD\xff 1 2 3 4\r\n', 2, 'not UTF-8'),
+    ('% bbGt version=3\n'.encode('utf-16'), 1, 'not UTF-8'),
 ])
 def test_a_broken_bbgt_file_gives_one_error_with_its_line(
         content, line, reason):
@@ -249,7 +249,7 @@ def test_a_broken_dark_face_file_gives_one_error_with_its_line(
     (b'a.png 1 1 0 1\n', 1, 'environment 0 is not in 1 to 2'),
     (b'a.png 1 1 1 4\n', 1, 'split 4 is not in 1 to 3'),
     (b'a.png\nb.png\nA.PNG\n', 3, "'A.PNG' is listed twice, .* line 1"),
-    (b'a.png\n\x00\x01\n', 2, 'is no file name'),
+    (b'a.png\n\x00\x01\n', 2, 'is not a file name'),
 ])
 def test_a_broken_list_gives_one_error_with_its_line(content, line, reason):
     with pytest.raises(AnnotationError, match=reason) as error:
@@ -260,20 +260,20 @@ def test_a_broken_list_gives_one_error_with_its_line(content, line, reason):
 @pytest.mark.parametrize('old, new, reason', [
     (b'"images"', b'"imgs"', "KeyError: 'images'"),
     (b'"width": 8', b'"width": 0', 'image 7: it has no area'),
-    (b'"width": 8', b'"width": "8"', 'no COCO annotations'),
-    (b'"a.jpg"', b'["a"]', 'file_name is no text'),
-    (b'"dog"', b'3', 'name is no text'),
+    (b'"width": 8', b'"width": "8"', 'not COCO annotations'),
+    (b'"a.jpg"', b'["a"]', 'file_name is not a text'),
+    (b'"dog"', b'3', 'name is not a text'),
     (b'"image_id": 7', b'"image_id": 8', 'there is no image 8'),
     (b'"category_id": 1', b'"category_id": 2', 'there is no category 2'),
-    (b'[1, 2, 3, 4]', b'[1, 2, 3]', 'no COCO annotations'),
+    (b'[1, 2, 3, 4]', b'[1, 2, 3]', 'not COCO annotations'),
     (b'[1, 2, 3, 4]', b'[1, 2, -3, 4]', 'negative width or height'),
-    (b'[1, 2, 3, 4]', b'[1, 2, NaN, 4]', 'NaN is no number of JSON'),
-    (b'[1, 2, 3, 4]', b'[1, 2, 1e999, 4]', 'is no place in an image'),
+    (b'[1, 2, 3, 4]', b'[1, 2, NaN, 4]', 'NaN is not valid in JSON'),
+    (b'[1, 2, 3, 4]', b'[1, 2, 1e999, 4]', 'is outside of any image'),
     (b'"area": 12', b'"area": -1', 'its area is negative'),
-    (b'}]}', b'}', 'no complete JSON'),
-    (b'[1, 2, 3, 4]', b'[' * 100_000, r'no JSON \(.*recursion'),
-    (b'"area": 12', b'"area": ' + b'9' * 5000, r'no JSON \(.*digits'),
-    (b'a.jpg', b'\xff.jpg', 'no JSON'),
+    (b'}]}', b'}', 'incomplete JSON'),
+    (b'[1, 2, 3, 4]', b'[' * 100_000, r'not JSON \(.*recursion'),
+    (b'"area": 12', b'"area": ' + b'9' * 5000, r'not JSON \(.*digits'),
+    (b'a.jpg', b'\xff.jpg', 'not JSON'),
 ])
 def test_broken_coco_annotations_give_one_error(old, new, reason):
     assert old in COCO

@@ -1,4 +1,4 @@
-"""Finding images and the annotation files that belong to them."""
+"""Find images and the annotation files that belong to them."""
 from __future__ import annotations
 
 import os
@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .low_light_folder import named
-from .parsing import (
+from ..low_light_folder import named
+from .base import (
     MAX_IMAGE_BYTES,
     Annotation,
     AnnotationError,
     ListedImage,
     check_size,
-    parse_bbgt,
-    parse_dark_face,
-    parse_voc,
     read_bytes,
 )
+from .bbgt import parse_bbgt
+from .dark_face import parse_dark_face
+from .voc import parse_voc
 
 #: Parses an annotation: content and name.
 Parser = Callable[[bytes, str], Annotation]
 
-#: How the annotations of a data set are read, by the ending of their names.
+#: Parsers of the annotations of a data set, by the suffix of their names.
 EXDARK_PARSERS: dict[str, Parser] = {'.xml': parse_voc, '.txt': parse_bbgt}
 DARK_FACE_PARSERS: dict[str, Parser] = {
     '.xml': parse_voc,
@@ -33,19 +33,19 @@ DARK_FACE_PARSERS: dict[str, Parser] = {
 
 
 class FileIndex:
-    """Files in a folder and all below it, or in a zip archive, by their names.
+    """Index of the files below a folder or in a zip archive, by their names.
 
-    Upper and lower case do not matter, unless two names differ in nothing
-    else. Hidden files and what macOS adds to archives are passed over.
+    The search ignores case, unless two names differ only in case. Hidden files
+    and files that macOS adds to archives are left out.
 
     Args:
         root: A folder, or a file that ends in ``.zip``.
-        suffixes: Endings of the names to index, in lower case.
-        what: What says where root is, for messages: config keys.
+        suffixes: Suffixes of the names to index, in lower case.
+        what: Config key or option that names root, for messages.
         required: Whether root must be there; else it counts as empty.
 
     Raises:
-        FileNotFoundError: If root is neither.
+        FileNotFoundError: If root is neither a folder nor an archive.
         AnnotationError: If the archive is damaged.
     """
 
@@ -70,7 +70,7 @@ class FileIndex:
         return len(self._paths)
 
     def list_images(self) -> list[ListedImage]:
-        """The images that files of annotations belong to, by their names.
+        """List the images of the annotation files, by their names.
 
         Raises:
             FileNotFoundError: If there are no files.
@@ -85,7 +85,7 @@ class FileIndex:
         return [ListedImage(name, line) for line, name in enumerate(names, 1)]
 
     def find(self, name: str) -> str | None:
-        """Path of a file, if there is one of this name.
+        """Return the path of the file of this name, or None.
 
         Raises:
             ValueError: If there are several.
@@ -96,12 +96,12 @@ class FileIndex:
         if len(paths) > 1:
             raise ValueError(
                 f'{len(paths)} files in {self.root} are named {name!r}: '
-                f'{paths[0]}, {paths[1]}; let {self.what} lead to one of '
-                'their folders')
+                f'{paths[0]}, {paths[1]}; set {self.what} to one of their '
+                'folders')
         return paths[0] if paths else None
 
     def read(self, path: str) -> bytes:
-        """Content of a file that :meth:`find` found.
+        """Read a file that :meth:`find` found.
 
         Raises:
             AnnotationError: If it is too large or, in an archive, damaged.
@@ -124,7 +124,7 @@ class FileIndex:
         return content
 
     def shown(self, path: str) -> str:
-        """The path of a file, for people: with that of its archive."""
+        """Return the path of a file for messages, with that of its archive."""
         return path if self.zip is None else f'{self.root}/{path}'
 
     def _walk(self) -> Iterator[str]:
@@ -153,9 +153,9 @@ class FileIndex:
 
 @dataclass(frozen=True)
 class Record:
-    """An image of a list, its file if there is one, and its annotation.
+    """A listed image, its file if there is one, and its annotation.
 
-    ``ann_path`` is for people: it may lead into an archive.
+    ``ann_path`` is for messages: it may lead into an archive.
     """
     image: ListedImage
     img_path: str | None

@@ -12,18 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmsdag.datasets.box_files import EXDARK_PARSERS, FileIndex, read_records
+from mmsdag.datasets.annotations import (
+    EXDARK_PARSERS,
+    MAX_IMAGE_BYTES,
+    AnnotationError,
+    FileIndex,
+    ListedImage,
+    read_records,
+)
 from mmsdag.datasets.image_lists import (
     choose,
     classify,
     in_range,
     read_list,
     scenes_of_images,
-)
-from mmsdag.datasets.parsing import (
-    MAX_IMAGE_BYTES,
-    AnnotationError,
-    ListedImage,
 )
 
 EMPTY = b'<annotation/>'
@@ -63,7 +65,7 @@ def test_one_name_in_two_folders_is_refused_when_it_is_asked_for(tmp_path):
         (tmp_path / folder / '1.xml').write_bytes(EMPTY)
     index = annotations(tmp_path)
     with pytest.raises(ValueError, match=r"2 files .* named '1.xml'.*"
-                       r'let data_prefix.ann_path lead to one'):
+                       r'set data_prefix.ann_path to one'):
         index.find('1.xml')
 
 
@@ -195,7 +197,7 @@ def test_all_images_without_annotation_are_counted_before_any_is_read(
 
 def test_an_error_in_an_archive_names_archive_and_file(tmp_path):
     path = pack(tmp_path / 'a.zip', {'b/1.jpg.xml': b'<annotation>\n<'})
-    with pytest.raises(AnnotationError, match=r'a.zip/b/1.jpg.xml:2: no comp'):
+    with pytest.raises(AnnotationError, match=r'a.zip/b/1.jpg.xml:2: incomp'):
         list(read_records(listed('1.jpg'), images(tmp_path),
                           annotations(path), EXDARK_PARSERS))
 

@@ -1,0 +1,1 @@
+"""Conversion of data sets to the formats that mmdet and mmseg read."""
