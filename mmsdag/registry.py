@@ -35,12 +35,9 @@ from mmengine.registry import (
 )
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 
-SCOPE = 'mmsdag'
+from ._stack import remedy_for
 
-#: How to get the packages that some names need.
-_REMEDIES = dict(
-    mmdet="pip install 'mmdet>=3.3.0'",
-    mmseg="pip install 'mmsegmentation>=1.2.2'")
+SCOPE = 'mmsdag'
 
 
 class DeferringRegistry(Registry):
@@ -80,7 +77,7 @@ class DeferringRegistry(Registry):
             if find_spec(package) is None:
                 raise ImportError(
                     f'{self.scope}.{name} needs {package}, which is not '
-                    f'installed: {_REMEDIES[package]}')
+                    f'installed: {remedy_for(package)}')
             import_module(module)
         return super().get(key)
 

@@ -60,7 +60,8 @@ def test_without_any_of_them_the_rest_works_and_the_remedy_is_named():
         assert said[name] == name
     assert said['EnhancedSegDataPreprocessor'] == (
         'mmsdag.EnhancedSegDataPreprocessor needs mmseg, which is not '
-        "installed: pip install 'mmsegmentation>=1.2.2'")
+        "installed: pip install 'mmsdag[seg]' for mmsegmentation, or "
+        "'mmsdag[onedl]' for onedl-mmsegmentation")
     assert said['ExDarkDataset'].startswith(
         'mmsdag.ExDarkDataset needs mmdet, which is not installed: ')
     assert said['imported'] == '[]'

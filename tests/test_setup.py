@@ -464,11 +464,15 @@ def test_importing_the_package_is_cheap() -> None:
     ('mmcv', '2.2.0', '>= 2.0.0, < 2.2.0', "mim install 'mmcv"),
     ('mmcv', '1.7.2', '>= 2.0.0, < 2.2.0', "mim install 'mmcv"),
     ('mmengine', '0.9.1', '>= 0.10.0, < 1.0.0', "pip install 'mmengine"),
-    ('mmengine', '1.0.0', '>= 0.10.0, < 1.0.0', "pip install 'mmengine")])
+    ('mmengine', '1.0.0', '>= 0.10.0, < 1.0.0', "pip install 'mmengine"),
+    ('onedl-mmengine', '1.0.0', '>= 0.10.0, < 1.0.0',
+     "pip install 'onedl-mmengine"),
+    ('onedl-mmcv', '2.2.0', '>= 2.3.0, < 3.0.0', "pip install 'onedl-mmcv")])
 def test_unsupported_version_is_one_sentence(
         tmp_path: Path, name: str, found: str, wanted: str,
         remedy: str) -> None:
-    metadata = tmp_path / f'{name}-{found}.dist-info' / 'METADATA'
+    folder = f'{name.replace("-", "_")}-{found}.dist-info'
+    metadata = tmp_path / folder / 'METADATA'
     metadata.parent.mkdir()
     metadata.write_text(
         f'Metadata-Version: 2.1\nName: {name}\nVersion: {found}\n')

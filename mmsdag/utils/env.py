@@ -10,8 +10,9 @@ from mmengine.utils.dl_utils import collect_env
 
 #: Names of distributions, in the order of the report.
 PACKAGES = ('mmsdag', 'torch', 'torchvision', 'mmengine', 'mmcv', 'mmagic',
-            'mmdet', 'mmsegmentation', 'mmpretrain', 'numpy',
-            'opencv-python')
+            'mmdet', 'mmsegmentation', 'mmpretrain', 'onedl-mmengine',
+            'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmsegmentation',
+            'onedl-mmpretrain', 'numpy', 'opencv-python')
 
 
 def package_versions() -> dict[str, str]:

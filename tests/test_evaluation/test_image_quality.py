@@ -3,7 +3,6 @@ import json
 import math
 from pathlib import Path
 
-import lpips
 import numpy as np
 import pytest
 import torch
@@ -20,6 +19,7 @@ from mmsdag.evaluation.fidelity import niqe, psnr, ssim
 from mmsdag.evaluation.image_quality import lightness_order_error
 from mmsdag.registry import DATASETS, METRICS, MODELS
 
+lpips = pytest.importorskip('lpips')
 CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_'
 
 
