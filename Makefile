@@ -1,7 +1,9 @@
 # `make demo` and `make test` are all a fresh machine needs; `make help` lists
 # the rest.
 PYTHON ?= python3.11
-VENV ?= .venv
+# Packages of OpenMMLab: onedl (forks for numpy 2) or upstream (with MMagic).
+STACK ?= onedl
+VENV ?= .venv-$(STACK)
 # Photographs for the demonstration; empty: those that it brings along.
 DATA ?=
 
@@ -15,7 +17,7 @@ setup: ## create the virtual environment, if it is missing or out of date
 	@command -v $(PYTHON) > /dev/null || { \
 	  echo "there is no $(PYTHON): make $(MAKECMDGOALS)" \
 	    "PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) requirements/install.py "$(VENV)"
+	@$(PYTHON) requirements/install.py "$(VENV)" --stack "$(STACK)"
 
 demo: setup ## train on a few photographs and write a report; DATA=folder: yours
 	$(PY) tools/demo.py --out work_dirs/demo $(if $(DATA),--data "$(DATA)")

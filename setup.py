@@ -7,16 +7,25 @@ from setuptools.command.egg_info import egg_info
 
 ROOT = Path(__file__).resolve().parent
 
-DETECTION = ['mmdet>=3.0.0,<4.0.0']
-SEGMENTATION = ['mmsegmentation>=1.0.0,<2.0.0', 'ftfy', 'regex']
-# The trainable models extend MMagic's. It is no plain requirement, because
-# the newest versions of what it declares do not fit together: pip would
-# change a detection or segmentation environment, and then MMagic could not be
-# imported. The bounds are those with which it can.
-EDITING = [
+# Upstream's packages and OneDL's forks have the same import names: an
+# environment holds one of them, and neither is a plain requirement.
+# MMEngine itself finds configs by pkg_resources, which setuptools 82 lacks.
+UPSTREAM = ['mmengine>=0.10.0,<1.0.0', 'setuptools<82']
+TEXT = ['ftfy', 'regex']
+DETECTION = UPSTREAM + ['mmdet>=3.0.0,<4.0.0']
+SEGMENTATION = UPSTREAM + ['mmsegmentation>=1.0.0,<2.0.0', *TEXT]
+CLASSIFICATION = UPSTREAM + ['mmpretrain>=1.0.0,<2.0.0']
+# MMagic's models, guided. The newest versions of what it declares do not fit
+# together; the bounds are those with which it can be imported.
+EDITING = UPSTREAM + [
     'mmagic>=1.0.0,<2.0.0', 'albumentations', 'safetensors', 'numpy<2',
     'opencv-python<4.12', 'diffusers>=0.23,<0.25', 'transformers<4.39',
     'huggingface-hub<0.26'
+]
+ONEDL = [
+    'onedl-mmengine>=0.10.0,<1.0.0', 'onedl-mmcv>=2.3.0,<3.0.0',
+    'onedl-mmdetection>=3.4.0,<4.0.0', 'onedl-mmsegmentation>=1.3.0,<2.0.0',
+    'onedl-mmpretrain>=1.3.0,<2.0.0', *TEXT
 ]
 
 
@@ -87,7 +96,11 @@ setup(
         'edit': EDITING,
         'det': DETECTION,
         'seg': SEGMENTATION,
-        'all': EDITING + DETECTION + SEGMENTATION,
+        'cls': CLASSIFICATION,
+        'all': EDITING + DETECTION + SEGMENTATION + CLASSIFICATION,
+        'onedl': ONEDL,
+        # For the metrics NIQE and LPIPS.
+        'metrics': ['scipy', 'lpips==0.1.4'],
         # Later ml_dtypes, which onnx asks for, would replace numpy by 2.
         'onnx': ['onnx', 'onnxruntime', 'ml_dtypes<0.6'],
         'dev': requirements('dev'),

@@ -24,7 +24,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHON = (3, 11)
+#: Stacks of OpenMMLab packages, the versions of Python for which each can be
+#: installed, and what must be importable in the end.
+PYTHONS = {
+    'onedl': ((3, 11), (3, 12), (3, 13)),
+    'upstream': ((3, 11), ),
+}
+PACKAGES = {
+    'onedl': 'mmcv.ops, mmdet, mmseg, mmpretrain',
+    'upstream': 'mmcv.ops, mmagic, mmdet, mmseg',
+}
 STAMP = '.mmsdag-ready'
 MARK = '.mmsdag-env'
 PYTHON_HEADERS = Path(sysconfig.get_paths()['include'])
@@ -96,10 +105,12 @@ class Environment:
     Args:
         folder: Where the environment is or will be.
         root: The checkout to install.
+        stack: Folder of ``requirements/`` with the OpenMMLab packages.
     """
 
-    def __init__(self, folder: Path, root: Path = ROOT) -> None:
-        self.folder, self.root = folder, root
+    def __init__(self, folder: Path, root: Path = ROOT,
+                 stack: str = 'onedl') -> None:
+        self.folder, self.root, self.stack = folder, root, stack
         self.lists = root / 'requirements'
         self.python = folder / 'bin' / 'python'
         self.log = folder / 'setup.log'
@@ -109,15 +120,21 @@ class Environment:
         self.wheels = self.cache / self.pin('torch').replace('==', '-')
 
     def pin(self, name: str) -> str:
-        """The pinned requirement of a package: ``name==version``."""
-        text = (self.lists / f'{name}.txt').read_text()
-        return next(line for line in text.splitlines()
-                    if line.startswith(f'{name}=='))
+        """Return the first pin of a list: ``name==version``."""
+        return next(line for line in self.list(name).read_text().splitlines()
+                    if '==' in line and not line.startswith('#'))
+
+    def list(self, name: str) -> Path:
+        """Return a file of requirements: the stack's own, or for both."""
+        own = self.lists / self.stack / f'{name}.txt'
+        return own if own.exists() else self.lists / f'{name}.txt'
 
     def fingerprint(self) -> str:
         """Hash of all that decides what is installed, and where."""
-        digest = hashlib.sha256(f'{self.folder}\n{self.root}'.encode())
+        digest = hashlib.sha256(
+            f'{self.folder}\n{self.root}\n{self.stack}'.encode())
         for file in (*sorted(self.lists.glob('*.txt')),
+                     *sorted((self.lists / self.stack).glob('*.txt')),
                      self.root / 'setup.py',
                      self.root / 'mmsdag' / 'version.py'):
             digest.update(file.read_bytes())
@@ -185,24 +202,24 @@ class Environment:
     def pip(self, *what: str, lists: tuple[str, ...] = ()) -> list[str]:
         """The command that installs under the project's constraints."""
         files = [part for name in lists
-                 for part in ('-r', str(self.lists / f'{name}.txt'))]
+                 for part in ('-r', str(self.list(name)))]
         return [str(self.python), '-m', 'pip', 'install', '--progress-bar',
-                'off', '-c', str(self.lists / 'constraints.txt'), *files,
+                'off', '-c', str(self.list('constraints')), *files,
                 *what]
 
     def make(self) -> None:
         """Create or update the environment."""
         self.claim()
-        print(f'setting up {self.folder} (once; about 4 minutes and 6 GB)',
-              flush=True)
+        print(f'setting up {self.folder} with the {self.stack} stack (once; '
+              'about 4 minutes and 6 GB)', flush=True)
         if not self.python.exists():
             self.run('0/5 virtual environment',
                      [sys.executable, '-m', 'venv', str(self.folder)],
-                     'Debian/Ubuntu: apt-get install python3.11-venv')
+                     'Debian/Ubuntu: apt-get install python3-venv')
         self.run('1/5 torch and build tools',
                  self.pip(lists=('torch', 'build')), NETWORK)
         self.install_mmcv()
-        self.run('3/5 mmagic, mmdet, mmsegmentation',
+        self.run('3/5 mmdet, mmsegmentation and their like',
                  self.pip(lists=('openmmlab', 'runtime', 'dev')), NETWORK)
         self.run('4/5 mmsdag, editable',
                  self.pip('--no-build-isolation', '--no-deps', '-e',
@@ -210,7 +227,7 @@ class Environment:
                  'setup.py is at fault: the log has the traceback')
         self.run('5/5 check', [
             str(self.python), '-c',
-            'import subprocess, sys; import mmcv.ops, mmagic, mmdet, mmseg; '
+            f'import subprocess, sys; import {PACKAGES[self.stack]}; '
             'sys.exit(subprocess.call([sys.executable, "-m", "pip", "check"]))'
         ], 'a package does not import, or does not fit another: the lines '
            'above name it')
@@ -245,7 +262,7 @@ class Environment:
         if built is None:
             # A wheel for another torch installs, but does not import.
             commands = (
-                self.pip('--only-binary', 'mmcv', need),
+                self.pip('--only-binary', need.partition('==')[0], need),
                 [str(self.python), '-c', 'import mmcv.ops'])
             if all(self.attempt(f'{step}: {what}', command,
                                 failure='no') is None
@@ -258,9 +275,10 @@ class Environment:
         self.run(f'{step}: dependencies', self.pip(need), NETWORK)
 
     def find_wheel(self) -> Path | None:
-        """The mmcv wheel built earlier for this torch and this Python."""
+        """Return the mmcv wheel built earlier for this torch and Python."""
         tag = f'cp{sys.version_info.major}{sys.version_info.minor}'
-        name = self.pin('mmcv').replace('==', '-')
+        # As wheels are named.
+        name = self.pin('mmcv').replace('-', '_').replace('==', '-')
         return next(self.wheels.glob(f'{name}-{tag}-*.whl'), None)
 
     def compile_mmcv(self, need: str) -> Path:
@@ -285,7 +303,8 @@ class Environment:
         scratch.mkdir()
         self.run(f'{step} from source', [
             str(self.python), '-m', 'pip', 'wheel', '-v', '--no-deps',
-            '--no-build-isolation', '--no-cache-dir', '--no-binary', 'mmcv',
+            '--no-build-isolation', '--no-cache-dir', '--no-binary',
+            need.partition('==')[0],
             '-w', str(scratch), need], 'the first error of the compiler is in '
             'the log; if it says "Killed", memory ran out: MAX_JOBS=1 make '
             'setup', env=self.build_env(scratch))
@@ -356,14 +375,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description='Create or update the virtual environment.')
     parser.add_argument('folder', type=Path, nargs='?', default=ROOT / '.venv')
-    environment = Environment(parser.parse_args(arguments).folder.resolve())
+    parser.add_argument('--stack', choices=sorted(PYTHONS), default='onedl')
+    args = parser.parse_args(arguments)
+    environment = Environment(args.folder.resolve(), stack=args.stack)
     if environment.ready():
         return 0
     try:
-        if sys.version_info[:2] != PYTHON:
+        if sys.version_info[:2] not in PYTHONS[args.stack]:
+            known = ' or '.join(f'{major}.{minor}'
+                                for major, minor in PYTHONS[args.stack])
             raise SetupError(
-                f'the pinned environment is for Python {PYTHON[0]}.{PYTHON[1]}'
-                f', this is {sys.version.split()[0]}',
+                f'the {args.stack} stack is for Python {known}, this is '
+                f'{sys.version.split()[0]}',
                 'make setup PYTHON=/path/to/python3.11')
         with environment.alone():
             if not environment.ready():

@@ -80,7 +80,9 @@ class Setup:
         self.notes = root / 'notes'
         monkeypatch.setenv('NOTES', str(self.notes))
         self.module = load(root / 'requirements' / 'install.py')
-        self.module.PYTHON = sys.version_info[:2]
+        self.stack = 'upstream'
+        self.module.PYTHONS = dict.fromkeys(
+            self.module.PYTHONS, (sys.version_info[:2], ))
         monkeypatch.setattr(sys, 'executable', str(self.python))
         (root / 'Python.h').touch()
         self.module.PYTHON_HEADERS = root
@@ -94,7 +96,7 @@ class Setup:
     def __call__(self, fails_at: str = '-') -> int:
         self.monkeypatch.setenv('FAILS_AT', fails_at)
         self.notes.write_text('')
-        return self.module.main([str(self.venv)])
+        return self.module.main([str(self.venv), '--stack', self.stack])
 
     def ran(self) -> list[str]:
         return self.notes.read_text().splitlines()
@@ -139,7 +141,8 @@ def test_killed_set_up_is_not_trusted_and_its_orphan_is_waited_for(
         setup: Setup, capfd: pytest.CaptureFixture) -> None:
     script = setup.root / 'requirements' / 'install.py'
     code = (f'import sys, runpy; sys.executable = {str(setup.python)!r}; '
-            f'sys.argv = ["install", {str(setup.venv)!r}]; '
+            f'sys.argv = ["install", {str(setup.venv)!r}, "--stack", '
+            '"upstream"]; '
             f'runpy.run_path({str(script)!r}, run_name="__main__")')
     setup.monkeypatch.undo()
     env = dict(os.environ, NOTES=str(setup.notes), HANGS_AT=TORCH,
@@ -211,10 +214,10 @@ def test_interrupted_removal_is_completed(setup: Setup) -> None:
 
 def test_other_python_is_refused_with_the_remedy(
         setup: Setup, capfd: pytest.CaptureFixture) -> None:
-    setup.module.PYTHON = (3, 0)
+    setup.module.PYTHONS['upstream'] = ((3, 0), )
     assert setup() == 1
     error = capfd.readouterr().err
-    assert 'is for Python 3.0, this is 3.' in error
+    assert 'the upstream stack is for Python 3.0, this is 3.' in error
     assert 'make setup PYTHON=' in error
     assert not setup.venv.exists()
 
@@ -322,12 +325,39 @@ def test_progress_tells_what_is_left_of_a_build(setup: Setup) -> None:
     assert progress.detail == 'compiled 21 of 81 files, about 6 min left'
 
 
+def test_onedl_stack_takes_its_own_packages(setup: Setup) -> None:
+    setup.stack = 'onedl'
+    assert setup() == 0
+    ran = setup.ran()
+    assert any('onedl-mmcv==2.3.6' in line for line in ran)
+    assert any('onedl/openmmlab.txt' in line for line in ran)
+    assert not any('upstream' in line for line in ran)
+    assert any('import mmcv.ops, mmdet, mmseg, mmpretrain;' in line
+               for line in ran)
+
+
+def test_another_stack_in_the_same_folder_is_set_up_anew(
+        setup: Setup) -> None:
+    assert setup() == 0
+    setup.stack = 'onedl'
+    assert setup() == 0
+    assert setup.ran() != []
+
+
 def test_every_installed_requirement_is_pinned() -> None:
-    for name in ('torch', 'build', 'mmcv', 'openmmlab', 'dev', 'constraints'):
+    stacks = [f'{stack}/{name}' for stack in ('onedl', 'upstream')
+              for name in ('mmcv', 'openmmlab', 'constraints')]
+    for name in ('torch', 'build', 'dev', *stacks):
         lines = (ROOT / 'requirements' / f'{name}.txt').read_text()
         for line in lines.splitlines():
             assert line.startswith('#') or re.fullmatch(
                 r'[\w-]+==[\w.]+', line), line
+
+
+def test_no_plain_requirement_brings_openmmlab_packages() -> None:
+    lines = (ROOT / 'requirements' / 'runtime.txt').read_text().splitlines()
+    names = {re.split(r'[<>=]', line)[0] for line in lines}
+    assert not {name for name in names if name.startswith('mm')}
 
 
 def copied(folder: Path) -> Path:
