@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -28,7 +29,8 @@ def test_packages_work_together_in_every_order_of_import():
         capture_output=True,
         text=True)
     assert done.returncode == 0, done.stderr
-    assert '6 orders work' in done.stdout
+    orders = 6 if find_spec('mmagic') else 2
+    assert f'{orders} orders work' in done.stdout
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 from importlib import import_module
+from importlib.util import find_spec
 
-import diffusers  # noqa: F401
 import mmcv.ops  # noqa: F401
 import torch
-import transformers  # noqa: F401
 from mmengine.registry import (
     DATASETS,
     MODELS,
@@ -20,13 +19,18 @@ from mmengine.registry import (
     init_default_scope,
 )
 
-PACKAGES = ('mmagic', 'mmdet', 'mmseg')
+PACKAGES = tuple(
+    name for name in ('mmagic', 'mmdet', 'mmseg') if find_spec(name))
+if 'mmagic' in PACKAGES:  # it takes longest to import what these are
+    import diffusers  # noqa: F401
+    import transformers  # noqa: F401
 GAMMA = dict(type='mmsdag.GammaEnhancer', gamma=2.)
 #: A component of each package, by the name that its own configs use.
 OWN = dict(
     mmagic=dict(type='DataPreprocessor'),
     mmdet=dict(type='DetDataPreprocessor'),
     mmseg=dict(type='SegDataPreProcessor'))
+OWN = {name: OWN[name] for name in PACKAGES}
 
 
 def check(order: tuple[str, ...]) -> None:
@@ -55,7 +59,9 @@ def check(order: tuple[str, ...]) -> None:
             dict(
                 type='mmsdag.ZeroDCE',
                 generator=dict(type='mmsdag.ZeroDCENet'),
-                data_preprocessor=dict(type='mmagic.DataPreprocessor')))
+                data_preprocessor=dict(
+                    type='mmagic.DataPreprocessor' if 'mmagic' in PACKAGES
+                    else 'mmsdag.ImageDataPreprocessor')))
         assert model.generator.enhance(torch.rand(1, 3, 8, 8)).shape[1] == 3
         for name in ('ExDarkDataset', 'ACDCNightDataset'):
             assert DATASETS.get(f'mmsdag.{name}').__name__ == name

@@ -59,6 +59,13 @@ class ResumableSampler(Sampler):
                     if self.shuffle else list(range(self.size)))
             yield DrawIndex(order[draw % self.size], draw, self.seed)
 
+    def skip(self, num_samples: int) -> None:
+        """Leave out further draws of this process.
+
+        OneDL's MMEngine calls it when a training is resumed.
+        """
+        self.start += num_samples
+
     def __len__(self) -> int:
         """Length of one pass over the dataset."""
         return self.size

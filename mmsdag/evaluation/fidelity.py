@@ -90,7 +90,20 @@ def ssim(image: np.ndarray, other: np.ndarray) -> float:
     return float(similarity.mean())
 
 
-def niqe(image: np.ndarray, parameters: str | Path | None = None) -> float:
+def niqe_statistics() -> Path | None:
+    """Return the file of NIQE's good photographs in mmagic, if there is one.
+
+    mmagic is not imported for it.
+    """
+    found = find_spec('mmagic')
+    for folder in (found and found.submodule_search_locations) or ():
+        file = Path(folder, 'evaluation', 'metrics', _NIQE_FILE)
+        if file.is_file():
+            return file
+    return None
+
+
+def niqe(image: np.ndarray, parameters: str | Path) -> float:
     """Compute the natural image quality evaluator; lower is better.
 
     Mittal et al., IEEE Signal Processing Letters 20(3), 2013: the distance
@@ -100,14 +113,18 @@ def niqe(image: np.ndarray, parameters: str | Path | None = None) -> float:
         image: Gray image (H, W), [0, 255]; it is rounded.
         parameters: File with the statistics of good photographs, as the
             authors published them (``mu_pris_param``, ``cov_pris_param``,
-            ``gaussian_window``); by default that of an installed mmagic.
+            ``gaussian_window``); see :func:`niqe_statistics`.
 
     Raises:
         FileNotFoundError: If there is no such file.
     """
     from scipy.ndimage import convolve
 
-    good = _good_statistics(parameters)
+    if not Path(parameters).is_file():
+        raise FileNotFoundError(f'parameters={str(parameters)!r} of NIQE: no '
+                                'such file')
+    with np.load(parameters) as content:
+        good = dict(content)
     rows, columns = (length // NIQE_BLOCK for length in image.shape)
     pixels = image[:rows * NIQE_BLOCK, :columns * NIQE_BLOCK].round()
     pixels = pixels.astype(np.float64)
@@ -184,21 +201,6 @@ def _half(pixels: np.ndarray) -> np.ndarray:
         pixels = correlate1d(
             pixels, taps / taps.sum(), axis, mode='reflect', origin=-1)
     return pixels[::2, ::2]
-
-
-def _good_statistics(file: str | Path | None) -> dict[str, np.ndarray]:
-    if file is None:
-        found = find_spec('mmagic')  # which this does not import
-        folders = (found and found.submodule_search_locations) or ['mmagic']
-        file = Path(folders[0], 'evaluation', 'metrics', _NIQE_FILE)
-    if not Path(file).is_file():
-        raise FileNotFoundError(
-            f"NIQE needs its authors' statistics of good photographs, and "
-            f'{str(file)!r} is missing: they come with mmagic (pip install '
-            '--no-deps mmagic==1.2.0 is enough), or name the file as '
-            'parameters of NIQE in test_evaluator')
-    with np.load(file) as content:
-        return dict(content)
 
 
 def _check_shapes(image: np.ndarray, other: np.ndarray) -> None:

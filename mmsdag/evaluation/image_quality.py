@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from logging import WARNING
 from typing import Any
 
 import cv2
@@ -21,7 +22,14 @@ from torch import Tensor, nn
 
 from mmsdag.registry import METRICS
 
-from .fidelity import NIQE_BLOCK, niqe, prepare, psnr, ssim
+from .fidelity import (
+    NIQE_BLOCK,
+    niqe,
+    niqe_statistics,
+    prepare,
+    psnr,
+    ssim,
+)
 
 
 class ImageMetric(BaseMetric):
@@ -240,7 +248,9 @@ class NIQE(ImageMetric):
     Args:
         crop_border: Pixels to leave out on each side.
         convert_to: ``'gray'`` or ``'y'``.
-        parameters: See :func:`mmsdag.evaluation.fidelity.niqe`.
+        parameters: See :func:`mmsdag.evaluation.fidelity.niqe`. By default
+            the file of an installed mmagic; without one, the metric is left
+            out, and a warning says so.
         **kwargs: See :class:`ImageMetric`.
     """
 
@@ -255,10 +265,24 @@ class NIQE(ImageMetric):
         super().__init__(gt_key='input', **kwargs)
         self.crop_border = crop_border
         self.convert_to = convert_to
-        self.parameters = parameters
+        self.parameters = parameters or niqe_statistics()
+        if self.parameters is None:
+            print_log(
+                "NIQE is left out: it needs its authors' statistics of good "
+                'photographs, which come with mmagic (pip install --no-deps '
+                'mmagic==1.2.0 is enough), or as a file that parameters of '
+                'NIQE in test_evaluator names', 'current', WARNING)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Collect the values of a batch."""
+        if self.parameters is None:
+            self.results += [{} for _ in data_samples]
+        else:
+            super().process(data_batch, data_samples)
 
     def process_image(self, gt: Any, pred: Tensor) -> float:
         """Return the value of an image (3, H, W), BGR, [0, 255], or NaN."""
+        assert self.parameters is not None
         image = prepare(_pixels(pred), self.crop_border, self.convert_to)
         height, width = image.shape
         if (height // NIQE_BLOCK) * (width // NIQE_BLOCK) < 2:
@@ -273,7 +297,8 @@ class NIQE(ImageMetric):
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over the images for which it is defined."""
-        defined = [r for r in results if not np.isnan(r[self.metric])]
+        defined = [r for r in results
+                   if not np.isnan(r.get(self.metric, 0.))]
         if len(defined) < len(results):
             print_log(
                 f'NIQE is not defined for {len(results) - len(defined)} of '

@@ -31,9 +31,8 @@ def config(folder, size=16):
         min_size=size,
         pipeline=[
             dict(type='mmsdag.LoadLowLightImage'),
-            dict(type='mmagic.FixedCrop', keys=['img'],
-                 crop_size=(size, size)),
-            dict(type='mmagic.PackInputs', keys=['img']),
+            dict(type='mmsdag.RandomCrop', crop_size=size),
+            dict(type='mmsdag.PackImages'),
         ])
 
 

@@ -75,7 +75,8 @@ def test_samplers_of_mmengine_go_on_where_they_were(make_runner, tmp_path,
             if resume else make_runner(**changes))
         runner.train()
         asked.append(samples.asked)
-    assert asked[1] == asked[0]
+    # Upstream's MMEngine loads what was seen again, OneDL's does not.
+    assert asked[1] and asked[1] == asked[0][-len(asked[1]):]
 
 
 def test_a_batch_too_small_for_the_model_is_refused_before_the_first(

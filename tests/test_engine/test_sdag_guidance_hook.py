@@ -1,6 +1,8 @@
 """The guidance hook adds its term to models that know nothing of it."""
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 from mmengine.config import Config, ConfigDict
@@ -36,6 +38,8 @@ NAFNET = dict(
         std=[255., 255., 255.]))
 
 
+NEEDS_MMAGIC = pytest.mark.skipif(
+    find_spec('mmagic') is None, reason='needs MMagic')
 try:  # MMagic's models need its own
     from mmagic.structures import DataSample as DATA_SAMPLE
 except ImportError:
@@ -150,8 +154,8 @@ def test_term_is_the_weighted_mean_error_of_sdags_reconstruction(
     torch.testing.assert_close(seen.losses[0]['loss'], sum(parts))
 
 
+@NEEDS_MMAGIC
 def test_stock_mmagic_model_is_guided_by_config_alone(tmp_path, checkpoint):
-    pytest.importorskip('mmagic.models')
     seen = Recorder()
     runner = train(tmp_path, NAFNET,
                    [guidance(checkpoint, channel_order='bgr'), seen])
@@ -188,8 +192,9 @@ class Gradients(Hook):
 
 
 @pytest.mark.parametrize('path', [
-    'nafnet/nafnet-sdag_1xb8-10k_folder',
-    'restormer/restormer-sdag_1xb8-10k_folder',
+    pytest.param('nafnet/nafnet-sdag_1xb8-10k_folder', marks=NEEDS_MMAGIC),
+    pytest.param(
+        'restormer/restormer-sdag_1xb8-10k_folder', marks=NEEDS_MMAGIC),
     'deeplab_head/deeplab-head-sdag_1xb8-10k_folder',
 ])
 def test_gradient_reaches_the_first_layer_of_a_foreign_network(
@@ -247,6 +252,7 @@ def test_hook_leaves_the_model_as_it_was(tmp_path, checkpoint):
     assert not model.generator._forward_hooks
 
 
+@NEEDS_MMAGIC
 def test_rehearsal_leaves_batch_statistics_alone(tmp_path, checkpoint):
     counts = []
 
@@ -346,6 +352,7 @@ def test_wrong_target_ends_the_run_before_the_first_iteration(
     assert not seen.losses
 
 
+@NEEDS_MMAGIC
 def test_frozen_target_is_refused(tmp_path, checkpoint):
     class Freeze(Hook):
         priority = 'VERY_HIGH'

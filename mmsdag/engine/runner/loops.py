@@ -39,7 +39,9 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             hub = self.runner.message_hub
             sampler.seed = hub.get_info('sampler_seed', sampler.seed)
             hub.update_info('sampler_seed', sampler.seed)
-            if self._iter > 0:
+            # OneDL's MMEngine calls the sampler's skip().
+            batches = self.dataloader_iterator  # type: ignore[has-type]
+            if self._iter > 0 and not hasattr(batches, 'skip_iter'):
                 sampler.start = self._iter * self.dataloader.batch_size
                 # The base class takes as many batches as were seen; they
                 # cost nothing.
