@@ -354,6 +354,22 @@ def test_every_installed_requirement_is_pinned() -> None:
                 r'[\w-]+==[\w.]+', line), line
 
 
+@pytest.mark.parametrize('stack', ['onedl', 'upstream'])
+def test_lists_and_constraints_of_a_stack_agree(stack: str) -> None:
+
+    def pins(name: str) -> dict[str, str]:
+        lines = (ROOT / 'requirements' / f'{name}.txt').read_text()
+        return {
+            name.lower().replace('_', '-'): version for name, version in
+            re.findall(r'^([\w-]+)==(\S+)$', lines, re.MULTILINE)}
+
+    constraints = pins(f'{stack}/constraints')
+    for name in ('torch', 'build', 'dev', f'{stack}/mmcv',
+                 f'{stack}/openmmlab'):
+        for package, version in pins(name).items():
+            assert constraints.get(package, version) == version, package
+
+
 def test_no_plain_requirement_brings_openmmlab_packages() -> None:
     lines = (ROOT / 'requirements' / 'runtime.txt').read_text().splitlines()
     names = {re.split(r'[<>=]', line)[0] for line in lines}
