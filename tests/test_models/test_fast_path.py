@@ -1,15 +1,15 @@
 """The fast path computes what the plain formulas say.
 
-The expected values come from tools/benchmark/plain.py, which is written after
+The expected values come from tools/benchmark/plain/, which is written after
 the published formulas without any of the fast path's means.
 """
 from __future__ import annotations
 
 import copy
-import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
 
+import plain
 import pytest
 import torch
 
@@ -34,15 +34,6 @@ NET = dict(
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
 
-@pytest.fixture(scope='module')
-def plain():
-    spec = importlib.util.spec_from_file_location(
-        'plain_for_tests', ROOT / 'tools' / 'benchmark' / 'plain.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def trained_of(net: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Weights of a network, to be differentiated by."""
     return {
@@ -61,7 +52,7 @@ def gradient_error(net, weights) -> float:
     return (difference / sum(a.square().sum() for a, _ in pairs)).sqrt().item()
 
 
-def stage_one(plain, amp_dtype=None):
+def stage_one(amp_dtype=None):
     """Losses of one iteration by both, and the gradients' error."""
     model = SDAG(NET, amp_dtype=amp_dtype).train()
     images = torch.rand(4, 3, 24, 20)
@@ -75,7 +66,7 @@ def stage_one(plain, amp_dtype=None):
     return loss.item(), right.item(), gradient_error(model.generator, weights)
 
 
-def guided(plain, tmp_path, amp_dtype=None):
+def guided(tmp_path, amp_dtype=None):
     """The same of Zero-DCE under guidance."""
     model = ZeroDCE(dict(type='mmsdag.ZeroDCENet'), amp_dtype=amp_dtype)
     frozen = SDAGNet(NET['extractor']).state_dict()
@@ -95,7 +86,7 @@ def guided(plain, tmp_path, amp_dtype=None):
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
-def test_sdag_images_equal_the_plain_ones(plain, layout):
+def test_sdag_images_equal_the_plain_ones(layout):
     net = SDAGNet(NET['extractor'])
     x = torch.rand(2, 3, 17, 22)
     with torch.no_grad():
@@ -105,7 +96,7 @@ def test_sdag_images_equal_the_plain_ones(plain, layout):
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
-def test_zero_dce_images_and_curves_equal_the_plain_ones(plain, layout):
+def test_zero_dce_images_and_curves_equal_the_plain_ones(layout):
     net = ZeroDCENet()
     x = torch.rand(2, 3, 17, 22)
     with torch.no_grad():
@@ -116,7 +107,7 @@ def test_zero_dce_images_and_curves_equal_the_plain_ones(plain, layout):
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
-def test_sdag_gradients_equal_the_plain_ones(plain, layout):
+def test_sdag_gradients_equal_the_plain_ones(layout):
     net = SDAGNet(NET['extractor'])
     weights = trained_of(net)
     x = torch.rand(2, 3, 17, 22)
@@ -131,14 +122,14 @@ def test_sdag_gradients_equal_the_plain_ones(plain, layout):
 # The slopes of the L1 losses and of the hinge jump: where rounding moves a
 # pixel across, gradients differ by some 1e-3, as much as the plain ones do
 # from those in float64.
-def test_stage_one_in_float32_equals_the_plain_one(plain):
-    loss, right, error = stage_one(plain)
+def test_stage_one_in_float32_equals_the_plain_one():
+    loss, right, error = stage_one()
     assert loss == pytest.approx(right, rel=1e-5)
     assert error < 5e-3
 
 
-def test_guided_training_in_float32_equals_the_plain_one(plain, tmp_path):
-    loss, right, error = guided(plain, tmp_path)
+def test_guided_training_in_float32_equals_the_plain_one(tmp_path):
+    loss, right, error = guided(tmp_path)
     assert loss == pytest.approx(right, rel=1e-5)
     assert error < 5e-3
 
@@ -150,7 +141,7 @@ def test_guided_training_in_float32_equals_the_plain_one(plain, tmp_path):
     (lambda: RUAS(dict(type='mmsdag.RUASNet', denoise=False)), 'ruas_loss',
      dict(with_denoiser=False)),
 ], ids=['Zero-DCE++', 'SCI', 'RUAS'])
-def test_a_method_trains_as_the_plain_one(plain, model, loss_of, options):
+def test_a_method_trains_as_the_plain_one(model, loss_of, options):
     # In float64, so that rounding moves no pixel across a jump.
     model = model().double().train()
     weights = {
@@ -176,7 +167,7 @@ def test_a_method_trains_as_the_plain_one(plain, model, loss_of, options):
             grad, weights[name].grad, atol=1e-9 * scale, rtol=1e-6)
 
 
-def test_enlighten_gan_trains_as_the_plain_one(plain):
+def test_enlighten_gan_trains_as_the_plain_one():
     # Images of a patch's size, so that all patches lie at the same place.
     model = EnlightenGAN(
         dict(type='mmsdag.EnlightenGANNet', channels=4),
@@ -215,14 +206,14 @@ def test_enlighten_gan_trains_as_the_plain_one(plain):
                 grad, other, atol=1e-12, rtol=1e-6, msg=name)
 
 
-def test_stage_one_in_bfloat16_is_near(plain):
-    loss, right, error = stage_one(plain, 'bfloat16')
+def test_stage_one_in_bfloat16_is_near():
+    loss, right, error = stage_one('bfloat16')
     assert loss == pytest.approx(right, rel=0.01)
     assert error < 0.1
 
 
-def test_guided_training_in_bfloat16_is_near(plain, tmp_path):
-    loss, right, error = guided(plain, tmp_path, 'bfloat16')
+def test_guided_training_in_bfloat16_is_near(tmp_path):
+    loss, right, error = guided(tmp_path, 'bfloat16')
     assert loss == pytest.approx(right, rel=0.01)
     assert error < 0.1
 
@@ -254,7 +245,7 @@ def test_inference_leaves_its_input_alone():
 
 
 def test_denormal_weights_are_zero_after_loading_and_change_nothing(
-        plain, tmp_path):
+        tmp_path):
     weights = ZeroDCENet().state_dict()
     for weight in weights.values():
         weight.view(-1)[::4] = 1e-40

@@ -1,33 +1,23 @@
 """The cost of enhancement is measured for what it is said to be."""
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 import time
-from pathlib import Path
 
+import downstream_cost as tool
 import pytest
 import torch
 
-FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'benchmark'
 
-
-@pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    spec = importlib.util.spec_from_file_location(
-        'downstream_cost', FOLDER / 'downstream_cost.py')
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
+@pytest.fixture(autouse=True)
+def one_thread():
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield module
+    yield
     torch.set_num_threads(threads)
 
 
-def test_an_enhancer_that_takes_long_shows(tool, tmp_path, monkeypatch):
+def test_an_enhancer_that_takes_long_shows(tmp_path, monkeypatch):
     gamma = tool.build_enhancer
 
     def slow(*args, **kwargs):
@@ -53,7 +43,7 @@ def test_an_enhancer_that_takes_long_shows(tool, tmp_path, monkeypatch):
     assert none['added'] == []
 
 
-def test_memory_is_that_of_the_step(tool):
+def test_memory_is_that_of_the_step():
     row = tool.Row('yolox-nano', 'zero-dce')
     # In a process of its own: this one keeps memory that others have freed.
     tool.measure_memory([row], (256, 256), 'cpu')
@@ -62,7 +52,7 @@ def test_memory_is_that_of_the_step(tool):
     assert 8 * 3 * 32 * 256 * 256 * 4 <= row.memory < 2**30
 
 
-def test_a_device_that_is_not_there_is_refused(tool, capsys):
+def test_a_device_that_is_not_there_is_refused(capsys):
     if torch.cuda.is_available():
         pytest.skip('there is one')
     with pytest.raises(SystemExit):

@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import math
-import sys
 from pathlib import Path
 
+import methods_table as tool
 import numpy as np
 import pytest
 import torch
@@ -19,17 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 ZERO_DCE = 'zero_dce/zero-dce_1xb8-1k_brackets'
 
 
-@pytest.fixture(scope='module')
-def tool():
-    path = ROOT / 'tools' / 'analysis' / 'methods_table.py'
-    spec = importlib.util.spec_from_file_location('methods_table', path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+@pytest.fixture(autouse=True)
+def restored_threads():
     threads = torch.get_num_threads()
-    yield module
+    yield
     torch.set_num_threads(threads)
-    del sys.modules[spec.name]
 
 
 @pytest.fixture
@@ -57,7 +50,7 @@ def read(out: Path) -> dict[str, dict[str, str]]:
 
 
 def test_a_row_has_figures_size_speed_and_what_recognisers_say(
-        tool, brackets, tmp_path, capsys):
+        brackets, tmp_path, capsys):
     gamma = tmp_path / 'gamma.py'
     gamma.write_text(
         "model = dict(generator=dict(type='mmsdag.GammaEnhancer'))")
@@ -109,7 +102,7 @@ def test_a_row_has_figures_size_speed_and_what_recognisers_say(
     assert float(read(tmp_path)['gamma']['PSNR']) < expected
 
 
-def test_committed_checkpoints_of_enhancers_are_rows_with_their_seeds(tool):
+def test_committed_checkpoints_of_enhancers_are_rows_with_their_seeds():
     methods = {m.name: m for m in tool.committed_methods()}
     dark = methods['zero-dce-sdag_1xb8-1k_dark-brackets']
     assert [c[-9:] for c in dark.checkpoints] == [
@@ -119,7 +112,7 @@ def test_committed_checkpoints_of_enhancers_are_rows_with_their_seeds(tool):
     assert not any(name.startswith('sdag') for name in methods)
 
 
-def test_a_benchmarks_enhancers_are_rows_under_its_names(tool):
+def test_a_benchmarks_enhancers_are_rows_under_its_names():
     methods = {
         m.name: m for m in tool.methods_of_spec('benchmark/brackets')
     }
@@ -137,24 +130,24 @@ def test_a_benchmarks_enhancers_are_rows_under_its_names(tool):
     # Of the first stage alone: 3x3 convolutions and a normalisation.
     (SCINet, 258)])
 def test_parameters_are_those_that_an_image_goes_through(
-        tool, network, count):
+        network, count):
     assert tool.used_parameters(network().eval()) == count
 
 
 @pytest.mark.parametrize('args, message', [
-    (['a=b'], 'is no NAME=CONFIG:CHECKPOINT'),
-    (['--sizes', '600'], 'is no WIDTHxHEIGHT'),
+    (['a=b'], 'is not of the form NAME=CONFIG:CHECKPOINT'),
+    (['--sizes', '600'], 'is not of the form WIDTHxHEIGHT'),
     (['--downstream', 'gone.csv'], 'error: --downstream gone.csv: no such'),
     (['--spec', ZERO_DCE], 'it has no enhancers'),
 ])
-def test_wrong_options_are_named(tool, args, message, capsys):
+def test_wrong_options_are_named(args, message, capsys):
     with pytest.raises(SystemExit) as stop:
         tool.main(args)
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
 
 
-def test_figures_of_other_enhancers_are_refused(tool, tmp_path):
+def test_figures_of_other_enhancers_are_refused(tmp_path):
     path = tmp_path / 'figures.csv'
     path.write_text('dataset,recogniser,enhancer,minus,subset,metric,value\n'
                     'd,r,theirs,,all,bbox_mAP,1\n')

@@ -1,7 +1,7 @@
 """Compare enhancers on a config's test photographs.
 
-Prints a Markdown table: how badly SDAG networks reconstruct what each
-enhancer makes (the guidance loss), and how bright it is. ``raw`` is always a
+Prints a Markdown table of the enhanced images: the guidance loss, which is the
+reconstruction error of SDAG networks, mean and contrast. ``raw`` is always a
 row. With --picture, draws some photographs side by side.
 """
 from __future__ import annotations
@@ -9,18 +9,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
 from torch import Tensor
 from tqdm import tqdm
 
-import mmsdag  # noqa: F401  (registers everything)
+from mmsdag.cli.arguments import new_parser
+from mmsdag.models import build_enhancer
 from mmsdag.registry import DATASETS, MODELS
-from mmsdag.utils import load_checkpoint, write_atomically
+from mmsdag.utils import write_atomically
+from mmsdag.utils.drawing import contact_sheet, fit, titled
 from mmsdag.utils.launch import clear_errors
+from mmsdag.utils.tables import markdown_table
 
 EXAMPLES = """\
 example:
@@ -31,7 +34,7 @@ example:
       --judge ours=checkpoints/sdag_vgg16_1xb16-1k_brackets.pth \\
       --picture docs/images/compare.jpg
 """
-#: What is enhanced or judged: (N, 3, H, W), RGB, [0, 1].
+#: Images (N, 3, H, W), RGB, [0, 1], to images of the same shape.
 Enhance = Callable[[Tensor], Tensor]
 
 
@@ -39,29 +42,14 @@ def named_file(text: str) -> tuple[str, str]:
     """Split ``NAME=FILE``."""
     name, equals, path = text.partition('=')
     if not (name and equals and path):
-        raise argparse.ArgumentTypeError(f'{text!r} is no NAME=FILE')
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not of the form NAME=FILE')
     return name, path
-
-
-def load_enhancer(cfg: Config, checkpoint: str) -> Enhance:
-    """The config's network with the weights of a checkpoint.
-
-    Raises:
-        ValueError: If they do not fit.
-    """
-    model = MODELS.build(cfg.model)
-    weights = load_checkpoint(checkpoint).get('state_dict', {})
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f'checkpoint {checkpoint!r} does not fit the '
-                         f'model of {cfg.filename!r}: {error}') from None
-    return model.eval().generator.enhance
 
 
 def load_judge(checkpoint: str,
                amp_dtype: str | None) -> Callable[[Tensor], float]:
-    """Guidance loss of an image, under one SDAG network."""
+    """Return the guidance loss of an SDAG network, for one image."""
     loss = MODELS.build(
         dict(
             type='mmsdag.SDAGGuidanceLoss',
@@ -70,24 +58,9 @@ def load_judge(checkpoint: str,
     return lambda image: loss(image).item()
 
 
-def sheet(columns: dict[str, list[np.ndarray]], side: int = 256) -> bytes:
-    """JPEG of a labelled grid: a column an enhancer, a row a photograph."""
-    strips = []
-    for name, images in columns.items():
-        label = np.full((24, side, 3), 255, np.uint8)
-        cv2.putText(label, name, (4, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5,
-                    (0, 0, 0), 1, cv2.LINE_AA)
-        strips.append(np.vstack([
-            label, *(cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA)
-                     for i in images)
-        ]))
-    return cv2.imencode('.jpg', np.hstack(strips),
-                        [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
-
-
 @torch.no_grad()
-def compare(args: argparse.Namespace) -> list[str]:
-    """Run everything; return the lines of the table."""
+def compare(args: argparse.Namespace) -> str:
+    """Compare all enhancers and return the table."""
     cfg = Config.fromfile(args.config)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     enhancers: dict[str, Enhance] = {'raw': lambda image: image}
@@ -95,13 +68,14 @@ def compare(args: argparse.Namespace) -> list[str]:
         enhancers[f'gamma 1/{args.gamma:g}'] = (
             lambda image: image**(1 / args.gamma))
     for name, path in args.enhancer:
-        enhancers[name] = load_enhancer(cfg, path)
+        network: Any = build_enhancer(args.config, path)
+        enhancers[name] = network.enhance
     judges = {
         name: load_judge(path, args.amp_dtype)
         for name, path in args.judge
     }
-    figures: dict = {name: [] for name in enhancers}
-    pictures: dict = {name: [] for name in enhancers}
+    values: dict[str, list] = {name: [] for name in enhancers}
+    tiles: list[np.ndarray] = []
     shown = set(
         np.linspace(0, len(dataset) - 1, args.photographs).astype(int))
     for index in tqdm(range(len(dataset)), unit='photograph'):
@@ -109,30 +83,25 @@ def compare(args: argparse.Namespace) -> list[str]:
         image = dataset[index]['inputs'].flip(0)[None] / 255
         for name, enhance in enhancers.items():
             out = enhance(image)
-            figures[name].append([judge(out) for judge in judges.values()] +
+            values[name].append([judge(out) for judge in judges.values()] +
                                  [out.mean().item(), out.std().item()])
             if index in shown:
-                pixels = (out[0].clamp(0, 1) * 255).round().byte()
-                pictures[name].append(pixels.permute(1, 2, 0).numpy()[
-                    ..., ::-1].copy())
+                image_bytes = (out[0].clamp(0, 1) * 255).round().byte()
+                pixels = image_bytes.flip(0).permute(1, 2, 0).numpy()
+                tiles.append(titled(fit(pixels, 256)[0], name, 256))
     if args.picture:
-        write_atomically(args.picture, sheet(pictures))
+        write_atomically(args.picture, contact_sheet(tiles, len(enhancers)))
     titles = [*(f'guidance loss, {name} SDAG' for name in judges),
               'mean', 'contrast (std)']
-    return [
-        f'| | {" | ".join(titles)} |', '| --- ' * (len(titles) + 1) + '|',
-        *(f'| {name} | ' + ' | '.join(
-            f'{value:.4f}' for value in np.mean(rows, axis=0)) + ' |'
-          for name, rows in figures.items())
-    ]
+    return markdown_table(
+        ['', *titles],
+        ([name, *(f'{value:.4f}' for value in np.mean(rows, axis=0))]
+         for name, rows in values.items()))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Entry point; ``argv`` without the name of the program."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Run the tool; ``argv`` without the name of the program."""
+    parser = new_parser(__doc__, EXAMPLES)
     parser.add_argument(
         'config', help='config of the enhancers, with a test_dataloader')
     parser.add_argument(
@@ -153,8 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='how many are in the picture (default: %(default)s)')
     args = parser.parse_args(argv)
     with clear_errors():
-        lines = compare(args)
-    print('\n'.join(lines))
+        print(compare(args))
 
 
 if __name__ == '__main__':

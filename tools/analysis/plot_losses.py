@@ -1,7 +1,6 @@
-"""Draw the loss curves of one or several trainings into one picture."""
+"""Plot the loss curves of one or several trainings."""
 from __future__ import annotations
 
-import argparse
 import io
 import json
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
+from mmsdag.cli.arguments import new_parser
 from mmsdag.utils import write_atomically
 from mmsdag.utils.launch import clear_errors
 
@@ -23,7 +23,7 @@ example:
 
 
 def read_losses(work_dir: Path) -> dict[str, tuple[list, list]]:
-    """Iterations and values of every loss term of the latest run.
+    """Read iterations and values of every loss term of the latest run.
 
     Raises:
         FileNotFoundError: If ``work_dir`` holds no log of MMEngine's.
@@ -45,7 +45,7 @@ def read_losses(work_dir: Path) -> dict[str, tuple[list, list]]:
 
 
 def draw(target: Path, work_dirs: Sequence[Path]) -> None:
-    """Write a panel a loss term, a line a training."""
+    """Plot a panel per loss term, with a line per training."""
     runs = {folder.name: read_losses(folder) for folder in work_dirs}
     names = sorted({name for terms in runs.values() for name in terms})
     columns = min(3, len(names))
@@ -76,11 +76,8 @@ def draw(target: Path, work_dirs: Sequence[Path]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Entry point; ``argv`` without the name of the program."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Run the tool; ``argv`` without the name of the program."""
+    parser = new_parser(__doc__, EXAMPLES)
     parser.add_argument('out', type=Path, help='PNG to write')
     parser.add_argument(
         'work_dirs', type=Path, nargs='+', help='folders of trainings')

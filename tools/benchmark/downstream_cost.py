@@ -1,20 +1,16 @@
-"""What an enhancer costs a stock recogniser: time and memory of a test step.
+"""Measure the cost of an enhancer before a stock detector or segmentor.
 
-All variants run in one process, in turn, round after round, so that a busy
-machine slows all of them; differences and ratios are taken within a round.
-The recogniser works before each measurement, as it does in a test loop: it
-leaves other things in the caches than an enhancer that is run again and again.
+Time and memory of a test step. All variants run in one process, in turn, round
+after round, so that a busy machine slows all of them; differences and ratios
+are taken within a round. The detector or segmentor runs before each
+measurement, as in a test loop, so that the caches hold its data.
 """
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
 import json
 import multiprocessing
-import platform
 import statistics
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -39,63 +35,64 @@ from mmengine.hub import get_config
 from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, DefaultScope
-from torch import nn
 
-import mmsdag.registry  # noqa: F401
+from mmsdag.cli.arguments import new_parser
 from mmsdag.datasets.transforms import EnhanceImage
 from mmsdag.models import build_enhancer
 from mmsdag.models.precision import autocast
 from mmsdag.utils import write_atomically
 from mmsdag.utils.launch import clear_errors
 from mmsdag.utils.memory import keep_freed_memory
+from mmsdag.utils.system import PeakMemory
+from mmsdag.utils.tables import markdown_head, markdown_row, markdown_table
 
 EXAMPLES = """\
 columns:
-  step            of an image, preprocessing included, in milliseconds:
-                  median, and range over the rounds
-  added           what the enhancing data preprocessor takes longer than the
+  step            milliseconds per image, preprocessing included: median,
+                  and range over the rounds
+  added           time of the enhancing data preprocessor minus that of the
                   stock one: median
-  enhancer        of the enhancer by itself, on the same images on the device,
-                  in [0, 1], one after the other
-  added/enhancer  1 would be an enhancement that costs nothing but itself
-  memory          peak of a step above what was there before, MiB
+  enhancer        time of the enhancer by itself, on the same images on the
+                  device, in [0, 1], one after the other
+  added/enhancer  1: the data preprocessor costs no more than the enhancer
+  memory          peak of a step above the memory in use before it, MiB
 
 examples:
   python tools/benchmark/downstream_cost.py                # some minutes
-  python tools/benchmark/downstream_cost.py --quick        # does it work?
+  python tools/benchmark/downstream_cost.py --quick        # a test run
   python tools/benchmark/downstream_cost.py --device cuda --markdown cost.md
 """
 ENHANCER_CONFIGS = (
     Path(__file__).resolve().parents[2] / 'configs/_base_/enhancers')
 
 
-class Recogniser(NamedTuple):
-    """A stock config, and the height and width that its images have."""
+class Recognizer(NamedTuple):
+    """A stock config, and height and width of its images."""
     config: str
     preprocessor: str
     size: tuple[int, int]
 
 
 class Enhancer(NamedTuple):
-    """What ``build_enhancer`` takes, and the precision."""
+    """Argument of ``build_enhancer``, and the precision."""
     config: dict | str
     amp_dtype: str | None = None
 
 
 RECOGNISERS = {
     'yolox-nano':
-    Recogniser('mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
+    Recognizer('mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
                'mmsdag.EnhancedDetDataPreprocessor', (416, 416)),
     'deeplabv3plus-r50':
-    Recogniser(
+    Recognizer(
         'mmseg::deeplabv3plus/'
         'deeplabv3plus_r50-d8_4xb2-40k_cityscapes-512x1024.py',
         'mmsdag.EnhancedSegDataPreprocessor', (512, 1024)),
 }
-#: By the name of their config, ", auto" for the precision.
+#: Names of their configs, with ", auto" for the precision.
 ENHANCERS = ('gamma', 'clahe', 'histogram', 'retinex', 'lime', 'zero-dce',
              'zero-dce, auto', 'zero-dce-pp', 'sci', 'ruas')
-#: Height and width of the photograph that EnhanceImage gets.
+#: Height and width of the photograph for EnhanceImage.
 PHOTO = (512, 512)
 
 
@@ -111,7 +108,7 @@ class Row:
 
 
 def enhancer_of(name: str) -> Enhancer:
-    """One of :data:`ENHANCERS`."""
+    """Return one of :data:`ENHANCERS`."""
     stem, _, amp_dtype = name.partition(', ')
     file = ENHANCER_CONFIGS / f'{stem.replace("-", "_")}.py'
     config = Config.fromfile(file).enhancer
@@ -119,10 +116,8 @@ def enhancer_of(name: str) -> Enhancer:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Read the command line."""
+    parser = new_parser(__doc__, EXAMPLES)
     parser.add_argument(
         '--recognisers',
         nargs='*',
@@ -134,18 +129,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--batch-size',
         type=int,
         metavar='N',
-        help="images of a step; by default as many as the config's "
-        'test_dataloader has')
+        help="images per step (default: that of the config's "
+        'test_dataloader)')
     parser.add_argument(
         '--no-memory',
         action='store_true',
-        help='leave the memory out, for which each row takes a process')
+        help='do not measure the memory, which takes a process per row')
     add_options(parser, tables='the tables')
     return parser.parse_args(argv)
 
 
 def photograph(size: tuple[int, int]) -> np.ndarray:
-    """(H, W, 3), BGR, uint8: a dark ramp with noise."""
+    """Return a dark ramp with noise, (H, W, 3), BGR, uint8."""
     rng = np.random.default_rng(0)
     ramp = np.linspace(0, 60, size[1])[None, :, None]
     return (ramp + rng.uniform(0, 40, (*size, 3))).astype(np.uint8)
@@ -154,7 +149,7 @@ def photograph(size: tuple[int, int]) -> np.ndarray:
 def batch_of(name: str,
              size: tuple[int, int],
              count: int | None = None) -> dict:
-    """A batch as the recogniser's test dataloader gives it."""
+    """Return a batch as the test dataloader gives it."""
     config = RECOGNISERS[name].config
     if config.startswith('mmdet'):
         from mmdet.structures import DetDataSample as Sample
@@ -169,8 +164,8 @@ def batch_of(name: str,
         data_samples=[Sample(metainfo=meta) for _ in range(count)])
 
 
-def recogniser_with(name: str, enhancer: str | None, device: str) -> nn.Module:
-    """A stock recogniser with random weights; with an enhancer, or stock."""
+def recognizer_with(name: str, enhancer: str | None, device: str) -> Any:
+    """Build a stock model with random weights, with or without enhancer."""
     recogniser = RECOGNISERS[name]
     scope = recogniser.config.split('::')[0]
     model: Config = get_config(recogniser.config).model
@@ -188,9 +183,9 @@ def recogniser_with(name: str, enhancer: str | None, device: str) -> nn.Module:
 
 def enhancer_alone(
         name: str, device: str) -> Callable[[Sequence[torch.Tensor]], None]:
-    """The network's own work on images (1, 3, H, W), RGB, [0, 1]."""
+    """Return the enhancer alone, for images (1, 3, H, W), RGB, [0, 1]."""
     config, amp_dtype = enhancer_of(name)
-    network = build_enhancer(config).to(device)
+    network: Any = build_enhancer(config).to(device)
 
     @torch.no_grad()
     def run(images: Sequence[torch.Tensor]) -> None:
@@ -204,13 +199,13 @@ def enhancer_alone(
 def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
             rounds: int, device: str, clock: Callable[[], float],
             count: int | None) -> list[Row]:
-    """Rows of a recogniser, without the memory."""
+    """Measure the rows of a detector or segmentor, without the memory."""
     data = batch_of(name, size, count)
-    stock = recogniser_with(name, None, device)
+    stock = recognizer_with(name, None, device)
     # One recogniser, with one data preprocessor after the other.
     preprocessors = {
         enhancer:
-        recogniser_with(name, enhancer, device).data_preprocessor
+        recognizer_with(name, enhancer, device).data_preprocessor
         for enhancer in enhancers
     }
     alone = {e: enhancer_alone(e, device) for e in enhancers}
@@ -220,21 +215,21 @@ def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
     rows.update({e: Row(name, e) for e in enhancers})
     plain = stock.data_preprocessor(data, False)
 
-    def recognise(prepared: dict) -> float:
-        # The second half of test_step; the first is the data preprocessor.
+    def recognize(prepared: dict) -> float:
+        # The second half of test_step, after the data preprocessor.
         return timed(
             partial(stock._run_forward, prepared, mode='predict'), device,
             clock)
 
-    def prepare(preprocessor: nn.Module) -> tuple[float, float]:
-        """Seconds of the data preprocessor, and of the step with it."""
+    def prepare(preprocessor: Callable) -> tuple[float, float]:
+        """Return the seconds of the data preprocessor and of the step."""
         prepared: dict = {}
         seconds = timed(
             lambda: prepared.update(preprocessor(data, False)), device, clock)
-        return seconds, seconds + recognise(prepared)
+        return seconds, seconds + recognize(prepared)
 
     with torch.no_grad():
-        recognise(plain)
+        recognize(plain)
         for number in range(-1, rounds):
             theirs = 0.
             for enhancer, row in rows.items():
@@ -247,7 +242,7 @@ def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
                 else:
                     itself = timed(
                         partial(alone[enhancer], images), device, clock)
-                    recognise(plain)
+                    recognize(plain)
                 if number < 0:
                     continue  # the first round warms up
                 row.step.append(step / len(images))
@@ -258,45 +253,24 @@ def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
 
 
 def peak_memory(name: str, enhancer: str | None, size: tuple[int, int],
-                device: str, count: int | None) -> int:
-    """Return the peak memory of a step, in bytes above what it began with.
+                device: str, count: int | None) -> int | None:
+    """Return the peak memory of a step in bytes; see PeakMemory.
 
     On a CPU it needs a process of its own.
     """
     keep_freed_memory()
-    model = recogniser_with(name, enhancer, device)
+    model = recognizer_with(name, enhancer, device)
     data = batch_of(name, size, count)
-    if device != 'cpu':
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        with torch.no_grad():
-            model.test_step(data)
-        return torch.cuda.max_memory_allocated() - before
-    # Else what building the model has freed would be used unseen.
-    gc.collect()
-    if platform.libc_ver()[0] == 'glibc':
-        ctypes.CDLL(None).malloc_trim(0)
-    # Linux: 5 resets the high-water mark, which the imports may have left
-    # above what a step needs.
-    Path('/proc/self/clear_refs').write_text('5')
-    before = _status('VmRSS')
+    memory = PeakMemory(device)
     with torch.no_grad():
         model.test_step(data)
-    return _status('VmHWM') - before
-
-
-def _status(name: str) -> int:
-    """Bytes that the system counts for this process."""
-    for line in Path('/proc/self/status').read_text().splitlines():
-        if line.startswith(f'{name}:'):
-            return int(line.split()[1]) * 1024
-    raise ValueError(f'/proc/self/status has no {name}')
+    return memory.bytes()
 
 
 def measure_memory(rows: Sequence[Row], size: tuple[int, int],
                    device: str, count: int | None = None) -> None:
-    """Fill in the rows' memory."""
-    if device == 'cpu' and not Path('/proc/self/clear_refs').exists():
+    """Measure the memory of the rows, in place."""
+    if not PeakMemory.available(device):
         return
     context = multiprocessing.get_context('spawn')
     for row in rows:
@@ -306,7 +280,7 @@ def measure_memory(rows: Sequence[Row], size: tuple[int, int],
         if device != 'cpu':
             row.memory = peak_memory(*arguments)
             continue
-        # A process for each row: the high-water mark never falls.
+        # A process for each row: another row would leave memory to reuse.
         with context.Pool(1) as pool:
             row.memory = pool.apply(peak_memory, arguments)
 
@@ -314,7 +288,7 @@ def measure_memory(rows: Sequence[Row], size: tuple[int, int],
 def measure_cache(enhancers: Sequence[str], size: tuple[int, int],
                   rounds: int, clock: Callable[[], float]
                   ) -> dict[str, dict[str, list[float]]]:
-    """Seconds of ``EnhanceImage``: without a cache, cold and warm."""
+    """Time ``EnhanceImage`` without a cache, with a cold and a warm one."""
     image = photograph(size)
     times: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -340,13 +314,13 @@ def measure_cache(enhancers: Sequence[str], size: tuple[int, int],
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """All measurements, and what to know about the machine."""
+    """Measure everything, and describe the machine."""
     check_options(args)
     if args.batch_size is not None and args.batch_size < 1:
         raise ValueError(f'--batch-size {args.batch_size}: must be 1 or more')
     clock = clock_of(args)
     rounds, part = (min(args.rounds, 2), 4) if args.quick else (args.rounds, 1)
-    rows = []
+    rows: list[Row] = []
     for name in args.recognisers:
         height, width = RECOGNISERS[name].size
         size = (height // part, width // part)
@@ -373,37 +347,33 @@ def _milliseconds(times: Sequence[float]) -> str:
     return f'{statistics.median(times) * 1e3:.1f}' if times else ''
 
 
-HEADER = ('| recogniser | enhancer | step ms | range | added | enhancer | '
-          'added/enhancer | memory MiB |\n|' + ' --- |' * 8)
+HEADER = markdown_head(('recogniser', 'enhancer', 'step ms', 'range', 'added',
+                        'enhancer', 'added/enhancer', 'memory MiB'))
 
 
 def line(row: Row) -> str:
     """Return a row as a line of the Markdown table."""
     ratios = [a / b for a, b in zip(row.added, row.alone)]
-    cells = (row.recogniser, row.enhancer, _milliseconds(row.step),
-             f'{min(row.step) * 1e3:.0f}-{max(row.step) * 1e3:.0f}',
-             _milliseconds(row.added), _milliseconds(row.alone),
-             f'{statistics.median(ratios):.2f}' if ratios else '',
-             '' if row.memory is None else f'{row.memory / 2**20:.0f}')
-    return f'| {" | ".join(cells)} |'
+    return markdown_row(
+        (row.recogniser, row.enhancer, _milliseconds(row.step),
+         f'{min(row.step) * 1e3:.0f}-{max(row.step) * 1e3:.0f}',
+         _milliseconds(row.added), _milliseconds(row.alone),
+         f'{statistics.median(ratios):.2f}' if ratios else '',
+         '' if row.memory is None else f'{row.memory / 2**20:.0f}'))
 
 
 def cache_table(cache: dict[str, dict[str, list[float]]]) -> str:
     """Return the times of ``EnhanceImage`` as a Markdown table."""
-    text = [
-        '| EnhanceImage, ms | no cache | cold cache | warm cache |',
-        '|' + ' --- |' * 4
-    ]
-    for name, times in cache.items():
-        cells = (name, *(_milliseconds(t) for t in times.values()))
-        text.append(f'| {" | ".join(cells)} |')
-    return '\n'.join(text)
+    return markdown_table(
+        ('EnhanceImage, ms', 'no cache', 'cold cache', 'warm cache'),
+        ((name, *map(_milliseconds, times.values()))
+         for name, times in cache.items()))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Entry point; ``argv`` without the name of the program."""
+    """Run the tool; ``argv`` without the name of the program."""
     args = parse_args(argv)
-    # The models' talk about themselves would break the table.
+    # Messages of the models would break the table.
     warnings.simplefilter('ignore')
     MMLogger.get_instance('mmengine', log_level='ERROR')
     keep_freed_memory()
@@ -423,4 +393,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -7,7 +7,6 @@ look are named. The exit status is 1 if there are any.
 """
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import re
@@ -18,10 +17,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
+from mmsdag.cli.arguments import new_parser
 from mmsdag.utils.decoders.headers import UnsupportedError, recognize
 from mmsdag.utils.image_io import (
     BrokenImageError,
@@ -29,6 +30,7 @@ from mmsdag.utils.image_io import (
     inspect_image,
     read_photograph,
 )
+from mmsdag.utils.tables import markdown_table
 
 EXAMPLES = """\
 The corpora of the documented counts are the test images of Pillow, libvips,
@@ -73,7 +75,7 @@ def decode_tifffile(content: bytes) -> np.ndarray:
     """Decode the first page of a TIFF file with tifffile and imagecodecs."""
     import tifffile
     with tifffile.TiffFile(io.BytesIO(content)) as file:
-        page = file.pages[0]
+        page: Any = file.pages[0]
         pixels = page.asarray()
         if page.planarconfig == 2 and page.samplesperpixel > 1:
             pixels = np.moveaxis(pixels, 0, -1)
@@ -232,10 +234,8 @@ def check_all(paths: Sequence[Path]) -> Iterator[tuple[str, str, str]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Run the tool; ``argv`` without the name of the program."""
+    parser = new_parser(__doc__, EXAMPLES)
     parser.add_argument('--corpus', nargs='+', type=Path, required=True,
                         metavar='FOLDER')
     parser.add_argument('--verbose', action='store_true',
@@ -249,11 +249,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.verbose or outcome in OUTCOMES[-3:]:
             print(f'{outcome}: {path}: {kind}: {remark}', flush=True)
     header = ['format', 'files', *OUTCOMES]
-    print('| ' + ' | '.join(header) + ' |\n|' + ' --- |' * len(header))
-    for kind, found in [*sorted(counts.items()), ('all', None)]:
-        row = [sum(c[o] for c in counts.values()) if found is None
-               else found[o] for o in OUTCOMES]
-        print('| ' + ' | '.join(map(str, (kind, sum(row), *row))) + ' |')
+    rows = [[found[o] for o in OUTCOMES] for _, found in sorted(
+        counts.items())]
+    rows.append([sum(column) for column in zip(*rows)])
+    print(markdown_table(
+        header, ((kind, sum(row), *row)
+                 for kind, row in zip([*sorted(counts), 'all'], rows))))
     return int(any(c['differs'] for c in counts.values()))
 
 

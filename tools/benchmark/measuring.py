@@ -1,7 +1,8 @@
-"""What the benchmarks of time and memory share: options, clock, machine."""
+"""Options, clock and machine of the benchmarks of time and memory."""
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import platform
 import sys
@@ -13,10 +14,26 @@ from typing import Any
 import torch
 
 from mmsdag.utils.env import package_versions
+from mmsdag.utils.memory import M_MMAP_MAX, M_TRIM_THRESHOLD, keep_freed_memory
+from mmsdag.utils.system import device_name, trim_memory
+
+#: glibc's <malloc.h>, and its values at rest: the thresholds rise to these as
+#: soon as one large tensor has been freed.
+M_MMAP_THRESHOLD = -3
+DEFAULT_MALLOC = {
+    M_MMAP_MAX: 65536,
+    M_MMAP_THRESHOLD: 32 << 20,
+    M_TRIM_THRESHOLD: 64 << 20,
+}
 
 
 def add_options(parser: argparse.ArgumentParser, tables: str) -> None:
-    """Options of every benchmark; ``tables``: what ``--markdown`` writes."""
+    """Add the options of every benchmark.
+
+    Args:
+        parser: Where to add them.
+        tables: What ``--markdown`` writes, for the help.
+    """
     parser.add_argument(
         '--rounds',
         type=int,
@@ -25,14 +42,13 @@ def add_options(parser: argparse.ArgumentParser, tables: str) -> None:
     parser.add_argument(
         '--quick',
         action='store_true',
-        help='images of a quarter of the side and two rounds; the figures '
-        'mean nothing')
+        help='a test run: images of a quarter of the side, two rounds')
     parser.add_argument(
         '--cpu-time',
         action='store_true',
-        help='time of all cores instead of time on the clock, for a machine '
-        'that has other work; set OMP_WAIT_POLICY=passive, so that idle '
-        'threads do not count')
+        help='CPU time of all cores instead of elapsed time, for a busy '
+        'machine; set OMP_WAIT_POLICY=passive, so that idle threads do not '
+        'count')
     parser.add_argument(
         '--device', default='cpu', help="'cpu' (default) or 'cuda'")
     parser.add_argument(
@@ -42,10 +58,10 @@ def add_options(parser: argparse.ArgumentParser, tables: str) -> None:
 
 
 def check_options(args: argparse.Namespace) -> None:
-    """Refuse what :func:`add_options` lets through.
+    """Check the values of the options of :func:`add_options`.
 
     Raises:
-        ValueError: No rounds, or a device that is not there.
+        ValueError: No rounds, or an unavailable device.
     """
     if args.rounds < 1:
         raise ValueError(f'--rounds {args.rounds}: at least one is needed')
@@ -55,14 +71,14 @@ def check_options(args: argparse.Namespace) -> None:
 
 
 def clock_of(args: argparse.Namespace) -> Callable[[], float]:
-    """The clock that ``--cpu-time`` chooses."""
+    """Return the clock that ``--cpu-time`` chooses."""
     return time.process_time if args.cpu_time else time.perf_counter
 
 
 def timed(run: Callable[[], Any],
           device: str,
           clock: Callable[[], float] = time.perf_counter) -> float:
-    """Seconds of one run."""
+    """Return the seconds of one run."""
     start = clock()
     run()
     if device != 'cpu':
@@ -71,9 +87,9 @@ def timed(run: Callable[[], Any],
 
 
 def conditions(args: argparse.Namespace) -> dict[str, Any]:
-    """What a reader must know of the machine and the run."""
+    """Describe the machine and the run."""
     return dict(
-        device=_device_name(args.device),
+        device=device_name(args.device),
         clock=clock_of(args).__name__,
         threads=torch.get_num_threads(),
         load_average=os.getloadavg()[0],
@@ -81,19 +97,33 @@ def conditions(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def progress(text: str) -> None:
-    """Say on the error stream what is going on; '' ends it."""
+    """Show the progress on the error stream; '' ends it."""
     if sys.stderr.isatty():
         print(f'\r{text:78}', end='' if text else '\r', file=sys.stderr)
     elif text:
         print(text, file=sys.stderr, flush=True)
 
 
-def _device_name(device: str) -> str:
-    if device != 'cpu':
-        return torch.cuda.get_device_name()
-    cpuinfo = Path('/proc/cpuinfo')
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith('model name'):
-                return line.split(':', 1)[1].strip()
-    return platform.processor() or platform.machine()
+def set_malloc(keep: bool) -> None:
+    """Keep freed memory, or restore glibc's defaults; then release it."""
+    if platform.libc_ver()[0] != 'glibc':
+        return
+    if keep:
+        keep_freed_memory()
+    else:
+        for parameter, value in DEFAULT_MALLOC.items():
+            ctypes.CDLL(None).mallopt(parameter, value)
+    trim_memory()
+
+
+def matmul_peak(dtype: torch.dtype, device: str) -> float:
+    """Return the FLOP/s of the best of a few square matrix products."""
+    side = 2048 if device == 'cpu' else 8192
+    a = torch.ones(side, side, dtype=dtype, device=device)
+    product = torch.empty_like(a)
+
+    def run() -> torch.Tensor:
+        return torch.mm(a, a, out=product)
+
+    run()
+    return 2 * side**3 / min(timed(run, device) for _ in range(5))

@@ -1,78 +1,70 @@
-"""Time mmsdag against the plain computation, and say what each part brings.
+"""Time mmsdag against the reference computation.
 
 Both sides run in one process, in turn, round after round, so that a busy
 machine slows both; the ratio is taken within each round. The reference is
-plain.py: eager float32, default layout, as the formulas are published.
+plain/: eager float32, default layout, the published formulas.
 """
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import multiprocessing
-import os
-import platform
-import resource
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from cases import CASES, Case, Side, inference
+from cases import CASES, Case, inference
 from measuring import (
     add_options,
     check_options,
     clock_of,
     conditions,
+    matmul_peak,
     progress,
+    set_malloc,
     timed,
 )
 from mmengine.logging import MMLogger
+from sides import Side
 from torch.utils.flop_counter import FlopCounterMode
 
+from mmsdag.cli.arguments import new_parser
 from mmsdag.models.precision import resolve_amp_dtype
 from mmsdag.utils import write_atomically
 from mmsdag.utils.launch import clear_errors
-from mmsdag.utils.memory import M_MMAP_MAX, M_TRIM_THRESHOLD, keep_freed_memory
+from mmsdag.utils.system import PeakMemory
+from mmsdag.utils.tables import markdown_head, markdown_row
 
 EXAMPLES = """\
 rows of a case:
   plain            the reference computation
-  plain, kept      the same, freed memory kept (mmsdag.utils.memory), to show
-                   how much of the gain that is; only on a CPU
-  ours, float32    what a config without amp_dtype gives
-  ours, fast       what amp_dtype='auto' gives: bfloat16 where the hardware
-                   multiplies it, else float32 again (then left out)
+  plain, kept      the same with freed memory kept (mmsdag.utils.memory), to
+                   show how much of the gain that is; only on a CPU
+  ours, float32    a config without amp_dtype
+  ours, fast       a config with amp_dtype='auto': bfloat16; left out where the
+                   hardware does not multiply it
 columns:
   median, min-max  of one run, in milliseconds
   ratio            time of plain / this time: median and range of the rounds
-  memory           peak of a run above what was there before, MiB
+  memory           peak of a run above the memory in use before it, MiB
   of peak          FLOP/s of the reference's convolutions in this time, in
                    % of the matrix multiplication measured in the same run
-  difference       of the images from the reference's, max abs
+  difference       largest absolute difference of the images
 
 examples:
   python tools/benchmark/speed.py                 # some minutes
-  python tools/benchmark/speed.py --quick         # small: does it work?
+  python tools/benchmark/speed.py --quick         # a test run
   python tools/benchmark/speed.py --device cuda --markdown speed.md
   python tools/benchmark/speed.py --no-memory     # times alone
   python tools/benchmark/speed.py --cases inference \\
       --published ../shared/weights/zero_dce_official.pth
 """
-
-#: glibc's <malloc.h>, and its values at rest: the thresholds rise to these as
-#: soon as one large tensor has been freed.
-M_MMAP_THRESHOLD = -3
-DEFAULT_MALLOC = {
-    M_MMAP_MAX: 65536,
-    M_MMAP_THRESHOLD: 32 << 20,
-    M_TRIM_THRESHOLD: 64 << 20,
-}
 
 SECONDS_PER_ROUND = 0.3
 
@@ -95,7 +87,7 @@ class Row:
 
 @dataclass
 class Variant:
-    """One row to be: a side, and whether freed memory is kept."""
+    """A row to measure: a side, and whether freed memory is kept."""
     name: str
     side: Side
     ours: bool
@@ -104,55 +96,28 @@ class Variant:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Read the command line."""
+    parser = new_parser(__doc__, EXAMPLES)
     parser.add_argument(
         '--cases',
         nargs='+',
         default=[''],
         metavar='WORD',
-        help='only the cases whose name contains one of the words; there are '
+        help='only the cases whose name contains one of the words; the names: '
         + ', '.join(f'"{case.name}"' for case in CASES))
     parser.add_argument(
         '--published',
         metavar='FILE',
         help="Zero-DCE's weights as their authors publish them "
-        '(zero_dce_official.pth): adds their inference as it is, denormal '
-        'numbers included, against ours')
+        '(zero_dce_official.pth): adds inference with them, denormal '
+        'numbers included')
     parser.add_argument(
         '--no-memory',
         action='store_true',
-        help='leave the memory out; on a CPU each row of it takes a process')
+        help='do not measure the memory, which takes a process per row on a '
+        'CPU')
     add_options(parser, tables='the table')
     return parser.parse_args(argv)
-
-
-def set_malloc(keep: bool) -> None:
-    """Keep freed memory, or do as glibc does at rest; then start clean."""
-    if platform.libc_ver()[0] != 'glibc':
-        return
-    libc = ctypes.CDLL(None)
-    if keep:
-        keep_freed_memory()
-    else:
-        for parameter, value in DEFAULT_MALLOC.items():
-            libc.mallopt(parameter, value)
-    libc.malloc_trim(0)
-
-
-def matmul_peak(dtype: torch.dtype, device: str) -> float:
-    """FLOP/s of the best of a few square matrix products."""
-    side = 2048 if device == 'cpu' else 8192
-    a = torch.ones(side, side, dtype=dtype, device=device)
-    product = torch.empty_like(a)
-
-    def run() -> torch.Tensor:
-        return torch.mm(a, a, out=product)
-
-    run()
-    return 2 * side**3 / min(timed(run, device) for _ in range(5))
 
 
 def variants_of(case: Case, device: str, **kwargs: Any) -> list[Variant]:
@@ -181,7 +146,11 @@ def measure(case: Case,
             device: str,
             clock: Callable[[], float] = time.perf_counter,
             **kwargs: Any) -> list[Row]:
-    """Rows of a case, without the memory."""
+    """Measure the rows of a case, without the memory.
+
+    Raises:
+        AssertionError: If the images of both sides differ.
+    """
     variants = variants_of(case, device, **kwargs)
     rows = [Row(case.title, v.name, v.amp_dtype) for v in variants]
     images = case.images(device)
@@ -213,7 +182,7 @@ def measure(case: Case,
 
 def measure_published(case: Case, path: str, rounds: int, device: str,
                       clock: Callable[[], float]) -> list[Row]:
-    """Rows of the published weights; few runs, since denormals take long."""
+    """Measure the published weights, in few runs: denormals are slow."""
     rows = measure(case, min(rounds, 3), device, clock, checkpoint=path)
     rows[0].variant = 'plain, as published'
     for row in rows:
@@ -230,8 +199,8 @@ def flops_of(case: Case, device: str = 'cpu') -> int:
 
 
 def peak_memory(case: Case, ours: bool, keep: bool, amp_dtype: str | None,
-                device: str) -> int:
-    """Return the peak memory of a run, in bytes above what it began with.
+                device: str) -> int | None:
+    """Return the peak memory of a run in bytes; see PeakMemory.
 
     On a CPU it needs a process of its own.
     """
@@ -240,20 +209,15 @@ def peak_memory(case: Case, ours: bool, keep: bool, amp_dtype: str | None,
     set_malloc(keep)
     if device != 'cpu':
         side.run(images)  # libraries allocate their workspaces
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        side.run(images)
-        return torch.cuda.max_memory_allocated() - before
-    page = os.sysconf('SC_PAGE_SIZE')
-    before = int(Path('/proc/self/statm').read_text().split()[1]) * page
+    memory = PeakMemory(device)
     for _ in range(2):
         side.run(images)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    return memory.bytes()
 
 
 def measure_memory(case: Case, rows: Sequence[Row], device: str) -> None:
-    """Fill in the rows' memory."""
-    if device == 'cpu' and not Path('/proc/self/statm').exists():
+    """Measure the memory of the rows, in place."""
+    if not PeakMemory.available(device):
         return
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['cases'])
@@ -284,22 +248,30 @@ def chosen_cases(args: argparse.Namespace) -> list[Case]:
                                       for word in args.cases)
     ]
     if not cases:
-        raise ValueError(f'--cases {" ".join(args.cases)}: there are '
+        raise ValueError(f'--cases {" ".join(args.cases)}: choose among '
                          f'{[case.name for case in CASES]}')
     if args.quick:
         # Not less than the patches of EnlightenGAN's discriminator.
         cases = [
-            case._replace(
-                shape=(case.shape[0], *(max(32, side // 4)
-                                        for side in case.shape[1:])))
-            for case in cases
+            case._replace(shape=(batch, max(32, height // 4),
+                                 max(32, width // 4)))
+            for case in cases for batch, height, width in [case.shape]
         ]
     return cases
 
 
 def run(args: argparse.Namespace, cases: Sequence[Case],
-        peaks: dict[str, float]) -> Iterator[list[Row]]:
-    """Measure the cases one by one; ``peaks`` is filled on the way."""
+        peaks: dict[str, float]) -> Iterator[tuple[list[Row], bool]]:
+    """Measure the cases one by one.
+
+    Args:
+        args: Options.
+        cases: The cases.
+        peaks: Filled with the FLOP/s of matrix products by dtype.
+
+    Yields:
+        The rows of a case, twice: with times, then with everything.
+    """
     clock = clock_of(args)
     rounds = min(args.rounds, 2) if args.quick else args.rounds
     published = next((case for case in cases if case.build is inference), None)
@@ -310,6 +282,7 @@ def run(args: argparse.Namespace, cases: Sequence[Case],
                 peaks.get(name, 0),
                 matmul_peak(getattr(torch, name), args.device))
         rows = measure(case, rounds, args.device, clock)
+        yield rows, False
         if not args.no_memory:
             measure_memory(case, rows, args.device)
         flops = flops_of(case, args.device)
@@ -319,7 +292,7 @@ def run(args: argparse.Namespace, cases: Sequence[Case],
         if args.published and case is published:
             rows += measure_published(case, args.published, rounds,
                                       args.device, clock)
-        yield rows
+        yield rows, True
 
 
 #: Columns of the table and their widths, known before the first row.
@@ -334,23 +307,17 @@ _COLUMNS = {
     'of peak': 7,
     'difference': 10
 }
+WIDTHS = tuple(_COLUMNS.values())
 
 
 def header() -> str:
     """Return the first two lines of the Markdown table."""
-    return (_line(_COLUMNS) + '\n|' +
-            '|'.join('-' * (width + 2) for width in _COLUMNS.values()) + '|')
+    return markdown_head(list(_COLUMNS), widths=WIDTHS)
 
 
 def lines(rows: Sequence[Row]) -> str:
     """Return the rows as lines of the Markdown table."""
-    return '\n'.join(_line(_cells(row)) for row in rows)
-
-
-def _line(cells: Iterable[str]) -> str:
-    return '| ' + ' | '.join(
-        cell.ljust(width)
-        for cell, width in zip(cells, _COLUMNS.values())) + ' |'
+    return '\n'.join(markdown_row(_cells(row), WIDTHS) for row in rows)
 
 
 def _cells(row: Row) -> Iterator[str]:
@@ -369,10 +336,21 @@ def _milliseconds(seconds: float) -> str:
     return f'{seconds * 1e3:.2g}' if seconds < 0.01 else f'{seconds * 1e3:.0f}'
 
 
+def write_files(args: argparse.Namespace, about: dict[str, Any],
+                rows: Sequence[Row]) -> None:
+    """Write the results so far to the files that the options name."""
+    if args.json:
+        content = dict(about=about, rows=[asdict(row) for row in rows])
+        write_atomically(args.json, json.dumps(content, indent=2).encode())
+    if args.markdown:
+        write_atomically(args.markdown,
+                         f'{header()}\n{lines(rows)}\n'.encode())
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    """Entry point; ``argv`` without the name of the program."""
+    """Run the tool; ``argv`` without the name of the program."""
     args = parse_args(argv)
-    # The models' messages about their weights would break the table.
+    # Messages of the models about their weights would break the table.
     warnings.simplefilter('ignore', FutureWarning)
     MMLogger.get_instance('mmengine', log_level='ERROR')
     with clear_errors():
@@ -382,23 +360,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         peaks: dict[str, float] = {}
         print(header(), flush=True)
         measured: list[Row] = []
-        for rows in run(args, cases, peaks):
-            progress('')
-            print(lines(rows), flush=True)
-            measured += rows
+        for rows, complete in run(args, cases, peaks):
             about['matmul_gflops'] = {
                 name: round(peak / 1e9) for name, peak in peaks.items()
             }
-            # Files are complete after each case: a run that is cut off
-            # loses no case that is done.
-            if args.json:
-                content = dict(about=about,
-                               rows=[asdict(row) for row in measured])
-                write_atomically(args.json,
-                                 json.dumps(content, indent=2).encode())
-            if args.markdown:
-                write_atomically(args.markdown,
-                                 f'{header()}\n{lines(measured)}\n'.encode())
+            # A run that is cut off loses nothing that is measured.
+            write_files(args, about, measured + rows)
+            if complete:
+                progress('')
+                print(lines(rows), flush=True)
+                measured += rows
     for name, value in about.items():
         print(f'{name.replace("_", " ")}: {value}')
 

@@ -1,8 +1,8 @@
-"""Show that the fast path trains as well as the plain computation.
+"""Check that the fast path trains as well as the reference computation.
 
 Trains with both from the same weights, on the same crops and noise, for
-several seeds, and compares the loss curves: their distance must stay below
-what another seed changes. Writes curves.json and curves.png.
+several seeds, and compares the loss curves: their distance must stay below the
+distance of two seeds. Writes curves.json and curves.png.
 """
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cases
 import numpy as np
 import plain
+import sides
 import torch
+from measuring import progress
 from mmengine.logging import MMLogger
 from torch import Tensor
 
+from mmsdag.cli.arguments import new_parser
 from mmsdag.utils import write_atomically
 from mmsdag.utils.image_io import read_image
 from mmsdag.utils.launch import clear_errors
 from mmsdag.utils.memory import keep_freed_memory
 
 TASKS = {'stage-one': cases.stage_one, 'guided': cases.guided}
-SIDES = {
+SIDES: dict[str, dict[str, Any]] = {
     'plain': dict(ours=False),
     'fast': dict(ours=True, amp_dtype='auto'),
 }
@@ -49,10 +53,8 @@ examples:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Read the command line."""
+    parser = new_parser(__doc__, EXAMPLES)
     parser.add_argument(
         '--task', choices=sorted(TASKS), default='stage-one',
         help='default %(default)s')
@@ -74,7 +76,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def read_photographs(folder: Path | None, dark: bool) -> list[Tensor]:
-    """Photographs (3, H, W), RGB, [0, 1], at most 64 of a folder."""
+    """Read photographs (3, H, W), RGB, [0, 1], at most 64 of a folder."""
     if folder is None:
         from sklearn.datasets import load_sample_images
         arrays = load_sample_images().images
@@ -100,7 +102,7 @@ def read_photographs(folder: Path | None, dark: bool) -> list[Tensor]:
 
 def crops(photographs: Sequence[Tensor], batch: int, size: int,
           generator: torch.Generator) -> Tensor:
-    """A random batch (N, 3, size, size)."""
+    """Draw a random batch (N, 3, size, size)."""
 
     def draw(end: int) -> int:
         return int(torch.randint(end, (), generator=generator))
@@ -115,11 +117,11 @@ def crops(photographs: Sequence[Tensor], batch: int, size: int,
 
 
 def fresh_weights(task: str, seed: int) -> plain.Weights:
-    """Weights to start from: as the networks are initialised."""
+    """Return initial weights, drawn as the networks draw them."""
     if task == 'stage-one':
-        weights = cases.sdag_weights()
+        weights = sides.sdag_weights()
     else:
-        weights = cases.zero_dce_weights()
+        weights = sides.zero_dce_weights()
     generator = torch.Generator().manual_seed(seed)
     for name, weight in weights.items():
         if name.startswith('extractor.'):
@@ -135,7 +137,7 @@ def fresh_weights(task: str, seed: int) -> plain.Weights:
 
 def train(args: argparse.Namespace, side: str, seed: int,
           photographs: Sequence[Tensor]) -> list[float]:
-    """The losses of one run."""
+    """Train once and return the losses."""
     competitor = TASKS[args.task](
         args.device, weights=fresh_weights(args.task, seed), **SIDES[side])
     generator = torch.Generator().manual_seed(seed)
@@ -146,21 +148,18 @@ def train(args: argparse.Namespace, side: str, seed: int,
         torch.manual_seed(seed * 1_000_003 + iteration)
         losses.append(float(competitor.run(batch.to(args.device))))
         if sys.stderr.isatty() or iteration + 1 == args.iters:
-            print(
-                f'\r{side}, seed {seed}: iteration {iteration + 1} of '
-                f'{args.iters}, loss {losses[-1]:.4f}   ',
-                end='' if iteration + 1 < args.iters else '\n',
-                file=sys.stderr)
+            progress(f'{side}, seed {seed}: iteration {iteration + 1} of '
+                     f'{args.iters}, loss {losses[-1]:.4f}')
     return losses
 
 
 def smooth(curve: Sequence[float], window: int) -> np.ndarray:
-    """Running mean."""
+    """Return the running mean."""
     return np.convolve(curve, np.ones(window) / window, mode='valid')
 
 
 def compare(curves: dict[str, list[list[float]]]) -> dict[str, float]:
-    """Distance of both sides and spread over the seeds."""
+    """Compute the distance of both sides and the spread of the seeds."""
     window = max(1, len(curves['plain'][0]) // 20)
     slow, fast = (
         np.stack([smooth(curve, window) for curve in curves[side]])
@@ -176,15 +175,15 @@ def compare(curves: dict[str, list[list[float]]]) -> dict[str, float]:
 
 def plot(curves: dict[str, list[list[float]]], title: str,
          path: Path) -> None:
-    """Both sides over each other, a colour a seed."""
+    """Plot the curves of both sides, a color per seed."""
     import matplotlib
     matplotlib.use('Agg')
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4), layout='constrained')
     window = max(1, len(curves['plain'][0]) // 20)
-    # Thin on broad, because they hide each other.
-    styles = {
+    # Thin lines over broad ones, since the curves overlap.
+    styles: dict[str, dict[str, Any]] = {
         'plain': dict(linewidth=5, alpha=0.35),
         'fast': dict(linewidth=1, color='black'),
     }
@@ -201,18 +200,20 @@ def plot(curves: dict[str, list[list[float]]], title: str,
 
 
 def run(args: argparse.Namespace) -> dict[str, float]:
-    """Train all, write the results, and return the comparison."""
+    """Train all, write the results, and return the comparison.
+
+    Raises:
+        ValueError: Fewer than two seeds, or crops larger than a photograph.
+    """
     if len(set(args.seeds)) < 2:
-        raise ValueError(f'--seeds {args.seeds}: at least two, since their '
-                         'spread is the yardstick')
+        raise ValueError(f'--seeds {args.seeds}: at least two are needed, to '
+                         'measure their spread')
     photographs = read_photographs(args.data, args.task == 'guided')
     least = min(min(p.shape[1:]) for p in photographs)
     if args.crop > least:
         raise ValueError(f'--crop {args.crop}: a photograph is only {least} '
                          'pixels high or wide')
     keep_freed_memory()
-    # Seed by seed and side by side, so that what is there after an
-    # interruption can be compared.
     curves: dict[str, list[list[float]]] = {side: [] for side in SIDES}
     for seed in args.seeds:
         for side in SIDES:
@@ -232,7 +233,7 @@ def run(args: argparse.Namespace) -> dict[str, float]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; ``argv`` without the name of the program."""
+    """Run the tool; ``argv`` without the name of the program."""
     args = parse_args(argv)
     warnings.simplefilter('ignore')
     MMLogger.get_instance('mmengine', log_level='ERROR')
