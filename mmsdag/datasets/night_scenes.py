@@ -121,7 +121,7 @@ def render_scene(photographs: Sequence[np.ndarray], size: int,
 def _texture(photographs: Sequence[np.ndarray], size: int,
              rng: np.random.Generator) -> np.ndarray:
     """A part of one of the photographs, (size, size, 3), [0, 1]."""
-    photo = photographs[rng.integers(len(photographs))]
+    photo = photographs[int(rng.integers(len(photographs)))]
     side = int(min(photo.shape[:2]) * rng.uniform(0.3, 1))
     y, x = (rng.integers(s - side + 1) for s in photo.shape[:2])
     crop = photo[y:y + side, x:x + side]
