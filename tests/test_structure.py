@@ -1,0 +1,135 @@
+"""The structure of the code: imports point one way, files stay short."""
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / 'mmsdag'
+#: Folders and modules of the package; each may import those of lower rank and
+#: its own. Modules at the top of the package, such as registry, are rank 0.
+RANKS = {
+    'functional': 1,
+    'utils': 2,
+    'models': 3,
+    'datasets': 4,  # a transform enhances images
+    'synthetic': 5,
+    'engine': 5,
+    'evaluation': 5,
+    'apis': 6,
+    'benchmark': 7,
+    'report': 8,
+    'demo': 9,
+    'cli': 10,
+    '__main__': 11,
+}
+#: Arrows that point up, as (importing module, imported part).
+ALLOWED_ARROWS = {('mmsdag.datasets.transforms.enhance_image', 'apis')}
+MAX_LINES, MAX_FUNCTION = 400, 60
+#: Files and functions that are longer.
+LONG_FILES = {
+    'mmsdag/evaluation/image_quality.py', 'requirements/install.py',
+    'tools/demo.py', 'tools/downstream/cells.py',
+    'tools/downstream/figures.py', 'tools/downstream/spec.py',
+    'tools/night_scenes_benchmark.py', 'tools/report.py'
+}
+LONG_FUNCTIONS = {
+    'mmsdag/apis/folder.py::enhance_folder',
+    'mmsdag/datasets/night_scenes.py::write_night_scenes',
+    'mmsdag/models/enhancers/build.py::build_enhancer',
+    'tools/demo.py::own_photographs', 'tools/downstream/spec.py::read_spec',
+    'tools/report.py::verdict'
+}
+
+
+def python_files() -> list[Path]:
+    """Files that ship: the package, the tools, and the set-up."""
+    files = [*PACKAGE.rglob('*.py'), *(ROOT / 'tools').rglob('*.py'),
+             *(ROOT / 'requirements').rglob('*.py'), ROOT / 'setup.py']
+    return sorted(f for f in files if '.mim' not in f.parts)
+
+
+def module_of(path: Path) -> str:
+    """Dotted name of a file of the package."""
+    parts = path.relative_to(ROOT).with_suffix('').parts
+    return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Modules of this package that a file imports, anywhere in it."""
+    package = module_of(path).split('.')
+    if path.name != '__init__.py':
+        package = package[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[:len(package) - node.level + 1] if node.level else (
+                [])
+            module = '.'.join([*base, *filter(None, [node.module])])
+            # `from package import module` may import a module.
+            names = [f'{module}.{alias.name}' for alias in node.names]
+        else:
+            continue
+        yield from (name for name in names if name.startswith('mmsdag.'))
+
+
+def part_of(module: str) -> str:
+    """Folder or module below ``mmsdag``."""
+    return (module.split('.') + [''])[1]
+
+
+@pytest.mark.parametrize('path', [
+    pytest.param(path, id=module_of(path))
+    for path in sorted(PACKAGE.rglob('*.py')) if '.mim' not in path.parts])
+def test_imports_point_down(path):
+    module = module_of(path)
+    if module == 'mmsdag':
+        return  # it prepares the process for all of them
+    own, rank = part_of(module), RANKS.get(part_of(module), 0)
+    upward = {
+        part for part in map(part_of, imported(path))
+        if part != own and RANKS.get(part, 0) >= max(rank, 1)
+    }
+    allowed = {part for name, part in ALLOWED_ARROWS if name == module}
+    assert upward - allowed == set(), f'{module} imports {upward}'
+    assert allowed <= upward, f'{module} no longer imports {allowed}'
+
+
+def test_parts_that_exist_have_a_rank():
+    parts = {path.name for path in PACKAGE.iterdir()
+             if path.is_dir() and (path / '__init__.py').is_file()}
+    assert parts <= RANKS.keys()
+
+
+def test_no_file_is_long():
+    found = {
+        str(path.relative_to(ROOT)) for path in python_files()
+        if len(path.read_text().splitlines()) > MAX_LINES
+    }
+    assert found == LONG_FILES
+
+
+def test_no_function_is_long():
+    found = {
+        f'{path.relative_to(ROOT)}::{node.name}'
+        for path in python_files()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.end_lineno - node.lineno >= MAX_FUNCTION
+    }
+    assert found == LONG_FUNCTIONS
+
+
+def test_imports_are_found_wherever_they_stand(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), 'ROOT', tmp_path)
+    path = tmp_path / 'mmsdag' / 'apis' / 'a.py'
+    path.parent.mkdir(parents=True)
+    path.write_text('import mmsdag.cli.main\n'
+                    'from ..models import sdag\n'
+                    'def f():\n    from . import tiling\n')
+    assert list(imported(path)) == [
+        'mmsdag.cli.main', 'mmsdag.models.sdag', 'mmsdag.apis.tiling']
