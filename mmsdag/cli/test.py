@@ -178,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     args = parse_args(argv)
     keep_freed_memory()
     try:
-        with clear_errors():
+        with clear_errors(config=args.config):
             cfg = prepare(args)
             runner = Runner.from_cfg(cfg)
             check_fit(runner, args.checkpoint)

@@ -208,7 +208,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     started = _Started()
     keep_freed_memory()
     try:
-        with clear_errors(unless=lambda: started.yes):
+        with clear_errors(lambda: started.yes, args.config):
             cfg = prepare(args)
             runner = Runner.from_cfg(cfg)
             runner.register_hook(started)

@@ -3,7 +3,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
+
+from mmengine.config import Config
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -54,3 +57,26 @@ def find_config(name: str | os.PathLike) -> Path:
     raise FileNotFoundError(
         f'config {str(name)!r} is neither a file nor a config of mmsdag'
         + (f'; did you mean {" or ".join(close)}?' if close else ''))
+
+
+def environment_hint(config: str | os.PathLike, message: str) -> str:
+    """Name the environment variables that would change a message's paths.
+
+    Args:
+        config: Config file, whose values may be ``{{$VARIABLE:default}}``.
+        message: Error message. A default that stands in it, because its
+            variable is not set, is explained.
+
+    Returns:
+        A line for each such variable, or an empty text.
+    """
+    try:
+        text = Config.fromfile(config).text
+    except Exception:  # the error is about the config itself
+        return ''
+    defaults = dict.fromkeys(re.findall(r'{{\s*\$(\w+):([^}]+?)\s*}}', text))
+    return '\n'.join(
+        f'{default} is the default of the environment variable {name}: set '
+        f'it, as in {name}=/path/to/it'
+        for name, default in defaults
+        if name not in os.environ and default in message)

@@ -1,4 +1,4 @@
-"""What the command-line tools share: options, errors, processes."""
+"""Options, errors and processes of the command-line tools."""
 from __future__ import annotations
 
 import argparse
@@ -20,33 +20,35 @@ from mmengine.runner import Runner
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from .configs import CONFIG_SUFFIXES
+from .configs import CONFIG_SUFFIXES, environment_hint
 from .env import environment_report
 
-#: What wrong input raises; the rest are faults of ours.
+#: Errors that wrong input raises; all others are faults of this package.
 USER_ERRORS = (AssertionError, ImportError, KeyError, OSError, TypeError,
                ValueError)
 
-#: Where a launcher says which process this is: rank, world size, local rank.
+#: Variables that a launcher sets: rank, world size, local rank.
 _RANK_VARIABLES = dict(
     pytorch=('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
     slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
     mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE',
          'OMPI_COMM_WORLD_LOCAL_RANK'))
 
-#: Top-level keys that MMEngine reads although no argument of ``Runner``.
+#: Top-level keys that MMEngine reads besides the arguments of ``Runner``.
 _RUNNER_EXTRAS = ('activation_checkpointing', 'compile',
                   'efficient_conv_bn_eval', 'find_unused_parameters',
                   'model_wrapper_cfg', 'sync_bn')
 
 
 @contextmanager
-def clear_errors(unless: Callable[[], bool] = lambda: False
-                 ) -> Iterator[None]:
-    """Turn errors of the user's input into one sentence and exit status 2.
+def clear_errors(unless: Callable[[], bool] = lambda: False,
+                 config: str | os.PathLike | None = None) -> Iterator[None]:
+    """Report errors of the user's input in one sentence, exit status 2.
 
     Args:
         unless: Where it returns true, errors pass with their traceback.
+        config: Config file of the tool. If a path in the message is the
+            default of one of its environment variables, this is named.
     """
     try:
         yield
@@ -54,10 +56,13 @@ def clear_errors(unless: Callable[[], bool] = lambda: False
         if os.environ.get('MMSDAG_TRACEBACK') or unless():
             raise
         # str(KeyError) is the repr of its message.
-        text = error.args[0] if isinstance(error, KeyError) else error
+        text = str(error.args[0] if isinstance(error, KeyError) and error.args
+                   else error) or type(error).__name__
+        hint = environment_hint(config, text) if config else ''
         print(
-            f'error: {text or type(error).__name__}\n'
-            '(MMSDAG_TRACEBACK=1 shows where it arose)',
+            *filter(None, (f'error: {text}', hint,
+                           '(MMSDAG_TRACEBACK=1 shows the traceback)')),
+            sep='\n',
             file=sys.stderr)
         raise SystemExit(2) from None
 
@@ -65,7 +70,8 @@ def clear_errors(unless: Callable[[], bool] = lambda: False
 def _key_value(text: str) -> str:
     if '=' not in text:
         raise argparse.ArgumentTypeError(
-            f'{text!r} is no key=value, such as train_cfg.max_iters=1000')
+            f'{text!r} is not of the form key=value, such as '
+            'train_cfg.max_iters=1000')
     return text
 
 
@@ -77,7 +83,7 @@ class _PrintEnvironment(argparse.Action):
 
 
 def tool_parser(description: str, examples: str) -> argparse.ArgumentParser:
-    """A parser with the options that training and testing share."""
+    """Return a parser with the common options of training and testing."""
     parser = argparse.ArgumentParser(
         description=description,
         epilog=f'examples:\n{examples}',
@@ -102,7 +108,7 @@ def tool_parser(description: str, examples: str) -> argparse.ArgumentParser:
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
         help='how the processes were started; dist_*.sh and slurm_*.sh set '
-        'it. Without a GPU the processes talk through gloo')
+        'it. Without a GPU the processes communicate by gloo')
     parser.add_argument(
         '--local_rank',
         '--local-rank',
@@ -118,12 +124,11 @@ def tool_parser(description: str, examples: str) -> argparse.ArgumentParser:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Read the config that a tool's arguments name and override.
+    """Read the config of a tool and apply the options that override it.
 
     Raises:
         FileNotFoundError: If there is no such config.
-        ValueError: If it cannot be parsed, or for an option that names
-            nothing in it.
+        ValueError: If it cannot be parsed, or an option names nothing in it.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not Path(args.config).is_file():
@@ -135,7 +140,7 @@ def load_config(args: argparse.Namespace) -> Config:
     except (ConfigParsingError, SyntaxError) as error:
         raise ValueError(f'config {args.config!r}: {error}') from error
     except FileNotFoundError as error:
-        # As where a variable of the environment chooses among bases.
+        # An environment variable may choose among bases.
         missing = Path(error.filename or '').resolve()
         if missing.suffix not in CONFIG_SUFFIXES:
             raise
@@ -155,14 +160,14 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def check_options(cfg: Mapping, options: Mapping[str, Any]) -> None:
-    """Find misspelt keys, which MMEngine would add to the config unseen.
+    """Refuse misspelled keys, which MMEngine would silently add.
 
     Every key but the last of a dotted path must exist. The last may be new
-    (an argument that the config leaves at its default), unless it looks like
-    a slip of one that exists.
+    (an argument that the config leaves at its default), unless it resembles
+    an existing one.
 
     Raises:
-        ValueError: For a key that is not there, naming those that are.
+        ValueError: For a key that does not exist; names the existing ones.
     """
     known = {*inspect.signature(Runner).parameters, *_RUNNER_EXTRAS}
     for option in options:
@@ -193,11 +198,11 @@ def check_options(cfg: Mapping, options: Mapping[str, Any]) -> None:
 
 
 def start_processes(cfg: Config) -> None:
-    """Join the other processes where MMEngine cannot: without a GPU.
+    """Join the other processes on a CPU, where MMEngine cannot.
 
-    MMEngine's launchers always call CUDA. Here the processes talk through
-    gloo, and the config's model wrapper is told that there are no devices.
-    Does nothing without a launcher. On GPUs MMEngine's own launchers do.
+    MMEngine's launchers always call CUDA. Here the processes communicate by
+    gloo, and the config's model wrapper gets no devices. Nothing is done
+    without a launcher, or on GPUs, where MMEngine's launchers do it.
 
     Args:
         cfg: Config whose ``launcher`` is set; changed in place.
@@ -219,7 +224,7 @@ def start_processes(cfg: Config) -> None:
     if get_device() == 'cuda' and int(
             local_rank) >= torch.cuda.device_count():
         raise ValueError(
-            f'process {local_rank} finds {torch.cuda.device_count()} GPUs: '
+            f'process {local_rank}: only {torch.cuda.device_count()} GPUs; '
             'start at most as many processes as GPUs, or set '
             'CUDA_VISIBLE_DEVICES= to train on the CPU')
     if get_device() != 'cpu':

@@ -188,6 +188,27 @@ def test_a_config_with_a_slip_in_its_syntax_is_one_sentence(tmp_path, capsys):
     assert 'never closed' in failure(capsys, train, tmp_path / 'a.py')
 
 
+def test_a_missing_default_path_is_told_with_its_variable(
+        tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv('MMSDAG_BRACKETS', raising=False)
+    arguments = [
+        str(ROOT / 'configs/zero_dce/zero-dce_1xb8-1k_brackets.py'),
+        '--work-dir', str(tmp_path / 'work')
+    ]
+    with pytest.raises(SystemExit):
+        train.main(arguments)
+    error = capsys.readouterr().err
+    assert 'no folder ../shared/brackets' in error
+    assert 'the environment variable MMSDAG_BRACKETS' in error
+    assert error.count('environment variable') == 1
+    monkeypatch.setenv('MMSDAG_BRACKETS', 'mine')
+    with pytest.raises(SystemExit):
+        train.main(arguments)
+    error = capsys.readouterr().err
+    assert 'no folder mine' in error and 'environment variable' not in error
+
+
 @pytest.mark.parametrize('tool', [train, tester])
 def test_the_help_teaches_by_examples(tool, capsys):
     with pytest.raises(SystemExit):

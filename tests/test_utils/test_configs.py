@@ -38,8 +38,8 @@ def test_configs_are_found_in_an_installed_package(configs, tmp_path):
 @pytest.mark.parametrize('name, error, message', [
     ('zero_dce/zero-dce_y', FileNotFoundError, 'mean zero_dce/zero-dce_x'),
     ('same', ValueError, 'sdag/same, zero_dce/same'),
-    ('base', FileNotFoundError, 'no config'),
-    ('???', FileNotFoundError, 'no config of mmsdag$'),
+    ('base', FileNotFoundError, 'nor a config'),
+    ('???', FileNotFoundError, 'nor a config of mmsdag$'),
 ])
 def test_a_wrong_name_of_a_config_is_refused(configs, name, error, message):
     with pytest.raises(error, match=message):

@@ -95,7 +95,8 @@ def test_an_option_without_a_value_is_an_error(capsys):
     with pytest.raises(SystemExit) as error:
         parse('a.py', '--cfg-options', 'max_iters')
     assert error.value.code == 2
-    assert "'max_iters' is no key=value" in capsys.readouterr().err
+    assert "'max_iters' is not of the form key=value" in (
+        capsys.readouterr().err)
 
 
 def test_the_environment_is_printed_for_a_bug_report(capsys):
