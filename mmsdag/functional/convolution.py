@@ -57,6 +57,11 @@ def _plain(conv: nn.Conv2d, x: Tensor, weight: Tensor,
     return F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation)
 
 
+#: Private tables of the hooks that torch calls for every module.
+_GLOBAL_HOOKS = ('_global_forward_hooks', '_global_forward_pre_hooks',
+                 '_global_backward_hooks', '_global_backward_pre_hooks')
+
+
 def fusible_dtype(convs: Sequence[nn.Conv2d],
                   maps: Sequence[Tensor]) -> torch.dtype | None:
     """The dtype in which oneDNN computes ``convs`` of ``maps`` and more.
@@ -73,7 +78,8 @@ def fusible_dtype(convs: Sequence[nn.Conv2d],
             or not torch.backends.mkldnn.enabled
             # Private, though torch.compile itself calls it since 2.0.
             or not hasattr(torch.ops.mkldnn, '_convolution_pointwise_')
-            or module._has_any_global_hook()
+            # One function in torch >= 2.5, four tables before.
+            or any(getattr(module, table) for table in _GLOBAL_HOOKS)
             or not all(_is_its_weights(conv) for conv in convs)
             # A map of one number has no layout that it would recognise.
             or any(x.shape[1:].numel() == 1 or not x.numel() for x in maps)):
