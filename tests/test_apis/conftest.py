@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.weights import save_weights
 from mmengine.config import Config
 from torch import nn
 
@@ -68,12 +69,7 @@ def checkpoint_of(tmp_path_factory):
 
     def save(network: nn.Module, name: str = 'model.pth') -> Path:
         path = tmp_path_factory.mktemp('weights') / name
-        torch.save({
-            'state_dict': {
-                f'generator.{key}': value
-                for key, value in network.state_dict().items()
-            }
-        }, path)
+        save_weights(network, path)
         return path
 
     return save

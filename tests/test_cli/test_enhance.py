@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
+from helpers.weights import save_weights
 from mmengine.config import Config
 
 from mmsdag.cli import enhance
@@ -29,10 +29,7 @@ def job(tmp_path):
                 type='mmsdag.ZeroDCE',
                 generator=dict(type='mmsdag.ZeroDCENet', channels=4)))).dump(
                     tmp_path / 'config.py')
-    state = ZeroDCENet(channels=4).state_dict()
-    torch.save(
-        {'state_dict': {f'generator.{k}': v
-                        for k, v in state.items()}}, tmp_path / 'weights.pth')
+    save_weights(ZeroDCENet(channels=4), tmp_path / 'weights.pth')
     (tmp_path / 'in' / 'sub').mkdir(parents=True)
     for i in range(4):
         image = np.full((8, 10, 3), 40 + i, np.uint8)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pytest
-import torch
+from helpers.weights import save_weights
 
 from mmsdag.cli import export
 from mmsdag.models import ZeroDCENet
@@ -15,10 +15,7 @@ def test_tool_exports_a_config_and_its_checkpoint(tmp_path, capsys):
     config.write_text(
         "model = dict(type='mmsdag.ZeroDCE', "
         "generator=dict(type='mmsdag.ZeroDCENet', channels=4))")
-    state = ZeroDCENet(channels=4).state_dict()
-    torch.save(
-        dict(state_dict={f'generator.{k}': v
-                         for k, v in state.items()}), tmp_path / 'a.pth')
+    state = save_weights(ZeroDCENet(channels=4), tmp_path / 'a.pth')
     out = tmp_path / 'a.onnx'
     export.main([str(config), str(tmp_path / 'a.pth'), str(out)])
     assert out.stat().st_size > 4 * sum(v.numel() for v in state.values())

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.weights import save_weights
 
 from mmsdag import __version__
 from mmsdag.apis import LowLightInferencer
@@ -66,9 +67,7 @@ def test_a_model_of_the_users_own_brings_its_weights(photos, tmp_path):
     (tmp_path / 'mine.py').write_text(
         "model = dict(generator=dict(type='mmsdag.ZeroDCENet', channels=4))")
     network = ZeroDCENet(channels=4)
-    torch.save(dict(state_dict={
-        f'generator.{k}': v for k, v in network.state_dict().items()
-    }), tmp_path / 'mine.pth')
+    save_weights(network, tmp_path / 'mine.pth')
     assert main(['enhance', 'folder/b.png', '--model', 'mine.py',
                  '--weights', 'mine.pth']) == 0
     x = torch.full((1, 3, 12, 16), 20 / 255)

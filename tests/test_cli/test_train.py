@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.weights import save_weights
 from mmengine.config import Config
 
 from mmsdag.cli import test as tester
@@ -284,10 +285,7 @@ test_cfg = dict()
 test_evaluator = dict(type='mmsdag.NIQE')
 """)
     network = ZeroDCENet(channels=4)
-    save_checkpoint(
-        dict(state_dict={
-            f'generator.{k}': v for k, v in network.state_dict().items()
-        }), tmp_path / 'a.pth')
+    save_weights(network, tmp_path / 'a.pth')
     tester.main([
         str(tmp_path / 'show.py'), str(tmp_path / 'a.pth'), '--work-dir',
         str(tmp_path / 'work'), '--show-dir', str(tmp_path / 'shown')

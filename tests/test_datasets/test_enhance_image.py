@@ -10,6 +10,7 @@ import mmcv
 import numpy as np
 import pytest
 import torch
+from helpers.weights import save_weights
 from mmengine.config import Config
 from torch.utils.data import DataLoader, Dataset
 
@@ -48,12 +49,7 @@ def by_hand(image: np.ndarray) -> np.ndarray:
 
 def save(path: Path, seed: int = 0) -> str:
     torch.manual_seed(seed)
-    torch.save({
-        'state_dict': {
-            f'generator.{name}': value * 4
-            for name, value in ZeroDCENet(channels=4).state_dict().items()
-        }
-    }, path)
+    save_weights(ZeroDCENet(channels=4), path, scale=4)
     return str(path)
 
 

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from helpers.weights import save_weights
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -93,11 +94,7 @@ def checkpoint(tmp_path_factory) -> str:
     torch.manual_seed(1)
     net = SDAGNet(SDAG_NET['extractor'], num_blocks=1)
     path = tmp_path_factory.mktemp('sdag') / 'sdag.pth'
-    torch.save(
-        dict(state_dict={
-            f'generator.{name}': value
-            for name, value in net.state_dict().items()
-        }), path)
+    save_weights(net, path)
     return str(path)
 
 

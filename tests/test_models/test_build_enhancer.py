@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.weights import save_weights
 from mmengine.config import Config, ConfigDict
 
 from mmsdag.models import ZeroDCENet, build_enhancer
@@ -16,10 +17,8 @@ MODEL = dict(type='mmsdag.ZeroDCE', generator=NETWORK)
 
 @pytest.fixture
 def checkpoint(tmp_path) -> Path:
-    state = ZeroDCENet(channels=4).state_dict()
     path = tmp_path / 'a.pth'
-    torch.save({'state_dict': {f'generator.{k}': v + 1
-                               for k, v in state.items()}}, path)
+    save_weights(ZeroDCENet(channels=4), path, scale=2)
     return path
 
 

@@ -6,6 +6,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from helpers.weights import save_weights
 from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
@@ -135,12 +136,7 @@ def test_a_cell_without_gradient_leaves_its_input_alone(operations):
 
 def test_denoiser_begins_as_a_trained_one(tmp_path):
     trained = RUASNet()
-    torch.save(
-        dict(
-            state_dict={
-                f'generator.{name}': value
-                for name, value in trained.state_dict().items()
-            }), tmp_path / 'ruas.pth')
+    save_weights(trained, tmp_path / 'ruas.pth')
     net = RUASNet(
         denoiser_init=dict(
             type='Pretrained',
