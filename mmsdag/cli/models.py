@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from mmsdag.utils.launch import clear_errors
@@ -12,7 +13,8 @@ from mmsdag.utils.model_index import (
     trained_models,
 )
 
-DESCRIPTION = 'List the trained models that come with the package.'
+DESCRIPTION = ('List the trained models of the package, with their training '
+               'data and metrics.')
 EXAMPLES = """
 Models that share a line have the same weights under several names. An
 enhancer's name works as --model of `mmsdag enhance`, as `enhancer` in configs
@@ -51,7 +53,18 @@ def run(args: argparse.Namespace) -> None:
         if models:
             print(f'{TITLES[task]}:')
         for model in models:
-            print(f'  {", ".join(model.names)}')
+            print('\n'.join(describe_model(model)))
+
+
+def describe_model(model: TrainedModel) -> Iterator[str]:
+    """Yield a line with the names, then its training data and metrics."""
+    yield f'  {", ".join(model.names)}'
+    if 'Training Data' in model.metadata:
+        yield f'      trained on {model.metadata["Training Data"]}'
+    for result in model.results:
+        metrics = ', '.join(
+            f'{name} {value}' for name, value in result['Metrics'].items())
+        yield f'      {metrics}: {result["Dataset"]}'
 
 
 def _fits(model: TrainedModel, pattern: str) -> bool:

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmengine.fileio import load
 
@@ -26,10 +26,15 @@ class TrainedModel(NamedTuple):
         names: Short names, in the order of the metafile, then the full one.
         config: Config file.
         weights: Checkpoint.
+        metadata: The metafile's ``Metadata``: training data, iterations, ….
+        results: The metafile's ``Results``, each with ``Dataset`` and
+            ``Metrics``.
     """
     names: tuple[str, ...]
     config: Path
     weights: Path
+    metadata: dict[str, Any] = {}
+    results: Sequence[dict[str, Any]] = ()
 
 
 def trained_models(task: str = TASK) -> list[TrainedModel]:
@@ -54,7 +59,8 @@ def trained_models(task: str = TASK) -> list[TrainedModel]:
         }
         models += [
             TrainedModel((*model.get('Alias', ()), model['Name']),
-                         root / model['Config'], root / model['Weights'])
+                         root / model['Config'], root / model['Weights'],
+                         model.get('Metadata', {}), model.get('Results', ()))
             for model in content['Models']
             if model['In Collection'] in wanted and 'Weights' in model
         ]

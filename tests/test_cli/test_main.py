@@ -104,7 +104,8 @@ def test_two_photographs_of_one_name_are_not_mixed_up(photos, capsys):
 
 def test_models_are_listed_by_all_their_names(capsys):
     assert main(['models']) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = [line for line in capsys.readouterr().out.splitlines()
+             if not line.startswith('    ')]
     assert '  zero-dce_sdag, zero-dce-sdag_1xb8-1k_brackets_seed0' in lines
     title = lines.index('guides of enhancers:')
     enhancers = ', '.join(line.strip() for line in lines[1:title])
@@ -116,7 +117,20 @@ def test_models_are_listed_by_a_pattern(capsys):
     assert main(['models', 'zero-dce-p*']) == 0
     title, *lines = capsys.readouterr().out.splitlines()
     assert title == 'enhancers:'
-    assert lines and all(line.startswith('  zero-dce-p') for line in lines)
+    names = [line for line in lines if not line.startswith('    ')]
+    assert names and all(name.startswith('  zero-dce-p') for name in names)
+
+
+def test_models_are_listed_with_training_data_and_metrics(capsys):
+    assert main(['models', 'zero-dce']) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        '      trained on SICE Part 1, all shots of scenes 1 to 900 '
+        '(905 images)',
+        "      box AP50 69.0: all 77 dark bracket shots, COCO's YOLOX-nano, "
+        'mean of 3 seeds',
+        '      box AP50 71.5: 32 dark bracket shots of held-out scenes, '
+        "COCO's YOLOX-nano, mean of 3 seeds",
+    ]
 
 
 def test_a_pattern_that_no_model_matches_is_an_error(capsys):

@@ -120,10 +120,10 @@ def test_any_config_is_found_without_weights(clone):
 @pytest.mark.parametrize('name, message', [
     ('brihgt', r"'brihgt'; did you mean bright or"),
     ('BRIGHT', r"'BRIGHT'; did you mean bright\b"),
-    ('???', r"'\?\?\?' is no file, .* mmsdag; trained models: bright$"),
-    ('', r"'' is no file, .* mmsdag; trained models: bright$"),
+    ('???', r"'\?\?\?' is neither a file nor .* mmsdag; trained models: bright$"),
+    ('', r"'' is neither a file nor .* mmsdag; trained models: bright$"),
     ('guide', "'guide' is no enhancer, but guides one"),
-    (300 * 'x', 'is no file'),
+    (300 * 'x', 'is neither a file'),
 ])
 def test_an_unknown_name_is_answered_by_similar_ones(clone, name, message):
     with pytest.raises(FileNotFoundError, match=message):
