@@ -120,7 +120,7 @@ def test_any_config_is_found_without_weights(clone):
 @pytest.mark.parametrize('name, message', [
     ('brihgt', r"'brihgt'; did you mean bright or"),
     ('BRIGHT', r"'BRIGHT'; did you mean bright\b"),
-    ('???', r"'\?\?\?' is neither a file nor .* mmsdag; trained models: bright$"),
+    ('???', r"'\?\?\?' is neither a file nor .* trained models: bright$"),
     ('', r"'' is neither a file nor .* mmsdag; trained models: bright$"),
     ('guide', "'guide' is no enhancer, but guides one"),
     (300 * 'x', 'is neither a file'),
