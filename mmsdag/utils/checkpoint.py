@@ -7,6 +7,7 @@ A checkpoint is a pickle, and a pickle can run anything. Here, and after
 """
 from __future__ import annotations
 
+import codecs
 import errno
 import functools
 import io
@@ -61,6 +62,8 @@ def _training_globals() -> list:
         # another name in numpy 2.
         np.zeros(0).__reduce__()[0],
         np.float64(0).__reduce__()[0],
+        # Bytes in pickles of numpy 1, which torch < 2.5 does not know.
+        codecs.encode,
     ]
 
 
