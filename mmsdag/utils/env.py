@@ -1,14 +1,11 @@
-"""What a bug report needs to say about a machine.
-
-Run ``python -m mmsdag.utils.env``, or a tool with ``--env``.
-"""
+"""The environment report for a bug report: ``mmsdag env``."""
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
 from mmengine.utils.dl_utils import collect_env
 
-#: Names of distributions, in the order of the report.
+#: Distributions in the order of the report.
 PACKAGES = ('mmsdag', 'torch', 'torchvision', 'mmengine', 'mmcv', 'mmagic',
             'mmdet', 'mmsegmentation', 'mmpretrain', 'onedl-mmengine',
             'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmsegmentation',
@@ -16,7 +13,7 @@ PACKAGES = ('mmsdag', 'torch', 'torchvision', 'mmengine', 'mmcv', 'mmagic',
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that matter, of those that are installed."""
+    """Return the versions of the installed packages among :data:`PACKAGES`."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -27,7 +24,7 @@ def package_versions() -> dict[str, str]:
 
 
 def environment_report() -> str:
-    """Versions, devices and compilers, one a line."""
+    """Return versions, devices and compilers, one per line."""
     lines = {**package_versions(), **collect_env()}
     return '\n'.join(f'{name}: {value}' for name, value in lines.items())
 
