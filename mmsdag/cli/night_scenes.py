@@ -15,12 +15,12 @@ from .arguments import new_parser
 DESCRIPTION = """\
 Render a labelled set of scenes by day and by night; nothing is downloaded.
 
-Shapes, each class in colours of its own, textured with photographs that
-scikit-image and scikit-learn bring along, lie on such photographs, in any size
-and pose, partly behind each other. Each scene is then taken again by night:
-little light, and a camera's noise.
+A scene has shapes of random size and pose, partly occluded, on a photograph.
+Each class has its own colors. Textures and backgrounds are photographs of
+scikit-image and scikit-learn. Each scene is rendered again by night: little
+light, and a camera's noise.
 
-OUT holds
+Files in OUT:
 
   day/SPLIT/0000.png        the scenes, for training and as the upper bound
   night/SPLIT/0000.png      the same scenes by night
@@ -30,13 +30,13 @@ OUT holds
   manifest.json             settings and credits
 
 The splits train, val and test share no photograph. The same seed gives the
-same files. tools/night_scenes_benchmark.py trains on such a set.
+same files.
 """
 EXAMPLES = """\
 examples:
   python tools/dataset_converters/night_scenes.py data/night_scenes
 
-  # a larger set of larger images, and another seed
+  # more and larger images, another seed
   python tools/dataset_converters/night_scenes.py data/night_scenes_large \\
       --train 2000 --val 200 --test 500 --size 384 --seed 1
 """
