@@ -14,7 +14,8 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
-from mmsdag.utils import load_checkpoint, write_atomically
+from mmsdag.utils import write_atomically
+from mmsdag.utils.checkpoint import check_fit
 from mmsdag.utils.image_writer import write_image
 from mmsdag.utils.launch import (
     clear_errors,
@@ -147,32 +148,6 @@ def augment(cfg: Config, name: str) -> None:
     dataset.pipeline = cfg.tta_pipeline
 
 
-def check_fit(runner: Runner, path: str) -> None:
-    """Check that a checkpoint fits the model.
-
-    MMEngine only warns of missing weights, even if all are missing.
-
-    Raises:
-        ValueError: If no weight fits by name and shape.
-    """
-    if '://' in path:
-        return
-    content = load_checkpoint(path)
-    weights = content.get('state_dict', content)
-    model = runner.model
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    own = model.state_dict()
-    if own and not any(
-            name in weights and weights[name].shape == value.shape
-            for name, value in own.items()):
-        raise ValueError(
-            f'checkpoint {path!r} is not one of {type(model).__name__}: none '
-            f"of its weights ({', '.join(list(weights)[:2])}, ...) fits the "
-            f"model's ({', '.join(list(own)[:2])}, ...); files of the "
-            "methods' authors go through tools/convert_checkpoint.py first")
-
-
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the tool; ``argv`` without the name of the program."""
     args = parse_args(argv)
@@ -181,9 +156,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         with clear_errors(config=args.config):
             cfg = prepare(args)
             runner = Runner.from_cfg(cfg)
-            check_fit(runner, args.checkpoint)
+            model = runner.model
+            while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+                model = model.module
+            check_fit(model, args.checkpoint, 'checkpoint')
             if args.show_dir and not _visualization(cfg):
-                if not hasattr(runner.model, 'generator'):
+                if not hasattr(model, 'generator'):
                     raise ValueError(
                         f'--show-dir: config {args.config!r} has no '
                         'default_hooks.visualization, as those of mmdet and '

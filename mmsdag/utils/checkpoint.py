@@ -271,3 +271,37 @@ def register_safe_loading() -> None:
         elif not hasattr(load, '__wrapped__'):
             load = _safely(load)
         CheckpointLoader.register_scheme(prefix, load, force=True)
+
+
+def check_fit(model: nn.Module, checkpoint: str, where: str) -> None:
+    """Check that a checkpoint belongs to a model.
+
+    MMEngine only warns of missing weights, even if all are missing.
+
+    Args:
+        model: The model. Its data preprocessor, which may hold an enhancer
+            with weights of its own, is not compared.
+        checkpoint: File, or URL, which is not checked.
+        where: Config key or option of the checkpoint, for the message.
+
+    Raises:
+        ValueError: If no weight fits by name and shape.
+    """
+    if '://' in checkpoint:
+        return
+    content = load_checkpoint(checkpoint)
+    weights = content.get('state_dict', content)
+    own = {
+        name: value
+        for name, value in model.state_dict().items()
+        if not name.startswith('data_preprocessor.')
+    }
+    if own and not any(
+            name in weights and weights[name].shape == value.shape
+            for name, value in own.items()):
+        raise ValueError(
+            f'{where} {checkpoint!r} is not one of {type(model).__name__}: '
+            f'none of its weights ({", ".join(list(weights)[:2])}, ...) fits '
+            f"the model's ({', '.join(list(own)[:2])}, ...); give the file "
+            "that belongs to the config. Files of the methods' authors go "
+            'through `mmsdag convert` first')

@@ -480,6 +480,8 @@ def change(content: dict, path: str, value: object) -> None:
     ('recognisers.detector.config', 'mmdet::none.py', 'mmdet has no config'),
     ('recognisers.detector.checkpoint', 'none.pth',
      'detector.checkpoint.*none.pth'),
+    ('recognisers.detector.checkpoint', 'double.pth',
+     'detector.checkpoint .*double.pth.* is not one of BrightDetector'),
     ('recognisers.detector.task', 'sing', "task='sing'"),
     ('datasets.things.dataset.type', 'mmdet.Nothing', 'things.*Nothing'),
     ('datasets.things.dataset.ann_file', 'none.json', 'things.*none.json'),

@@ -26,10 +26,10 @@ from torch import nn
 from tqdm import tqdm
 
 from mmsdag.evaluation import DetectionMatches, PixelCounts, match_detections
-from mmsdag.utils import load_checkpoint, write_atomically
+from mmsdag.utils import write_atomically
 from mmsdag.utils.env import package_versions
 
-from .spec import Cell, Data, Recogniser, Spec, digest, label_table
+from .spec import Cell, Data, Spec, digest, label_table
 
 #: Longer side of the label maps that are kept for the pictures, in pixels.
 MAP_SIDE = 480
@@ -142,7 +142,6 @@ def run_cell(spec: Spec, cell: Cell, bar: tqdm) -> dict[str, float]:
     started = time.time()
     with quiet():
         runner = Runner.from_cfg(cfg)
-        _check_fit(runner.model, recogniser)
         table = label_table(recogniser, data)
         if table is not None:
             runner.model.register_forward_hook(_Relabel(table))
@@ -199,28 +198,6 @@ def _restrict_annotation(cfg: Config, data: Data, folder: Path) -> None:
         if not target.is_file():
             write_atomically(target, text.encode())
         evaluator.ann_file = str(target)
-
-
-def _check_fit(model: nn.Module, recogniser: Recogniser) -> None:
-    """See that a checkpoint is of this model: MMEngine would only warn.
-
-    Raises:
-        ValueError: If no weight fits by name and shape.
-    """
-    content = load_checkpoint(recogniser.checkpoint)
-    weights = content.get('state_dict', content)
-    own = {
-        name: value
-        for name, value in model.state_dict().items()
-        if not name.startswith('data_preprocessor.')
-    }
-    if not any(name in weights and weights[name].shape == value.shape
-               for name, value in own.items()):
-        raise ValueError(
-            f'recognisers.{recogniser.name}.checkpoint='
-            f'{recogniser.checkpoint!r}: none of its weights fits '
-            f'{type(model).__name__}; give the file that belongs to the '
-            'config')
 
 
 class _Relabel:

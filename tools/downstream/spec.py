@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DATASETS, DefaultScope
+from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.utils import get_installed_path
 
 from mmsdag.models.enhancers.build import (
@@ -23,7 +23,7 @@ from mmsdag.models.enhancers.build import (
     with_weights,
 )
 from mmsdag.models.precision import check_amp_dtype
-from mmsdag.utils import load_checkpoint
+from mmsdag.utils.checkpoint import check_fit
 from mmsdag.utils.env import package_versions
 
 #: Where an enhancer can be put.
@@ -418,7 +418,8 @@ def _recogniser(name: str, entry: dict, path: Path) -> Recogniser:
                          )
     checkpoint = _find(entry['checkpoint'], f'{where}.checkpoint', path)
     try:
-        load_checkpoint(checkpoint)
+        with DefaultScope.overwrite_default_scope(scope):
+            check_fit(MODELS.build(cfg.model), checkpoint, 'checkpoint')
     except ValueError as error:
         raise ValueError(f'{where}.{error}') from error
     return Recogniser(name, entry.get('title') or name, task, cfg, checkpoint)
