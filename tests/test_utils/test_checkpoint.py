@@ -22,6 +22,7 @@ from mmsdag.utils import (
     register_safe_loading,
     save_checkpoint,
 )
+from mmsdag.utils.checkpoint import check_fit
 
 
 class Malicious:
@@ -292,3 +293,28 @@ def test_a_latest_checkpoint_that_is_gone_is_an_error(tmp_path):
     (tmp_path / 'last_checkpoint').write_text('/gone/iter_4.pth')
     with pytest.raises(FileNotFoundError, match='iter_4.pth'):
         find_latest_checkpoint(tmp_path)
+
+
+def test_a_checkpoint_fits_a_model_by_one_weight_of_its_name_and_shape(
+        tmp_path):
+    path = str(tmp_path / 'a.pth')
+    save_checkpoint(dict(state_dict=dict(weight=torch.ones(2, 3))), path)
+    check_fit(nn.Linear(3, 2), path, 'checkpoint')
+    for other in (nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 2))):
+        with pytest.raises(ValueError, match='key .*a.pth.* is not one of'):
+            check_fit(other, path, 'key')
+
+
+def test_weights_of_an_enhancer_before_a_model_are_not_compared(tmp_path):
+    path = str(tmp_path / 'a.pth')
+    save_checkpoint(dict(state_dict=dict(weight=torch.ones(1))), path)
+    model = nn.Module()
+    model.data_preprocessor = nn.Linear(3, 2)
+    check_fit(model, path, 'checkpoint')  # nothing to compare
+    model.head = nn.Linear(3, 2)
+    with pytest.raises(ValueError, match=r'head\.weight'):
+        check_fit(model, path, 'checkpoint')
+
+
+def test_a_checkpoint_of_the_web_is_not_fetched_for_the_check():
+    check_fit(nn.Linear(3, 2), 'https://nowhere.invalid/a.pth', 'checkpoint')
