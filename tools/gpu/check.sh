@@ -24,6 +24,7 @@ if [ -n "${MMSDAG_GPU_DRY_RUN:-}" ]; then
 fi
 export PYTHONUNBUFFERED=1 PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 export PYTHONWARNINGS=ignore
+: > "$OUT/log.txt"
 FAILED=0
 
 left() { echo $((BUDGET - SECONDS)); }
