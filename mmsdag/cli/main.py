@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from mmsdag.version import __version__
 
 from . import convert, enhance, env, export, models
 from .arguments import describe
+from .scripts import SCRIPTS, run_script
 
 DESCRIPTION = 'Enhance low-light photographs, for people and for recognition.'
 EXAMPLES = """
@@ -17,6 +19,8 @@ examples:
   mmsdag models                              # names for --model
   mmsdag models 'zero-dce*'                  # those that match a pattern
   mmsdag export zero-dce model.onnx          # for other programs
+  mmsdag benchmark SPEC.py                   # mAP and mIoU behind enhancers
+  mmsdag demo                                # everything, in five minutes
   mmsdag env                                 # for a bug report
 
 Nothing is downloaded. `mmsdag COMMAND --help` has the options of a command;
@@ -48,6 +52,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             module.DESCRIPTION, module.EXAMPLES)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
+    for name, (_, summary) in SCRIPTS.items():
+        commands.add_parser(name, help=summary)
     return parser.parse_args(argv)
 
 
@@ -57,5 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: The command line without the name of the program.
     """
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in SCRIPTS:
+        return run_script(argv[0], argv[1:])
     args = parse_args(argv)
     return args.run(args) or 0
