@@ -228,7 +228,7 @@ def test_a_bad_box_is_an_error_with_file_and_line_or_left_out(
 def test_a_broken_file_is_an_error_even_where_bad_boxes_are_not(voc_tree):
     path = voc_tree / 'Annotations' / '2.png.xml'
     path.write_text(path.read_text()[:-20])
-    with pytest.raises(ValueError, match='2.png.xml:1: no complete XML'):
+    with pytest.raises(ValueError, match='2.png.xml:1: incomplete XML'):
         build(voc_tree, bad_boxes='skip')
 
 
@@ -334,14 +334,14 @@ def test_the_usual_lists_are_the_official_splits(shared, real):
                 {i['img_id'] for i in found})
 
 
-def test_the_five_real_photographs_have_their_boxes_inside(shared):
+def test_the_real_photographs_have_their_boxes_inside(shared):
     dataset = build(
         shared / 'exdark',
         ann_file='imageclasslist.txt',
         data_prefix=dict(
             img_path='../images/exdark', ann_path='annotations_voc.zip'),
         missing_images='skip')
-    assert len(dataset) == 5
+    assert len(dataset) == len(list((shared / 'images' / 'exdark').iterdir()))
     for info in infos(dataset):
         with Image.open(info['img_path']) as image:
             assert image.size == (info['width'], info['height'])

@@ -102,7 +102,7 @@ def test_a_range_needs_the_list_of_scenes(root):
 
 def test_missing_or_broken_annotations_are_named(root):
     (root / 'dark.json').write_text('{"images": []}')
-    with pytest.raises(ValueError, match='dark.json: no COCO annotations'):
+    with pytest.raises(ValueError, match='dark.json: not COCO annotations'):
         build(root)
     (root / 'dark.json').unlink()
     with pytest.raises(FileNotFoundError, match='dark.json.*check data_root'):
