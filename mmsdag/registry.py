@@ -2,8 +2,8 @@
 
 ``locations`` makes them import their modules at the first lookup, so that
 ``import mmsdag`` stays cheap and any OpenMMLab config can say
-``type='mmsdag.X'``. What extends mmdet or mmseg waits for the lookup of its
-own name: neither has to be there for the sake of the other.
+``type='mmsdag.X'``. What extends mmdet, mmseg or mmpretrain is imported at the
+lookup of its own name: none of them is needed for the others.
 """
 from __future__ import annotations
 
@@ -108,7 +108,10 @@ MODELS = DeferringRegistry(
             'enhanced_det'),
         mmseg=dict(
             EnhancedSegDataPreprocessor='mmsdag.models.data_preprocessors.'
-            'enhanced_seg')))
+            'enhanced_seg'),
+        mmpretrain=dict(
+            EnhancedClsDataPreprocessor='mmsdag.models.data_preprocessors.'
+            'enhanced_cls')))
 TRANSFORMS = Registry(
     'transform',
     parent=MMENGINE_TRANSFORMS,
@@ -121,6 +124,7 @@ DATASETS = DeferringRegistry(
     locations=['mmsdag.datasets'],
     deferred=dict(
         mmdet=dict(
+            CocoSubsetDataset='mmsdag.datasets.coco_subset',
             DarkFaceDataset='mmsdag.datasets.dark_face',
             ExDarkDataset='mmsdag.datasets.exdark',
             ExposureBracketDataset='mmsdag.datasets.exposure_bracket'),
@@ -128,7 +132,11 @@ DATASETS = DeferringRegistry(
             ACDCNightDataset='mmsdag.datasets.acdc',
             BDD100KNightDataset='mmsdag.datasets.bdd100k_night',
             DarkZurichDataset='mmsdag.datasets.dark_zurich',
-            NightCityDataset='mmsdag.datasets.night_city')))
+            CamVidDataset='mmsdag.datasets.camvid',
+            NightCityDataset='mmsdag.datasets.night_city'),
+        mmpretrain=dict(
+            CODaNDataset='mmsdag.datasets.codan',
+            GTSRBDataset='mmsdag.datasets.gtsrb')))
 DATA_SAMPLERS = Registry(
     'data sampler',
     parent=MMENGINE_DATA_SAMPLERS,

@@ -5,11 +5,14 @@ from mmsdag.registry import MODELS
 from .data_preprocessors import ImageDataPreprocessor
 from .enhancers import (
     CLAHEEnhancer,
+    DenoisedEnhancer,
     EnhancerWrapper,
     EnlightenGANNet,
     GammaEnhancer,
     HistogramEqualizationEnhancer,
+    InverseGainEnhancer,
     LIMEEnhancer,
+    MeanScaleEnhancer,
     MultiScaleRetinexEnhancer,
     RUASNet,
     SCINet,
@@ -46,13 +49,15 @@ from .sdag.sdag import SDAG
 
 __all__ = [
     'BackboneExtractor', 'CLAHEEnhancer', 'ColorConstancyLoss',
-    'DeepVGGExtractor', 'EnhancerWrapper', 'EnlightenGAN', 'EnlightenGANNet',
-    'ExposureControlLoss', 'GammaEnhancer', 'HistogramEqualizationEnhancer',
-    'IlluminationSmoothnessLoss', 'ImageDataPreprocessor', 'LIMEEnhancer',
-    'LeastSquaresGANLoss', 'MSELoss', 'MarginRankingLoss',
+    'DeepVGGExtractor', 'DenoisedEnhancer', 'EnhancerWrapper',
+    'EnlightenGAN', 'EnlightenGANNet', 'ExposureControlLoss',
+    'GammaEnhancer', 'HistogramEqualizationEnhancer',
+    'IlluminationSmoothnessLoss', 'ImageDataPreprocessor',
+    'InverseGainEnhancer', 'LIMEEnhancer', 'LeastSquaresGANLoss',
+    'MSELoss', 'MarginRankingLoss', 'MeanScaleEnhancer',
     'MeanSmoothnessLoss', 'MultiScaleRetinexEnhancer',
-    'NeighborSmoothnessLoss', 'NormFreePatchDiscriminator', 'RUAS', 'RUASNet',
-    'SCI', 'SCINet', 'SDAG', 'SDAGGuidanceLoss', 'SDAGNet',
+    'NeighborSmoothnessLoss', 'NormFreePatchDiscriminator', 'RUAS',
+    'RUASNet', 'SCI', 'SCINet', 'SDAG', 'SDAGGuidanceLoss', 'SDAGNet',
     'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss',
     'UnsupervisedEnhancer', 'VGGExtractor', 'ZeroDCE', 'ZeroDCENet',
     'ZeroDCEPP', 'ZeroDCEPPNet', 'build_enhancer'

@@ -6,3 +6,4 @@ enhancer = dict(
 
 detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
 segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)
+classification = dict(type='mmsdag.EnhancedClsDataPreprocessor', **enhancer)

@@ -3,3 +3,4 @@ enhancer = dict(enhancer='gamma_sdag')
 
 detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
 segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)
+classification = dict(type='mmsdag.EnhancedClsDataPreprocessor', **enhancer)

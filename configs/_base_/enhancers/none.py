@@ -1,3 +1,4 @@
-# The recogniser as its package has it.
+# The recognizer alone, without an enhancer.
 detection = dict()
 segmentation = dict()
+classification = dict()

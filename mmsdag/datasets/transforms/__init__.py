@@ -1,4 +1,5 @@
 """Registered data transforms: thin classes over ``mmsdag.functional``."""
+from .darken import Darken, darkened
 from .degradations import (
     GammaDegradation,
     GaussianNoiseDegradation,
@@ -11,8 +12,8 @@ from .loading import LoadLowLightImage
 from .packing import PackImages
 
 __all__ = [
-    'EnhanceImage', 'GammaDegradation', 'GaussianNoiseDegradation',
+    'Darken', 'EnhanceImage', 'GammaDegradation', 'GaussianNoiseDegradation',
     'LoadLowLightImage', 'LowLightDegradation', 'PackImages',
     'PoissonGaussianNoiseDegradation', 'RandomCrop', 'RandomFlip',
-    'RandomTranspose'
+    'RandomTranspose', 'darkened'
 ]

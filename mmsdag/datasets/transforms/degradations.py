@@ -87,7 +87,7 @@ class Degradation(Transform):
             order='C')
         degraded = self.degrade(
             torch.from_numpy(pixels).div_(white),
-            self._seeded(results.get('sample_idx', 0)))
+            self._seeded(self._index(results)))
         pixels = degraded.mul_(white).permute(1, 2, 0).numpy()
         if image.dtype.kind == 'u':
             pixels = pixels.round().clip(0, white)
@@ -104,6 +104,10 @@ class Degradation(Transform):
     def _degrade(self, x: Tensor, generator: Generator | None) -> Tensor:
         """Degrade (N, C, H, W)."""
         raise NotImplementedError
+
+    def _index(self, results: dict) -> int:
+        """Return the number of an image, which seeds it beside ``seed``."""
+        return results.get('sample_idx', 0)
 
     def _seeded(self, *index: int) -> Generator | None:
         if self.seed is None:

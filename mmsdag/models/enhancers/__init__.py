@@ -1,3 +1,8 @@
+from .baselines import (
+    DenoisedEnhancer,
+    InverseGainEnhancer,
+    MeanScaleEnhancer,
+)
 from .build import build_enhancer, enhancer_config, with_weights
 from .classical import (
     CLAHEEnhancer,
@@ -14,8 +19,9 @@ from .zero_dce_net import ZeroDCENet
 from .zero_dce_pp_net import ZeroDCEPPNet
 
 __all__ = [
-    'CLAHEEnhancer', 'EnhancerWrapper', 'EnlightenGANNet', 'GammaEnhancer',
-    'HistogramEqualizationEnhancer', 'LIMEEnhancer',
+    'CLAHEEnhancer', 'DenoisedEnhancer', 'EnhancerWrapper',
+    'EnlightenGANNet', 'GammaEnhancer', 'HistogramEqualizationEnhancer',
+    'InverseGainEnhancer', 'LIMEEnhancer', 'MeanScaleEnhancer',
     'MultiScaleRetinexEnhancer', 'RUASNet', 'SCINet', 'ZeroDCENet',
     'ZeroDCEPPNet', 'build_enhancer', 'enhancer_config', 'with_weights'
 ]

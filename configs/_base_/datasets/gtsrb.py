@@ -1,0 +1,62 @@
+# GTSRB, 43 classes, 32x32 pixels: trained on well-lit images, every fifth
+# track of a class for validation; tested on really dark images.
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain.Resize', scale=(32, 32)),
+    dict(
+        type='mmpretrain.Rotate',
+        angle=12., prob=0.8, random_negative_prob=0.5),
+    dict(
+        type='mmpretrain.Shear',
+        magnitude=0.15, prob=0.5, random_negative_prob=0.5),
+    dict(
+        type='mmpretrain.RandomResizedCrop',
+        scale=32, crop_ratio_range=(0.6, 1.0), aspect_ratio_range=(0.8, 1.25)),
+    dict(
+        type='mmpretrain.ColorJitter',
+        brightness=0.3, contrast=0.5, saturation=0.5, hue=0.03),
+    dict(type='mmpretrain.PackInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain.Resize', scale=(32, 32)),
+    dict(type='mmpretrain.PackInputs'),
+]
+_data_root = '{{$MMSDAG_GTSRB:../shared/gtsrb}}'
+_train = '{{$MMSDAG_GTSRB_TRAIN:train_bright}}'
+
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='mmsdag.GTSRBDataset',
+        data_root=_data_root,
+        data_prefix=_train,
+        tracks='train',
+        pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=64,
+    num_workers=1,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmsdag.GTSRBDataset',
+        data_root=_data_root,
+        data_prefix=_train,
+        tracks='val',
+        test_mode=True,
+        pipeline=test_pipeline))
+test_dataloader = dict(
+    batch_size=64,
+    num_workers=1,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmsdag.GTSRBDataset',
+        data_root=_data_root,
+        ann_file='test_dark.txt',
+        data_prefix='test_dark',
+        test_mode=True,
+        pipeline=test_pipeline))
+val_evaluator = dict(type='mmpretrain.Accuracy', topk=(1, ))
+test_evaluator = val_evaluator
