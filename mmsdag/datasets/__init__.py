@@ -5,12 +5,13 @@ from mmsdag.registry import DATASETS
 
 from .exposure_folder import ExposureFolderDataset
 from .low_light_folder import LowLightFolderDataset
+from .paired_folder import PairedFolderDataset
 from .samplers import ResumableSampler
 from .unpaired import UnpairedDataset
 
 __all__ = [
-    'ExposureFolderDataset', 'LowLightFolderDataset', 'ResumableSampler',
-    'UnpairedDataset'
+    'ExposureFolderDataset', 'LowLightFolderDataset', 'PairedFolderDataset',
+    'ResumableSampler', 'UnpairedDataset'
 ]
 
 

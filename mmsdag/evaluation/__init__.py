@@ -11,12 +11,13 @@ from .image_quality import (
     ImageStatistics,
     LightnessOrderError,
 )
+from .mean_matched import MeanMatchedPSNR
 from .reconstruction_error import SDAGReconstructionError
 from .segmentation import PixelCounts
 
 __all__ = [
     'LPIPS', 'NIQE', 'PSNR', 'SSIM', 'DetectionMatches', 'ImageStatistics',
-    'Interval', 'LightnessOrderError', 'PixelCounts',
+    'Interval', 'LightnessOrderError', 'MeanMatchedPSNR', 'PixelCounts',
     'SDAGReconstructionError', 'interval', 'match_detections', 'resample'
 ]
 
