@@ -11,7 +11,7 @@ BIN := $(abspath $(VENV))/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: setup demo test lint clean help
+.PHONY: setup demo test test-fast lint clean help
 
 setup: ## create the virtual environment, if it is missing or out of date
 	@command -v $(PYTHON) > /dev/null || { \
@@ -27,12 +27,20 @@ lint: setup ## check style and types
 	$(BIN)/mypy
 
 test: lint ## check style and types, run the tests, measure their coverage
-	$(PY) -m pytest -rs --cov=mmsdag --cov-report=term --cov-fail-under=90
+	$(PY) -m pytest -rs --cov --cov-report=term --cov-fail-under=90
+
+# The halves of the fast tests, which run beside each other.
+FAST := tests/test_cli tests/test_engine tests/test_functional tests/test_models
+REST := tests $(FAST:%=--ignore=%)
+
+test-fast: setup ## run the tests that take seconds, in two processes
+	@printf '%s\n' '$(FAST)' '$(REST)' | OMP_NUM_THREADS=1 xargs -P 2 -I ARGS \
+	  sh -c "$(PY) -m pytest -q -m 'not slow' ARGS"
 
 clean: ## remove the virtual environment and caches; work_dirs/ is kept
 	@if [ -e "$(VENV)/.mmsdag-env" ]; then rm -rf "$(VENV)"; fi
 	rm -rf .wheels build dist *.egg-info .coverage* .*_cache .hypothesis
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
-	  expand -t 8
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
+	  expand -t 12

@@ -22,6 +22,8 @@ from mmengine.runner import Runner
 
 import mmsdag.registry  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 mmagic = pytest.importorskip('mmagic.models')
 ROOT = Path(__file__).resolve().parent.parent
 

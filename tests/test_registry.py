@@ -52,6 +52,7 @@ def run(missing: tuple, models: tuple, datasets: tuple,
         if '|' in line)
 
 
+@pytest.mark.slow
 def test_without_any_of_them_the_rest_works_and_the_remedy_is_named():
     said = run(('mmagic', 'mmcv', 'mmdet', 'mmseg'),
                (*NEED_NOTHING, 'EnhancedSegDataPreprocessor'),
@@ -67,6 +68,7 @@ def test_without_any_of_them_the_rest_works_and_the_remedy_is_named():
     assert said['imported'] == '[]'
 
 
+@pytest.mark.slow
 def test_a_detector_needs_mmdet_alone():
     said = run(('mmagic', 'mmseg'),
                ('EnhancedDetDataPreprocessor', *NEED_NOTHING),

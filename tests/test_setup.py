@@ -403,6 +403,7 @@ def packed(kind: str, folder: Path, clone: str = 'source') -> Path:
     return folder / 'site'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['wheel', 'editable'])
 def test_another_project_inherits_configs_and_finds_trained_models(
         kind: str, tmp_path: Path) -> None:
@@ -424,6 +425,7 @@ def test_another_project_inherits_configs_and_finds_trained_models(
     assert done.stdout.splitlines()[-1] == '42 42 mmsdag True'
 
 
+@pytest.mark.slow
 def test_clone_beside_a_script_does_not_hide_an_editable_installation(
         tmp_path: Path) -> None:
     site = packed('editable', tmp_path, clone='mmsdag')
@@ -457,6 +459,7 @@ def test_wheel_holds_what_mim_looks_for(tmp_path: Path) -> None:
         ROOT / 'model-index.yml').read_bytes()
 
 
+@pytest.mark.slow
 def test_installed_command_is_the_package_s(tmp_path: Path) -> None:
     site = packed('wheel', tmp_path)
     done = subprocess.run(
@@ -496,6 +499,7 @@ def test_metadata_are_read_without_torch() -> None:
     assert f"__version__ = '{done.stdout.splitlines()[-1]}'" in version
 
 
+@pytest.mark.slow
 def test_importing_the_package_is_cheap() -> None:
     done = subprocess.run(
         [sys.executable, '-c',

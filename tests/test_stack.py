@@ -90,6 +90,7 @@ def test_without_mmengine_both_are_named(with_packages):
         _stack.check_stack('mmsdag 1')
 
 
+@pytest.mark.slow
 def test_stock_configs_are_inherited_on_the_installed_stack(tmp_path):
     config = tmp_path / 'config.py'
     done = []

@@ -18,6 +18,8 @@ from mmseg.apis import MMSegInferencer
 
 from mmsdag.utils import save_checkpoint
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 

@@ -170,6 +170,7 @@ def test_each_rank_takes_its_share_and_reports(job, monkeypatch, capsys):
     assert written(job) == ALL
 
 
+@pytest.mark.slow
 def test_torchrun_finishes_all_shares_in_spite_of_a_broken_file(job):
     (job / 'in' / '0.jpg').write_bytes(b'')
     done = subprocess.run(

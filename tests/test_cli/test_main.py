@@ -151,6 +151,7 @@ def test_every_command_has_a_help(capsys, command):
     assert f'usage: mmsdag {command}' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('command, script', [
     ('benchmark', 'benchmark_downstream.py'), ('demo', 'demo.py')])
 def test_commands_of_scripts_hand_their_arguments_on(

@@ -13,6 +13,8 @@ import torch
 from mmsdag.registry import MODELS
 from mmsdag.utils import load_checkpoint, save_checkpoint
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).resolve().parents[1]
 TOOLS = TESTS.parent / 'tools'
 CONFIG = TESTS / 'helpers' / 'tiny_config.py'

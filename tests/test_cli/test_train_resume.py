@@ -20,8 +20,8 @@ TRAIN = TESTS.parent / 'tools' / 'train.py'
 CONFIG = TESTS / 'helpers' / 'tiny_config.py'
 LAST = 24
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != 'linux', reason='needs SIGKILL and /proc')
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(
+    sys.platform != 'linux', reason='needs SIGKILL and /proc')]
 
 
 def start(work_dir: Path, *options: str, **env: str) -> subprocess.Popen:

@@ -70,6 +70,7 @@ def build_data(cfg: Config) -> None:
             METRICS.build(metric)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('path', LEAVES, ids=name_of)
 def test_model_data_and_hooks_of_a_config_build(path):
     if path.parent.name in ('nafnet', 'restormer'):
@@ -127,6 +128,7 @@ def enlighten_gan(tmp_path_factory) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('leaf, preprocessor', [
     ('detection/yolox_nano_exdark_frozen', 'EnhancedDetDataPreprocessor'),
     ('segmentation/segformer_mit-b0_acdc-night',

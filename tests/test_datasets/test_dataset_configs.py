@@ -22,6 +22,7 @@ def first_batch(name: str, monkeypatch, **folders: Path) -> dict:
     return next(iter(Runner.build_dataloader(loader, seed=0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name, batch_size, crop', [
     ('folder_sdag', 16, 64), ('folder_zero_dce', 8, 256)])
 def test_folder_configs_give_batches_of_crops(name, batch_size, crop, tmp_path,
@@ -39,6 +40,7 @@ def test_folder_configs_give_batches_of_crops(name, batch_size, crop, tmp_path,
     assert Path(sample.img_path).parent == tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name, shape', [
     ('brackets_sdag', (3, 64, 64)), ('brackets_zero_dce', (3, 256, 256)),
     ('brackets_test', (3, 512, 512))])

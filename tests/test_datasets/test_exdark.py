@@ -252,6 +252,7 @@ def test_training_may_leave_out_empty_and_small_images(voc_tree):
         build(voc_tree, ann_file='all.txt', filter_cfg=dict(min_size=50))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name, split', [
     ('_base_/datasets/exdark_voc', 'train'),
     ('_base_/datasets/exdark_voc', 'test'),
@@ -293,6 +294,7 @@ def real(shared):
     }
 
 
+@pytest.mark.slow
 def test_every_real_annotation_is_read_box_by_box(shared, real):
     read = {i['img_id']: i for split in real.values() for i in split}
     with zipfile.ZipFile(shared / 'exdark/annotations_voc.zip') as archive:

@@ -23,6 +23,8 @@ from mmsdag.registry import MODELS
 
 pytest.importorskip('mmdet')
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / 'docs' / 'add_an_enhancer.md').read_text()
 FILES = {

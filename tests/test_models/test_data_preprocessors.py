@@ -224,6 +224,7 @@ def test_an_enhancer_that_changes_nothing_gives_the_stock_tensors(
         assert one.metainfo == other.metainfo
 
 
+@pytest.mark.slow
 @BASES
 def test_it_gives_what_images_enhanced_beforehand_give(base, preprocessor):
     images = [image(40, 64), image(40, 64, 1)]

@@ -80,6 +80,7 @@ def test_gradients_pass_the_check_in_double_precision(net):
         fast_mode=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('grad', [False, True], ids=['infers', 'learns'])
 def test_compiled_it_gives_the_same(net, grad):
     # All that inductor compiles, without the C++ compiler's time.

@@ -36,6 +36,7 @@ def small(name: str, side: int):
 METHODS = ['Zero-DCE++', 'SCI', 'RUAS', 'EnlightenGAN']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name', ['stage one', 'guided Zero-DCE', 'Zero-DCE inference', *(
         f'{method} inference' for method in METHODS)])
@@ -80,6 +81,7 @@ def test_both_sides_train_alike(task):
     assert curves['plain'][0] != curves['plain'][1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('method', METHODS)
 def test_both_sides_train_each_method_alike(method):
     case = small(f'{method} training', 32)
@@ -129,6 +131,7 @@ def run_tool(*options: str) -> subprocess.CompletedProcess:
         env={**os.environ, 'OMP_NUM_THREADS': '1'})
 
 
+@pytest.mark.slow
 def test_quick_run_writes_table_and_measurements(tmp_path):
     done = run_tool('--quick', '--rounds', '1', '--cases', 'guided',
                     '--json', str(tmp_path / 'a.json'), '--markdown',
@@ -144,6 +147,7 @@ def test_quick_run_writes_table_and_measurements(tmp_path):
         assert row['memory'] > 4 * 64 * 64 * 32 * 2 * 2
 
 
+@pytest.mark.slow
 def test_rows_measured_before_a_failure_are_kept(
         tmp_path, capsys, monkeypatch):
     done = speed.measure
@@ -163,6 +167,7 @@ def test_rows_measured_before_a_failure_are_kept(
     assert '| stage one 16x3x32x32 ' in (tmp_path / 'a.md').read_text()
 
 
+@pytest.mark.slow
 def test_times_are_kept_where_the_memory_cannot_be_measured(
         tmp_path, monkeypatch):
     def measure_memory(*args):

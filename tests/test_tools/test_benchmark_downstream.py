@@ -20,6 +20,8 @@ from PIL import Image
 pytest.importorskip('mmdet')
 pytest.importorskip('mmseg')
 
+pytestmark = pytest.mark.slow
+
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 CLASSES = ('boat', 'bicycle')
 # Of the four images the first has a thing of 40, the others of 60, of 255:

@@ -20,6 +20,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from mmsdag.models.enhancers import ZeroDCENet
 from mmsdag.models.sdag import SDAGNet, VGGExtractor
 
+pytestmark = pytest.mark.slow
+
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 # Three iterations on tiny crops of tiny photographs.
 TINY = [

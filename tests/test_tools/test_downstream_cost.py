@@ -17,6 +17,7 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_an_enhancer_that_takes_long_shows(tmp_path, monkeypatch):
     gamma = tool.build_enhancer
 
@@ -43,6 +44,7 @@ def test_an_enhancer_that_takes_long_shows(tmp_path, monkeypatch):
     assert none['added'] == []
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_step():
     row = tool.Row('yolox-nano', 'zero-dce')
     # In a process of its own: this one keeps memory that others have freed.

@@ -49,6 +49,7 @@ def read(out: Path) -> dict[str, dict[str, str]]:
         return {row['name']: row for row in csv.DictReader(file)}
 
 
+@pytest.mark.slow
 def test_a_row_has_figures_size_speed_and_what_recognisers_say(
         brackets, tmp_path, capsys):
     gamma = tmp_path / 'gamma.py'

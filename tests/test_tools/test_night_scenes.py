@@ -14,6 +14,8 @@ from PIL import Image
 
 from mmsdag.utils.image_io import read_image
 
+pytestmark = pytest.mark.slow
+
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 CONDITIONS = ['day', 'night', 'gamma', 'unguided', 'guided']
 TINY = [

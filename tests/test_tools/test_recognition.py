@@ -13,6 +13,8 @@ import mmseg
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TOOLS = {
     'mmdet': Path(mmdet.__file__).parent / '.mim' / 'tools',
