@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from mmseg.datasets import BaseSegDataset
@@ -12,6 +13,8 @@ from .night_segmentation import NightSegmentationBase
 
 #: The sequence taken at dusk.
 _DUSK = '0001TP'
+#: Frames in ten seconds of the videos.
+_SCENE = 300
 #: SegNet's label of what is not evaluated.
 _VOID = 11
 
@@ -24,7 +27,9 @@ class CamVidDataset(NightSegmentationBase, BaseSegDataset):
     which is ignored, becomes ``ignore_index``, 255 by default, when
     ``mmseg.LoadAnnotations`` loads it: stock metrics then ignore it. Frames
     have ``sequence``; those of ``0001TP`` were taken at dusk, all others by
-    day.
+    day. They also have ``scene``, the stretch of ten seconds that they belong
+    to: neighboring frames are not independent, and a bootstrap has to draw
+    them together.
 
     Args:
         light: ``'day'`` or ``'dusk'`` keeps these frames alone; ``None``
@@ -63,12 +68,17 @@ class CamVidDataset(NightSegmentationBase, BaseSegDataset):
             **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Return ``img_path``, ``seg_map_path`` and ``sequence``."""
+        """Return paths, ``sequence`` and ``scene`` of each frame."""
         infos = super().load_data_list()
         label_map = {**(self.label_map or {}), _VOID: self.ignore_index}
         for info in infos:
             name = os.path.basename(info['img_path'])
-            info.update(sequence=name.partition('_')[0], label_map=label_map)
+            sequence, _, frame = os.path.splitext(name)[0].partition('_')
+            number = int(re.sub(r'\D', '', frame) or 0)
+            info.update(
+                sequence=sequence,
+                scene=f'{sequence} {number // _SCENE}',
+                label_map=label_map)
         kept = [
             info for info in infos if self.light is None or
             (info['sequence'] == _DUSK) == (self.light == 'dusk')

@@ -43,6 +43,13 @@ def test_light_chooses_frames_by_their_sequence(root, light, sequences):
             for i in range(len(dataset))] == sequences
 
 
+def test_frames_of_ten_seconds_are_a_scene(root):
+    # At 30 frames a second: frame 8580 is in the stretch 8400 to 8699.
+    dataset = camvid(root)
+    assert [dataset.get_data_info(i)['scene'] for i in range(3)] == [
+        '0001TP 28', 'Seq05VD 0', 'Seq05VD 0']
+
+
 def test_label_11_becomes_the_ignored_index_of_stock_metrics(root):
     dataset = camvid(root)
     loaded = TRANSFORMS.build(dict(type='mmseg.LoadAnnotations'))(

@@ -311,6 +311,28 @@ def test_images_as_they_are_are_measured_once_for_both_plug_in_points(done):
     assert len(done.cells()) == 3 * (1 + 3 * 2)
 
 
+def test_a_darkened_image_is_enhanced_after_it_is_darkened(bench):
+    # Level 60 in three tenths of the light: linear 0.0452 * 0.3 = 0.01356 is
+    # level 31, and three times that is 92, which is not seen. Enhanced first,
+    # level 180 would be darkened to 103, which is.
+    bench.content['datasets']['things']['darken'] = dict(
+        exposure=0.3, shot=0., read=0.)
+    bench.content['plug_in'] = ['preprocessor', 'transform']
+    assert bench.run('--only', 'triple*') == 0
+    for plug_in in ('preprocessor', 'transform'):
+        assert bench.value('triple', plug_in=plug_in) == 0
+
+
+def test_an_enhancer_may_be_run_on_some_datasets_alone(bench):
+    things = bench.content['datasets']['things']
+    bench.content['datasets']['others'] = things
+    bench.content['enhancers']['double']['datasets'] = ['others']
+    assert bench.run('--only', 'double*', 'raw*') == 0
+    assert {line['dataset'] for line in bench.figures(enhancer='double')} == {
+        'others'}
+    assert len(bench.figures(enhancer='raw')) == 2
+
+
 def test_time_and_memory_are_reported(done):
     line = done.figures(dataset='things', enhancer='gamma')[0]
     assert 0 < float(line['seconds_per_image']) < 10
@@ -478,6 +500,9 @@ def change(content: dict, path: str, value: object) -> None:
     ('enhancers.triple.guided_twin_of', 'none', 'twin_of.*none'),
     ('enhancers.triple.checkpoint', ['triple.pth', 'double.pth'],
      'triple has 2 checkpoints and double 1'),
+    ('enhancers.gamma.datasets', ['none'], "gamma.datasets: .'none'."),
+    ('datasets.things.darken', dict(exposure=2), 'darken: exposure=2'),
+    ('datasets.things.darken', dict(light=1), 'things.darken: .*light'),
     ('recognisers.detector.config', 'none.py', 'detector.config.*none.py'),
     ('recognisers.detector.config', 'mmdet::none.py', 'mmdet has no config'),
     ('recognisers.detector.checkpoint', 'none.pth',

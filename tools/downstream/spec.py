@@ -17,6 +17,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.utils import get_installed_path
 
+from mmsdag.datasets.transforms import Darken, darkened
 from mmsdag.models.enhancers.build import (
     build_enhancer,
     enhancer_config,
@@ -48,6 +49,7 @@ KEYS = dict(
         checkpoint=(str, list, tuple),
         title=str,
         guided_twin_of=str,
+        datasets=(list, tuple),
         amp_dtype=str),
     recognisers=dict(config=str, checkpoint=str, task=str, title=str),
     datasets=dict(
@@ -56,6 +58,7 @@ KEYS = dict(
         evaluator=(dict, list, tuple),
         pipeline=(str, list, tuple),
         class_names=dict,
+        darken=dict,
         batch_size=int,
         num_workers=int,
         task=str,
@@ -77,6 +80,7 @@ class Enhancer:
         config: Config of the network; None: images as they are.
         checkpoints: One file for each seed; ``[None]`` without weights.
         twin: Name of the enhancer that it is the guided twin of.
+        datasets: Names of the datasets that it is run on; empty: all.
         amp_dtype: Precision.
     """
     name: str
@@ -84,6 +88,7 @@ class Enhancer:
     config: dict | None = None
     checkpoints: list[str | None] = field(default_factory=lambda: [None])
     twin: str | None = None
+    datasets: tuple[str, ...] = ()
     amp_dtype: str | None = None
 
 
@@ -107,6 +112,8 @@ class Data:
     evaluator: Any
     pipeline: str | list
     class_names: dict
+    #: Levels of :class:`mmsdag.datasets.transforms.Darken`; empty: none.
+    darken: dict
     loader: dict
     scope: str | None
     #: What the dataset says about each image, without its place on the disk.
@@ -168,6 +175,9 @@ class Spec:
                     continue
                 for plug_in in self.plug_ins:
                     for enhancer in self.enhancers.values():
+                        if enhancer.datasets and (
+                                data.name not in enhancer.datasets):
+                            continue
                         for seed in range(len(enhancer.checkpoints)):
                             place = (enhancer.name, seed, plug_in,
                                      recogniser.name, data.name)
@@ -298,6 +308,11 @@ def _check_names(spec: Spec) -> None:
             raise ValueError(f'bootstrap.{key}={value!r}: samples must be at '
                              'least 1, level between 0 and 1')
     for item in spec.enhancers.values():
+        unknown = set(item.datasets) - set(spec.datasets)
+        if unknown:
+            raise ValueError(
+                f'enhancers.{item.name}.datasets: {sorted(unknown)} are none '
+                f'of datasets: {", ".join(spec.datasets)}')
         if item.twin is None:
             continue
         where = f'enhancers.{item.name}.guided_twin_of'
@@ -370,6 +385,7 @@ def _enhancer(name: str, entry: dict, path: Path) -> Enhancer:
         name,
         entry.get('title') or name.replace('_', ' '),
         twin=entry.get('guided_twin_of'),
+        datasets=tuple(entry.get('datasets') or ()),
         amp_dtype=entry.get('amp_dtype'))
     if entry.get('enhancer') is None:
         if entry.get('checkpoint'):
@@ -473,10 +489,21 @@ def _data(name: str, entry: dict, path: Path) -> Data:
         [dict(item) for item in evaluators],
         pipeline,
         entry.get('class_names') or {},
+        _levels(entry.get('darken') or {}, where),
         dict(
             batch_size=entry.get('batch_size') or 1,
             num_workers=entry.get('num_workers') or 0),
         scope)
+
+
+def _levels(levels: dict, where: str) -> dict:
+    """Return the levels of a test set that is darkened, checked."""
+    try:
+        if levels:
+            Darken(**levels)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{where}.darken: {error}') from error
+    return levels
 
 
 # What the data are
@@ -612,6 +639,8 @@ def cell_config(spec: Spec, enhancer: str, seed: int, plug_in: str,
     elif pipeline == 'dataset':
         pipeline = data.dataset.get('pipeline')
     pipeline = [dict(step) for step in pipeline or ()]
+    if data.darken:
+        pipeline = darkened(pipeline, **data.darken)
     if data.task == 'det':
         _pack_boxes(pipeline)
     if item.config is not None:
@@ -668,8 +697,13 @@ def _plug_into_pipeline(pipeline: list[dict], item: Enhancer, seed: int,
                         base: Recogniser) -> None:
     for place, step in enumerate(pipeline):
         if str(step['type']).split('.')[-1].startswith('LoadImage'):
+            # An image that the dataset darkens is enhanced afterwards.
+            place += 1
+            while place < len(pipeline) and str(
+                    pipeline[place]['type']).split('.')[-1] == 'Darken':
+                place += 1
             pipeline.insert(
-                place + 1,
+                place,
                 dict(
                     type='mmsdag.EnhanceImage',
                     enhancer=item.config,

@@ -11,7 +11,9 @@ train_pipeline = [
         magnitude=0.15, prob=0.5, random_negative_prob=0.5),
     dict(
         type='mmpretrain.RandomResizedCrop',
-        scale=32, crop_ratio_range=(0.6, 1.0), aspect_ratio_range=(0.8, 1.25)),
+        scale=32,
+        crop_ratio_range=(0.7, 1.0),
+        aspect_ratio_range=(0.85, 1.18)),
     dict(
         type='mmpretrain.ColorJitter',
         brightness=0.3, contrast=0.5, saturation=0.5, hue=0.03),

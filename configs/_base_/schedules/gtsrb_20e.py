@@ -1,5 +1,5 @@
-# 30 epochs of AdamW: five minutes on one CPU core.
-train_cfg = dict(by_epoch=True, max_epochs=30, val_interval=10)
+# 20 epochs of AdamW: five minutes on one CPU core.
+train_cfg = dict(by_epoch=True, max_epochs=20, val_interval=5)
 val_cfg = dict()
 test_cfg = dict()
 optim_wrapper = dict(
@@ -10,7 +10,7 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         begin=2,
-        T_max=28,
+        T_max=18,
         convert_to_iter_based=True),
 ]
 custom_imports = dict(imports=['mmsdag'], allow_failed_imports=False)

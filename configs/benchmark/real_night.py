@@ -1,0 +1,128 @@
+# Which enhancer to put before a frozen recognizer, on labeled data: real dusk
+# and real nights, and well-lit photographs darkened by a camera model.
+#
+# MMSDAG_SHARED: the folder of camvid/, msrs_night/, brackets/ and weights/.
+# MMSDAG_AUTHORS: the folder of the authors' weights, converted.
+_configs = '{{ fileDirname }}/..'
+_checkpoints = '{{ fileDirname }}/../../checkpoints'
+_shared = '{{$MMSDAG_SHARED:../shared}}'
+_zero_dce = dict(type='mmsdag.ZeroDCENet')
+_gamma = dict(type='mmsdag.GammaEnhancer', gamma=2.2)
+_mean = dict(type='mmsdag.MeanScaleEnhancer', mean=0.4)
+
+
+def _seeds(name):
+    return [f'{_checkpoints}/{name}_seed{seed}.pth' for seed in range(3)]
+
+
+def _filtered(enhancer, name):
+    return {
+        kind: dict(
+            enhancer=dict(
+                type='mmsdag.DenoisedEnhancer', enhancer=enhancer,
+                filter=kind),
+            title=f'{name}, {title}')
+        for kind, title in (('bilateral', 'bilateral filter'),
+                            ('nlm', 'non-local means'))
+    }
+
+
+enhancers = dict(
+    raw=None,
+    gamma=dict(enhancer=_gamma, title='gamma 2.2'),
+    mean=dict(enhancer=_mean, title='scaled to a mean of 0.4'),
+    zero_dce=dict(
+        enhancer=_zero_dce,
+        checkpoint=_seeds('zero-dce_1xb8-1k_brackets'),
+        title='Zero-DCE'),
+    zero_dce_sdag=dict(
+        enhancer=_zero_dce,
+        checkpoint=_seeds('zero-dce-sdag_1xb8-1k_brackets'),
+        guided_twin_of='zero_dce',
+        title='Zero-DCE + SDAG'))
+for _key, _enhancer, _name in (('gamma', _gamma, 'gamma 2.2'),
+                               ('mean', _mean, 'scaled to a mean of 0.4')):
+    for _kind, _entry in _filtered(_enhancer, _name).items():
+        enhancers[f'{_key}_{_kind}'] = _entry
+# An oracle that knows the exposure, on the test sets darkened by it.
+for _percent, _names in {
+        12: ['camvid_12', 'camvid_12_noisy'],
+        10: ['brackets_10_noisy'],
+        6: ['camvid_6', 'camvid_6_noisy'],
+        3: ['camvid_3', 'camvid_3_noisy'],
+}.items():
+    _oracle = dict(type='mmsdag.InverseGainEnhancer', exposure=_percent / 100)
+    _name = f'inverse gain of {_percent} % (oracle)'
+    _key = f'inverse_gain_{_percent}'
+    enhancers[_key] = dict(enhancer=_oracle, title=_name, datasets=_names)
+    for _kind, _entry in _filtered(_oracle, _name).items():
+        enhancers[f'{_key}_{_kind}'] = dict(_entry, datasets=_names)
+
+recognisers = dict(
+    cgnet=dict(
+        config=f'{_configs}/segmentation/cgnet_camvid_frozen.py',
+        checkpoint=f'{_shared}/weights/cgnet_camvid_mmseg.pth',
+        task='seg',
+        title='CGNet'),
+    yolox_nano=dict(
+        config='mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
+        checkpoint=f'{_shared}/weights/yolox_nano_coco_mmdet.pth',
+        task='det',
+        title='YOLOX-nano'))
+
+_camvid = dict(
+    config=f'{_configs}/segmentation/cgnet_camvid_frozen.py',
+    task='seg')
+_brackets = dict(
+    config=f'{_configs}/_base_/datasets/brackets_detection.py', task='det')
+_msrs = dict(
+    config=f'{_configs}/detection/yolox_nano_msrs-night_frozen.py',
+    task='det')
+datasets = dict(
+    camvid_day=dict(
+        _camvid, dataset=dict(light='day'), title='CamVid, day'),
+    camvid_dusk=dict(
+        _camvid, dataset=dict(light='dusk'), title='CamVid, real dusk'))
+for _percent in (12, 6, 3):
+    for _sensor, _shot in (('', 4e-4), ('_noisy', 2e-3)):
+        datasets[f'camvid_{_percent}{_sensor}'] = dict(
+            _camvid,
+            dataset=dict(light='day'),
+            darken=dict(exposure=_percent / 100, shot=_shot),
+            title=f'CamVid, day, {_percent} % of the light, shot {_shot:g}')
+datasets.update(
+    msrs_night=dict(_msrs, title='MSRS at night'),
+    msrs_infrared=dict(
+        _msrs,
+        dataset=dict(ann_file='night_infrared.json'),
+        title='MSRS at night, boxes by infrared'),
+    msrs_day=dict(
+        _msrs,
+        dataset=dict(ann_file='day_visible.json'),
+        title='MSRS by day'),
+    brackets_dark=dict(_brackets, title='dark bracket shots'),
+    brackets_10_noisy=dict(
+        _brackets,
+        dataset=dict(ann_file='bright.json'),
+        darken=dict(exposure=0.1, shot=2e-3),
+        title='bright bracket shots, 10 % of the light, shot 0.002'))
+
+# At the original size, before the recognizer's own resizing.
+plug_in = 'transform'
+baseline = 'raw'
+# Shots of one scene, and frames of ten seconds, are not independent.
+bootstrap = dict(samples=1000, seed=0, group='scene')
+pictures = 2
+
+_authors = '{{$MMSDAG_AUTHORS:none}}'
+if _authors != 'none':
+    enhancers.update(
+        official=dict(
+            enhancer=_zero_dce,
+            checkpoint=f'{_authors}/zero-dce.pth',
+            title="Zero-DCE, the authors'"),
+        official_sdag=dict(
+            enhancer=_zero_dce,
+            checkpoint=f'{_authors}/zero-dce-sdag.pth',
+            guided_twin_of='official',
+            title="Zero-DCE + SDAG, the authors'"))
