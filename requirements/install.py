@@ -32,7 +32,7 @@ PYTHONS = {
 }
 PACKAGES = {
     'onedl': 'mmcv.ops, mmdet, mmseg, mmpretrain',
-    'upstream': 'mmcv.ops, mmagic, mmdet, mmseg',
+    'upstream': 'mmcv.ops, mmagic, mmdet, mmseg, mmpretrain',
 }
 STAMP = '.mmsdag-ready'
 MARK = '.mmsdag-env'
