@@ -105,17 +105,17 @@ def find_model(
 
 def find_weights(name: str | os.PathLike[str],
                  task: str) -> str | os.PathLike[str]:
-    """The checkpoint of a trained model, by its name.
+    """Return the checkpoint of a trained model, by its name.
 
     Args:
         name: Name of a trained model, or a path.
-        task: Of the model.
+        task: Task of the model.
 
     Returns:
         Its checkpoint, or the path.
 
     Raises:
-        FileNotFoundError: If it is neither.
+        FileNotFoundError: If it is neither, or a model for another task.
     """
     path = os.path.expanduser(name)
     if os.path.isfile(path):
@@ -124,6 +124,12 @@ def find_weights(name: str | os.PathLike[str],
     if str(name) not in trained:
         if os.path.exists(path):
             return name  # a folder, which loading will not take for missing
+        for other in {TASK, GUIDANCE} - {task}:
+            if str(name) in _by_name(other):
+                raise FileNotFoundError(
+                    f'checkpoint {str(name)!r} is a trained model, but for '
+                    f'another task, {other}; those for {task}: '
+                    f'{_short_names(task)}')
         raise FileNotFoundError(
             f'checkpoint {str(name)!r} does not exist, nor is it the name of '
             f'a trained model: {_short_names(task)}')

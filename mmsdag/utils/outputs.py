@@ -1,4 +1,4 @@
-"""The image among what a network puts out, and what its pixels mean."""
+"""Find the image in a network's output, and convert its pixels."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -10,51 +10,64 @@ from mmsdag.functional import denormalize, normalize
 
 
 def image_in(output: Any, which: int | str | None, where: str) -> Tensor:
-    """The image among what a network puts out.
+    """Return the image in a network's output.
 
     Args:
-        output: A tensor, or whatever holds it.
-        which: Its index in a tuple, its key in a dict, or the attribute that
-            it is; ``None`` for a tensor, or the first of a tuple.
-        where: What messages begin with: names the network and the option.
+        output: A tensor, or an object that holds it.
+        which: Its index in a tuple, its key in a dict, its name as an
+            attribute, or a dotted path of these, as in ``'outs.0'``. ``None``
+            is for a tensor, or the first item of a tuple.
+        where: Network and option, the beginning of error messages.
 
     Returns:
         A tensor (N, 3, H, W).
 
     Raises:
-        ValueError: If it is not there, or no image.
+        ValueError: If there is no such item, or it is not an image.
     """
-    if which is not None:
-        try:
-            output = (
-                getattr(output, which) if isinstance(which, str)
-                and not isinstance(output, Mapping) else output[which])
-        except (AttributeError, KeyError, IndexError, TypeError):
-            has = (list(output) if isinstance(output, Mapping) else
-                   f'a {type(output).__name__}')
-            raise ValueError(f'{where}: the module puts out {has}, which has '
-                             'no such item') from None
-    elif isinstance(output, (tuple, list)) and output:
-        output = output[0]
+    if which is None:
+        if isinstance(output, (tuple, list)) and output:
+            output = output[0]
+    else:
+        output = _item(output, which, where)
     if not isinstance(output, Tensor):
         raise ValueError(f'{where}: is a {type(output).__name__}, not an '
-                         'image tensor; set output to its index or key')
+                         'image tensor; set output to its index, key or path')
     if output.ndim != 4 or output.shape[1] != 3:
         raise ValueError(f'{where}: has the shape {tuple(output.shape)}; '
                          'images are (N, 3, H, W)')
     return output
 
 
+def _item(output: Any, which: int | str, where: str) -> Any:
+    if isinstance(output, Mapping) and which in output:
+        return output[which]  # also a key that contains a dot
+    for step in (which.split('.') if isinstance(which, str) else [which]):
+        try:
+            if isinstance(output, Mapping):
+                output = output[step]
+            elif isinstance(step, int) or step.lstrip('-').isdigit():
+                output = output[int(step)]
+            else:
+                output = getattr(output, step)
+        except (AttributeError, KeyError, IndexError, TypeError):
+            has = (list(output) if isinstance(output, Mapping) else
+                   f'a {type(output).__name__}')
+            raise ValueError(f'{where}: the module returns {has}, which has '
+                             f'no such item: {step!r}') from None
+    return output
+
+
 class PixelFormat:
-    """Pixels as a network has them, and the way from and to RGB, [0, 1].
+    """Convert between a network's pixels and RGB, [0, 1].
 
     Args:
-        owner: Class whose options these are, for messages.
-        prefix: What their names begin with there.
+        owner: Class that has these options, for messages.
+        prefix: Beginning of their names there, for messages.
         channel_order: ``'rgb'`` or ``'bgr'``.
         value_range: Values of black and white.
         mean: Subtracted from each channel, in the units of ``value_range``.
-        std: By which it is then divided.
+        std: Divisor of each channel after that.
 
     Raises:
         ValueError: If an option is out of its range.
@@ -78,20 +91,20 @@ class PixelFormat:
                              f'{owner}: must be three numbers each, those of '
                              'std positive')
         self.is_bgr = channel_order == 'bgr'
-        # Of values in [0, 1], so that one step does both.
+        # Normalization of [0, 1], so that one step does both.
         black, white = value_range
         self.mean = tuple((m - black) / (white - black) for m in mean)
         self.std = tuple(s / (white - black) for s in std)
         self.is_scaled = any(self.mean) or any(s != 1 for s in self.std)
 
     def encode(self, images: Tensor) -> Tensor:
-        """From RGB, [0, 1]; images are (N, 3, H, W)."""
+        """Convert images (N, 3, H, W), RGB, [0, 1] to the network's pixels."""
         pixels = images.flip(1) if self.is_bgr else images
         return (normalize(pixels, self.mean, self.std)
                 if self.is_scaled else pixels)
 
     def decode(self, pixels: Tensor) -> Tensor:
-        """To RGB, [0, 1]; images are (N, 3, H, W)."""
+        """Convert the network's pixels (N, 3, H, W) to RGB, [0, 1]."""
         images = (denormalize(pixels, self.mean, self.std)
                   if self.is_scaled else pixels)
         return images.flip(1) if self.is_bgr else images

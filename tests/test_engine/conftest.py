@@ -1,15 +1,18 @@
-"""A training that takes milliseconds, for the tests of hooks and loops."""
+"""Fixtures for the tests of hooks and loops: tiny trainings."""
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
 import torch
+from helpers.guided_training import SDAG_NET
+from helpers.weights import save_weights
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
 
 from mmsdag.datasets.seeding import DrawIndex
+from mmsdag.models import SDAGNet
 
 
 class Samples:
@@ -82,3 +85,12 @@ def make_runner(tmp_path):
         return runner
 
     return make
+
+
+@pytest.fixture(scope='session')
+def checkpoint(tmp_path_factory) -> str:
+    """Weights of the network that helpers.guided_training describes."""
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp('sdag') / 'sdag.pth'
+    save_weights(SDAGNet(SDAG_NET['extractor'], num_blocks=1), path)
+    return str(path)

@@ -5,23 +5,20 @@ from importlib.util import find_spec
 
 import pytest
 import torch
-from helpers.weights import save_weights
-from mmengine.config import Config, ConfigDict
+from helpers.guided_training import (
+    SDAG_NET,
+    ZERO_DCE,
+    Recorder,
+    frozen_net,
+    guidance,
+    train,
+)
+from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
-from torch.utils.data import Dataset
 
-from mmsdag.models import SDAGNet
 from mmsdag.registry import HOOKS, MODELS
 from mmsdag.utils.configs import find_config
 
-SDAG_NET = dict(
-    type='mmsdag.SDAGNet',
-    extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None),
-    num_blocks=1)
-ZERO_DCE = dict(
-    type='mmsdag.ZeroDCE',
-    generator=dict(type='mmsdag.ZeroDCENet', channels=4))
 # A stock model of mmagic, with a loss against its own input.
 NAFNET = dict(
     type='mmagic.BaseEditModel',
@@ -37,28 +34,8 @@ NAFNET = dict(
         type='mmagic.DataPreprocessor',
         mean=[0., 0., 0.],
         std=[255., 255., 255.]))
-
-
 NEEDS_MMAGIC = pytest.mark.skipif(
     find_spec('mmagic') is None, reason='needs MMagic')
-try:  # MMagic's models need its own
-    from mmagic.structures import DataSample as DATA_SAMPLE
-except ImportError:
-    from mmengine.structures import BaseDataElement as DATA_SAMPLE
-
-
-class Photographs(Dataset):
-    """Four dark images, also given as their own ground truth."""
-
-    def __len__(self) -> int:
-        return 4
-
-    def __getitem__(self, index: int) -> dict:
-        image = torch.randint(
-            0, 90, (3, 32, 32), generator=torch.Generator().manual_seed(index))
-        return dict(
-            inputs=image.to(torch.uint8),
-            data_samples=DATA_SAMPLE(gt_img=image.to(torch.uint8)))
 
 
 class TinyNormNet(torch.nn.Module):
@@ -71,73 +48,6 @@ class TinyNormNet(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(self.conv(x))
-
-
-class Recorder(Hook):
-    """Keeps the losses, the inputs and what the guided module put out."""
-    priority = 'LOWEST'
-
-    def __init__(self, target: str = 'generator') -> None:
-        self.target, self.images, self.losses = target, [], []
-
-    def before_train(self, runner) -> None:
-        runner.model.get_submodule(self.target).register_forward_hook(
-            lambda module, args, out: self.images.append(out))
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None,
-                         outputs=None) -> None:
-        self.losses.append(outputs)
-
-
-@pytest.fixture(scope='module')
-def checkpoint(tmp_path_factory) -> str:
-    torch.manual_seed(1)
-    net = SDAGNet(SDAG_NET['extractor'], num_blocks=1)
-    path = tmp_path_factory.mktemp('sdag') / 'sdag.pth'
-    save_weights(net, path)
-    return str(path)
-
-
-def train(tmp_path, model: dict, hooks: list, iters: int = 2) -> Runner:
-    runner = Runner(
-        model=ConfigDict(model),
-        work_dir=str(tmp_path),
-        train_dataloader=dict(
-            batch_size=2,
-            num_workers=0,
-            dataset=Photographs(),
-            collate_fn=dict(type='pseudo_collate'),
-            sampler=dict(type='InfiniteSampler', shuffle=False)),
-        train_cfg=dict(by_epoch=False, max_iters=iters),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        default_hooks=dict(checkpoint=None),
-        custom_hooks=hooks,
-        log_processor=dict(by_epoch=False),
-        default_scope='mmsdag',
-        randomness=dict(seed=2),
-        experiment_name=f'{tmp_path.name}_{len(hooks)}_{iters}')
-    runner.train()
-    return runner
-
-
-def guidance(checkpoint: str, **kwargs) -> dict:
-    return dict(
-        type='SDAGGuidanceHook',
-        checkpoint=checkpoint,
-        sdag=SDAG_NET,
-        **{
-            'amp_dtype': None,
-            **kwargs
-        })
-
-
-def frozen_net(checkpoint: str) -> SDAGNet:
-    net = SDAGNet(SDAG_NET['extractor'], num_blocks=1)
-    weights = torch.load(checkpoint, weights_only=True)['state_dict']
-    net.load_state_dict(
-        {name[len('generator.'):]: w
-         for name, w in weights.items()})
-    return net
 
 
 def test_term_is_the_weighted_mean_error_of_sdags_reconstruction(
@@ -250,20 +160,11 @@ def test_hook_leaves_the_model_as_it_was(tmp_path, checkpoint):
 
 
 @NEEDS_MMAGIC
-def test_rehearsal_leaves_batch_statistics_alone(tmp_path, checkpoint):
-    counts = []
-
-    class Watch(Hook):
-        priority = 'LOWEST'
-
-        def before_train(self, runner) -> None:
-            counts.append(
-                int(runner.model.generator.norm.num_batches_tracked))
-
+def test_rehearsal_runs_the_target_no_extra_time(tmp_path, checkpoint):
     MODELS.register_module(module=TinyNormNet, force=True)
     model = dict(NAFNET, generator=dict(type='mmsdag.TinyNormNet'))
-    train(tmp_path, model, [guidance(checkpoint), Watch()], iters=1)
-    assert counts[0] == 0
+    runner = train(tmp_path, model, [guidance(checkpoint)], iters=1)
+    assert int(runner.model.generator.norm.num_batches_tracked) == 1
 
 
 def test_ramp_raises_the_weight_linearly_after_its_beginning(checkpoint):
@@ -341,7 +242,7 @@ def test_bfloat16_stays_close_to_float32(tmp_path, checkpoint):
     (dict(target='data_preprocessor'), 'not an image tensor'),
     (dict(target='tv_loss', output=0), 'tv_loss'),
 ])
-def test_wrong_target_ends_the_run_before_the_first_iteration(
+def test_wrong_target_ends_the_run_before_the_first_update(
         tmp_path, checkpoint, kwargs, message):
     seen = Recorder()
     with pytest.raises(ValueError, match=message):

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 from mmsdag.models import SDAGGuidanceLoss, SDAGNet
+from mmsdag.utils.configs import find_config
 
 SDAG_NET = dict(
     type='mmsdag.SDAGNet',
@@ -64,7 +67,9 @@ def test_a_trained_model_is_called_by_its_name():
 
 @pytest.mark.parametrize('wrong, error, message', [
     ('sdag_vgg61', FileNotFoundError, "'sdag_vgg61' does.* model: sdag_vgg16"),
-    ('zero-dce_sdag', FileNotFoundError, 'does not exist.*: sdag_vgg16'),
+    ('zero-dce_sdag', FileNotFoundError,
+     'is a trained model, but for another task, Low-Light Image Enhancement; '
+     '.*: sdag_vgg16'),
     (3, TypeError, 'checkpoint=3 of SDAGGuidanceLoss'),
     ('/tmp', FileNotFoundError, "'/tmp' is a folder: name the .pth file"),
 ])
@@ -81,3 +86,44 @@ def test_a_guide_that_has_diverged_is_refused(checkpoint, tmp_path):
     torch.save(content, path)
     with pytest.raises(ValueError, match="diverged.pth': 1 of .* undefined"):
         SDAGGuidanceLoss(str(path), SDAG_NET)
+
+
+CONFIG = 'sdag/sdag_vgg16_1xb16-1k_brackets'
+
+
+def _whole() -> Config:
+    return Config.fromfile(find_config(CONFIG))
+
+
+@pytest.mark.parametrize('scope', ['mmsdag', 'mmdet', 'mmengine'])
+@pytest.mark.parametrize('sdag', [
+    pytest.param(lambda: None, id='the default'),
+    pytest.param(lambda: _whole().model.generator, id='the network'),
+    pytest.param(lambda: _whole().model, id='the model'),
+    pytest.param(_whole, id='the config'),
+    pytest.param(lambda: CONFIG, id='its name'),
+    pytest.param(lambda: str(find_config(CONFIG)), id='its path'),
+    pytest.param(lambda: find_config(CONFIG), id='its Path'),
+])
+def test_a_network_builds_in_a_runner_of_any_scope(sdag, scope):
+    with DefaultScope.overwrite_default_scope(scope):
+        loss = SDAGGuidanceLoss('sdag_vgg16', sdag())
+    assert len(loss.net.blocks) == 3
+
+
+def test_a_config_is_not_changed_by_building_it():
+    config = _whole()
+    before = config.to_dict()
+    SDAGGuidanceLoss('sdag_vgg16', config)
+    assert config.to_dict() == before
+
+
+@pytest.mark.parametrize('sdag, error, message', [
+    ('sdag/nowhere.py', FileNotFoundError,
+     "sdag='sdag/nowhere.py' of SDAGGuidanceLoss: .*neither a file"),
+    (3, TypeError, 'sdag=3 of SDAGGuidanceLoss'),
+    ({'num_blocks': 3}, ValueError, 'has no network'),
+])
+def test_a_config_without_a_network_is_named(sdag, error, message):
+    with pytest.raises(error, match=message):
+        SDAGGuidanceLoss('sdag_vgg16', sdag)

@@ -1,10 +1,11 @@
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .denormal_hook import DenormalHook
+from .guidance_hook import GuidanceHook
 from .progress_hook import ProgressHook
 from .sdag_guidance_hook import SDAGGuidanceHook
 from .seed_hook import SeedHook
 
 __all__ = [
-    'AtomicCheckpointHook', 'DenormalHook', 'ProgressHook',
+    'AtomicCheckpointHook', 'DenormalHook', 'GuidanceHook', 'ProgressHook',
     'SDAGGuidanceHook', 'SeedHook'
 ]
