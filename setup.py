@@ -83,7 +83,8 @@ setup(
     # copies.
     package_data={
         'mmsdag': [
-            'py.typed', '.mim/model-index.yml', '.mim/configs/**/*.py',
+            'py.typed', '*/*.html',
+            '.mim/model-index.yml', '.mim/configs/**/*.py',
             '.mim/configs/**/*.yml', '.mim/configs/**/*.md',
             '.mim/checkpoints/*.pth',
             '.mim/tools/**/*.py', '.mim/tools/**/*.sh',

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mmsdag.version import __version__
 
-from . import convert, enhance, env, export, models
+from . import convert, demo, enhance, env, export, models
 from .arguments import describe
 from .scripts import SCRIPTS, run_script
 
@@ -33,6 +33,7 @@ COMMANDS = {
     'models': models,
     'export': export,
     'convert': convert,
+    'demo': demo,
     'env': env,
 }
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmsdag.datasets.night_scenes import write_night_scenes
+from mmsdag.synthetic.night_scenes import write_night_scenes
 from mmsdag.utils.launch import clear_errors
 
 from .arguments import new_parser

@@ -10,7 +10,6 @@ from pathlib import Path
 SCRIPTS = {
     'benchmark': ('benchmark_downstream.py',
                   'measure enhancers by what detectors and segmentors find'),
-    'demo': ('demo.py', 'train on a few photographs and write a report'),
 }
 
 

@@ -10,9 +10,9 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
 from mmsdag.datasets.inspection import Split, describe_splits, inspect_split
-from mmsdag.utils import write_atomically
 from mmsdag.utils.configs import config_folder
 from mmsdag.utils.drawing import contact_sheet
+from mmsdag.utils.image_writer import write_image
 from mmsdag.utils.launch import clear_errors
 
 from .arguments import new_parser
@@ -113,5 +113,5 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.sheet:
             if not pictures:
                 raise ValueError('there is no image to draw on --sheet')
-            write_atomically(args.sheet, contact_sheet(pictures))
+            write_image(args.sheet, contact_sheet(pictures))
             print(f'\n{len(pictures)} images drawn -> {args.sheet}')

@@ -1,19 +1,4 @@
-"""The old place of :mod:`mmsdag.utils.image_io`."""
-from __future__ import annotations
+"""The old name of :mod:`mmsdag.utils.image_io`."""
+from mmsdag.utils.moved import moved_module
 
-import warnings
-
-from mmsdag.utils.image_io import (
-    IMAGE_SUFFIXES,
-    BrokenImageError,
-    inspect_image,
-    read_image,
-)
-
-__all__ = ['IMAGE_SUFFIXES', 'BrokenImageError', 'inspect_image', 'read_image']
-
-warnings.warn(
-    'mmsdag.datasets.image_io is now mmsdag.utils.image_io: import '
-    'from there',
-    FutureWarning,
-    stacklevel=2)
+moved_module(__name__, 'mmsdag.utils.image_io')

@@ -204,9 +204,13 @@ def _draw(item: dict, metainfo: dict, side: int) -> np.ndarray:
         image = overlay_mask(image, item['gt_seg_map'], palette)
     image, scale = fit(image, side)
     instances = item.get('instances', ())
+    labels = np.array([i['bbox_label'] for i in instances], int)
+    # Half-way to white: visible in the dark.
+    colors = palette[labels] // 2 + 127
     image = overlay_boxes(
         image, [[v * scale for v in i['bbox']] for i in instances],
-        [i['bbox_label'] for i in instances], metainfo['classes'], palette)
+        colors,
+        [metainfo['classes'][label] for label in labels])
     title = ' '.join(
         filter(None, (Path(item['img_path']).name, item.get('lighting'))))
     return titled(image, title, side)

@@ -153,7 +153,7 @@ def test_every_command_has_a_help(capsys, command):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('command, script', [
-    ('benchmark', 'benchmark_downstream.py'), ('demo', 'demo.py')])
+    ('benchmark', 'benchmark_downstream.py')])
 def test_commands_of_scripts_hand_their_arguments_on(
         capfd, command, script):
     assert main([command, '--help']) == 0

@@ -20,8 +20,8 @@ from tqdm import tqdm
 from mmsdag.cli.arguments import new_parser
 from mmsdag.models import build_enhancer
 from mmsdag.registry import DATASETS, MODELS
-from mmsdag.utils import write_atomically
 from mmsdag.utils.drawing import contact_sheet, fit, titled
+from mmsdag.utils.image_writer import write_image
 from mmsdag.utils.launch import clear_errors
 from mmsdag.utils.tables import markdown_table
 
@@ -90,7 +90,7 @@ def compare(args: argparse.Namespace) -> str:
                 pixels = image_bytes.flip(0).permute(1, 2, 0).numpy()
                 tiles.append(titled(fit(pixels, 256)[0], name, 256))
     if args.picture:
-        write_atomically(args.picture, contact_sheet(tiles, len(enhancers)))
+        write_image(args.picture, contact_sheet(tiles, len(enhancers)))
     titles = [*(f'guidance loss, {name} SDAG' for name in judges),
               'mean', 'contrast (std)']
     return markdown_table(

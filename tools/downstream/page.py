@@ -9,8 +9,8 @@ from typing import Any
 import matplotlib
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from report import INK, chart, color_gradient, environment, image_source
 
+from mmsdag.report import INK, chart, image_source, render_page
 from mmsdag.utils.env import package_versions
 
 from .cells import duration
@@ -228,17 +228,13 @@ def write_page(spec: Spec, blocks: Sequence[Block],
             f'{name} {version}'
             for name, version in package_versions().items()),
     }
-    page = environment(Path(__file__).parent).get_template(
-        'page.html').render(
-            title=spec.title,
-            verdict=headline(spec, blocks),
-            explanation=how_to_read(spec),
-            blocks=[_block(spec, b, i) for i, b in enumerate(blocks, 1)],
-            gallery=_gallery(spec, blocks),
-            score=SCORE,
-            failed=failed,
-            facts=facts,
-            # Of the other page, whose looks this one has.
-            width=4,
-            gradient=color_gradient())
-    return page.encode()
+    return render_page(
+        Path(__file__).with_name('page.html'),
+        title=spec.title,
+        verdict=headline(spec, blocks),
+        explanation=how_to_read(spec),
+        blocks=[_block(spec, b, i) for i, b in enumerate(blocks, 1)],
+        gallery=_gallery(spec, blocks),
+        score=SCORE,
+        failed=failed,
+        facts=facts).encode()

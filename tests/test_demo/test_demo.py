@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 import json
 import re
@@ -9,7 +8,6 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from mmsdag.cli.demo import main
 from mmsdag.models.enhancers import ZeroDCENet
 from mmsdag.models.sdag import SDAGNet, VGGExtractor
 
@@ -52,13 +51,6 @@ def run_demo(*args: str | Path) -> str:
         text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def load_tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, TOOLS / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope='module')
@@ -346,92 +338,43 @@ def test_own_photographs_held_out_are_others(own):
     assert not digests[0] & digests[1]
 
 
-@pytest.fixture
-def tool(monkeypatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(TOOLS))
-    return load_tool('demo')
-
-
-def error_of(tool: ModuleType, capsys, *args: str | Path) -> str:
+def error_of(capsys, *args: str | Path) -> str:
     with pytest.raises(SystemExit):
-        tool.main([str(arg) for arg in args])
+        main([str(arg) for arg in args])
     return capsys.readouterr().err
 
 
 def test_a_missing_checkpoint_is_named_before_anything_is_done(
-        tool, capsys, tmp_path):
+        capsys, tmp_path):
     out = tmp_path / 'out'
-    error = error_of(tool, capsys, '--out', out, '--extractor',
+    error = error_of(capsys, '--out', out, '--extractor',
                      tmp_path / 'none.pth')
     assert 'none.pth' in error and '--extractor' in error
     assert not out.exists()
 
 
-def test_a_missing_folder_of_photographs_is_named(tool, capsys, tmp_path,
+def test_a_missing_folder_of_photographs_is_named(capsys, tmp_path,
                                                   extractor):
-    error = error_of(tool, capsys, '--out', tmp_path, '--extractor',
+    error = error_of(capsys, '--out', tmp_path, '--extractor',
                      extractor, '--data', tmp_path / 'nowhere')
     assert '--data' in error and 'nowhere' in error
 
 
-def test_a_single_photograph_is_too_few(tool, capsys, tmp_path, extractor):
+def test_a_single_photograph_is_too_few(capsys, tmp_path, extractor):
     photos = tmp_path / 'photos'
     photos.mkdir()
     Image.new('RGB', (200, 200)).save(photos / 'one.png')
-    error = error_of(tool, capsys, '--out', tmp_path / 'out', '--extractor',
+    error = error_of(capsys, '--out', tmp_path / 'out', '--extractor',
                      extractor, '--data', photos)
     assert '1 usable photograph' in error
 
 
-def test_a_foreign_folder_is_not_overwritten(tool, capsys, tmp_path,
+def test_a_foreign_folder_is_not_overwritten(capsys, tmp_path,
                                              extractor):
     precious = tmp_path / 'photographs' / 'precious.jpg'
     precious.parent.mkdir()
     precious.write_bytes(b'holiday')
-    error = error_of(tool, capsys, '--out', tmp_path, '--extractor',
+    error = error_of(capsys, '--out', tmp_path, '--extractor',
                      extractor)
     assert 'photographs was not made by this demo' in error
     assert precious.read_bytes() == b'holiday'
-
-
-def views(report: ModuleType, **figures: tuple) -> list:
-    blank = np.zeros((2, 2, 3), np.uint8)
-    names = ('guidance', 'brightness', 'psnr', 'ssim')
-    return [
-        report.View(
-            'cat', version, blank, np.zeros((2, 2)),
-            dict(zip(names, values), psnr_matched=values[2]))
-        for version, values in figures.items()
-    ]
-
-
-@pytest.mark.parametrize(
-    'psnr, ssim, words',
-    [(16., .7, 'closer to the well-lit'), (14., .5, 'further from'),
-     (16., .5, 'do not agree'), (15.001, .60001, 'made no difference'),
-     (15., .7, 'closer to the well-lit')])
-def test_the_headline_follows_the_figures(psnr, ssim, words):
-    report = load_tool('report')
-    sentences = report.verdict(
-        views(
-            report,
-            dark=(.2, .1, 8., .2),
-            unguided=(.1, .5, 15., .6),
-            guided=(.08, .5, psnr, ssim),
-            reference=(.05, .5, None, None)))
-    assert words in sentences[0]
-    assert '0.1000 without guidance to 0.0800 with it (−20 %)' in sentences[1]
-    assert 'lower on 1 of 1' in sentences[1]
-
-
-def test_without_originals_only_the_reconstruction_error_is_judged():
-    report = load_tool('report')
-    sentences = report.verdict(
-        views(
-            report,
-            dark=(.2, .1, None, None),
-            unguided=(.1, .5, None, None),
-            guided=(.12, .5, None, None)))
-    assert 'did not lower' in sentences[0]
-    assert '(+20 %)' in sentences[1]
-    assert not any('PSNR' in sentence for sentence in sentences)

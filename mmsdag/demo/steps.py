@@ -1,11 +1,10 @@
-"""Work in steps that goes on where it was stopped, for the demonstrations.
+"""Trainings and files that a second call does not make again.
 
-A step has an identity, a digest of all that decides on its result. What is
-there with the same identity is not made again.
+A step has an identity, a digest of everything that its result depends on. A
+result with the same identity is kept.
 """
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -16,8 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -26,20 +23,21 @@ from mmsdag.utils import (
     save_checkpoint,
     write_atomically,
 )
+from mmsdag.utils.hashing import digest, file_digest
 
 _RECORD = 'demo.json'
 
 
 def train(cfg: Config, identity: str, weights: Path, name: str,
           prefix: str = '') -> None:
-    """Run a training, or what is left of it; nothing if it is done.
+    """Run a training, or the rest of it; do nothing if it is done.
 
     Args:
-        cfg: Of the training, with a ``work_dir``.
-        identity: Of the training; see :func:`config_identity`.
+        cfg: Config of the training, with a ``work_dir``.
+        identity: Identity of the training; see :func:`config_identity`.
         weights: File for the trained weights.
-        name: Of the step, kept in the file.
-        prefix: Of the weights to keep.
+        name: Name of the step, stored in the file.
+        prefix: Beginning of the names of the weights to keep.
     """
     work_dir = Path(cfg.work_dir)
     record = work_dir / _RECORD
@@ -55,7 +53,8 @@ def train(cfg: Config, identity: str, weights: Path, name: str,
     cfg.load_from = latest and str(latest)
     with quiet():
         runner = Runner.from_cfg(cfg)
-    # Sets nothing new, but lets the logger forget what was disabled.
+    # The level stays; setting it clears the logger's cache of the disabled
+    # levels.
     runner.logger.setLevel(logging.INFO)
     runner.logger.addFilter(_is_news)
     model = runner.train()
@@ -68,10 +67,10 @@ def train(cfg: Config, identity: str, weights: Path, name: str,
 
 
 def config_identity(cfg: Config, data: str) -> str:
-    """A digest of all that decides on the weights of a training.
+    """Return a digest of everything that the trained weights depend on.
 
     Args:
-        cfg: Of the training. Checkpoints count by their content, and the
+        cfg: Config of the training. Checkpoints count by their content; the
             folder of the training data does not count.
         data: Identity of the training data.
     """
@@ -82,7 +81,7 @@ def config_identity(cfg: Config, data: str) -> str:
         if isinstance(node, (list, tuple)):
             return [content(value) for value in node]
         if isinstance(node, str) and node.endswith('.pth'):
-            return sha256(Path(node))
+            return file_digest(node)
         return node
 
     settings = cfg.to_dict()
@@ -98,7 +97,7 @@ def config_identity(cfg: Config, data: str) -> str:
 
 @contextmanager
 def quiet(level: int = logging.INFO) -> Iterator[None]:
-    """Let only what is above ``level`` of the log pass."""
+    """Disable log messages up to ``level``."""
     before = logging.root.manager.disable
     logging.disable(level)
     try:
@@ -108,20 +107,20 @@ def quiet(level: int = logging.INFO) -> Iterator[None]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of MMEngine's log is worth showing."""
+    """Return whether a message of MMEngine's log is worth showing."""
     text = record.getMessage()
     if record.levelno > logging.INFO:
         return 'deprecated' not in text
     done = re.match(r'Iter\(train\) \[ *(\d+)/(\d+)\]', text)
-    # On a terminal the bar says it.
-    return (bool(done) and not sys.stderr.isatty()
+    # A terminal shows a progress bar instead.
+    return (done is not None and not sys.stderr.isatty()
             and int(done[1]) % max(int(done[2]) // 5, 1) == 0)
 
 
 def loss_history(work_dir: Path) -> dict[str, dict[int, float]]:
-    """Every number in MMEngine's log, by iteration.
+    """Read every number in MMEngine's logs, by name and iteration.
 
-    A resumed training has several logs; the later ones count.
+    A resumed training has several logs; the later one wins.
     """
     history: dict[str, dict[int, float]] = {}
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
@@ -139,7 +138,7 @@ def loss_history(work_dir: Path) -> dict[str, dict[int, float]]:
 
 
 def training_seconds(history: dict[str, dict[int, float]]) -> float:
-    """Time of all iterations, from their logged means."""
+    """Sum the time of all iterations from their logged means."""
     before, seconds = 0, 0.
     for step, per_iteration in history['time'].items():
         seconds += (step - before) * per_iteration
@@ -147,39 +146,21 @@ def training_seconds(history: dict[str, dict[int, float]]) -> float:
     return seconds
 
 
-def digest(content: Any) -> str:
-    """SHA-256 of anything that JSON can say."""
-    text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def read_json(path: Path) -> dict:
-    """Read a file of JSON; empty where there is none."""
+    """Read a JSON file; return an empty dict if there is none."""
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write a file of JSON, whole or not at all."""
+    """Write a JSON file atomically."""
     write_atomically(path, json.dumps(content, indent=1).encode())
 
 
-def write_image(path: Path, image: np.ndarray) -> None:
-    """Write (H, W, 3), BGR, uint8, as a PNG."""
-    _, data = cv2.imencode('.png', image)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-
-
 def remove_own(folder: Path, mark: str) -> None:
-    """Remove a folder that a step made: it holds the file ``mark``.
+    """Remove a folder that a step made: one that holds the file ``mark``.
 
     Raises:
-        ValueError: If the folder is somebody else's.
+        ValueError: If the folder exists without this file.
     """
     if not folder.exists():
         return
@@ -187,9 +168,3 @@ def remove_own(folder: Path, mark: str) -> None:
         raise ValueError(f'{folder} was not made by this demo, and is in its '
                          'way: name another folder with --out')
     shutil.rmtree(folder)
-
-
-def duration(seconds: float) -> str:
-    """A time for people."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f'{minutes} min {rest} s' if minutes else f'{rest} s'

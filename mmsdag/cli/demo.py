@@ -1,0 +1,97 @@
+"""``mmsdag demo`` and ``tools/demo.py``."""
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from .arguments import new_parser
+
+DESCRIPTION = """\
+Train on a few photographs and write a report, in minutes.
+
+Darkens photographs of scikit-image and scikit-learn, or takes your dark ones;
+trains Zero-DCE, SDAG, and Zero-DCE guided by SDAG; measures them on held-out
+photographs, and as preprocessing of a detector and a segmentor that were
+trained on rendered scenes by day; writes report.html. The same command again
+continues where it was stopped.
+"""
+EXAMPLES = """\
+examples:
+  # photographs that come with the requirements
+  python tools/demo.py
+
+  # dark photographs of your own
+  python tools/demo.py --data photos --out work_dirs/mine
+
+  # longer trainings
+  python tools/demo.py --out work_dirs/long --cfg-options \\
+      train_cfg.max_iters=2000 param_scheduler.T_max=2000
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options; their names are those of ``DemoOptions``."""
+    parser.add_argument(
+        '--out', type=Path, default=Path('work_dirs/demo'),
+        help='folder of everything that the demonstration writes '
+        '(default: %(default)s)')
+    parser.add_argument(
+        '--data', type=Path, help='folder of dark photographs of your own')
+    parser.add_argument(
+        '--seed', type=int, default=0,
+        help='seed of the photographs and trainings (default: %(default)s)')
+    parser.add_argument(
+        '--max-side', type=int, default=512, metavar='PIXELS',
+        help='larger photographs are scaled down (default: %(default)s)')
+    parser.add_argument(
+        '--extractor', metavar='CHECKPOINT',
+        help='SDAG checkpoint with the frozen VGG-16 layers; by default that '
+        'of configs/demo/sdag_demo.py')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={},
+        metavar='KEY=VALUE',
+        help='override settings of the three trainings of enhancement')
+    parser.add_argument(
+        '--scenes', type=int, default=320, metavar='COUNT',
+        help='rendered scenes to train the detector and the segmentor on; 0 '
+        'skips recognition (default: %(default)s)')
+    parser.add_argument(
+        '--scenes-options', nargs='+', action=DictAction, default={},
+        metavar='KEY=VALUE',
+        help='override settings of the trainings of the detector and the '
+        'segmentor')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demonstration and return the exit status."""
+    # After the arguments, because these take seconds.
+    from mmsdag.demo.options import DemoOptions
+    from mmsdag.demo.run import run_demo
+    from mmsdag.utils.launch import clear_errors
+    from mmsdag.utils.memory import keep_freed_memory
+
+    # Warnings of other packages about themselves.
+    warnings.simplefilter('ignore', FutureWarning)
+    keep_freed_memory()
+    names = DemoOptions.__dataclass_fields__
+    try:
+        with clear_errors():
+            run_demo(DemoOptions(**{name: getattr(args, name)
+                                    for name in names}))
+    except KeyboardInterrupt:
+        print('\nstopped; the same command continues from here',
+              file=sys.stderr)
+        return 130
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; ``argv`` without the name of the program."""
+    parser = new_parser(DESCRIPTION, EXAMPLES)
+    add_arguments(parser)
+    return run(parser.parse_args(argv))

@@ -1,0 +1,1 @@
+"""A demonstration in minutes: what SDAG learns and what its guidance does."""

@@ -1,0 +1,32 @@
+"""Digests of files and of settings, to recognize results that are done."""
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+def digest(content: Any) -> str:
+    """Return the SHA-256 of nested dicts, lists, numbers, text and arrays.
+
+    Anything else counts by its ``str``.
+    """
+
+    def plain(value: Any) -> Any:
+        return value.tolist() if hasattr(value, 'tolist') else str(value)
+
+    text = json.dumps(content, sort_keys=True, default=plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(path: str | Path) -> str:
+    """Return the SHA-256 of a file, read once as long as it is unchanged."""
+    status = Path(path).stat()
+    return _file_digest(str(path), status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _file_digest(path: str, size: int, modified: int) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
