@@ -31,14 +31,11 @@ ALLOWED_ARROWS = {('mmsdag.datasets.transforms.enhance_image', 'apis')}
 MAX_LINES, MAX_FUNCTION = 400, 60
 #: Files and functions that are longer.
 LONG_FILES = {
-    'mmsdag/evaluation/image_quality.py', 'requirements/install.py',
-    'tools/downstream/cells.py', 'tools/downstream/figures.py',
-    'tools/downstream/spec.py'
+    'mmsdag/evaluation/image_quality.py', 'requirements/install.py'
 }
 LONG_FUNCTIONS = {
     'mmsdag/apis/folder.py::enhance_folder',
     'mmsdag/models/enhancers/build.py::build_enhancer',
-    'tools/downstream/spec.py::read_spec'
 }
 
 

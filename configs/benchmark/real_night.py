@@ -58,7 +58,7 @@ for _percent, _names in {
     for _kind, _entry in _filtered(_oracle, _name).items():
         enhancers[f'{_key}_{_kind}'] = dict(_entry, datasets=_names)
 
-recognisers = dict(
+recognizers = dict(
     cgnet=dict(
         config=f'{_configs}/segmentation/cgnet_camvid_frozen.py',
         checkpoint=f'{_shared}/weights/cgnet_camvid_mmseg.pth',

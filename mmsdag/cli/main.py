@@ -2,14 +2,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from mmsdag.version import __version__
 
-from . import convert, demo, enhance, env, export, models
+from . import benchmark, convert, demo, enhance, env, export, models
 from .arguments import describe
-from .scripts import SCRIPTS, run_script
 
 DESCRIPTION = 'Enhance low-light photographs, for people and for recognition.'
 EXAMPLES = """
@@ -33,6 +31,7 @@ COMMANDS = {
     'models': models,
     'export': export,
     'convert': convert,
+    'benchmark': benchmark,
     'demo': demo,
     'env': env,
 }
@@ -53,8 +52,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             module.DESCRIPTION, module.EXAMPLES)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
-    for name, (_, summary) in SCRIPTS.items():
-        commands.add_parser(name, help=summary)
     return parser.parse_args(argv)
 
 
@@ -64,8 +61,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: The command line without the name of the program.
     """
-    argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in SCRIPTS:
-        return run_script(argv[0], argv[1:])
     args = parse_args(argv)
     return args.run(args) or 0

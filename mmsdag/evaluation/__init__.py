@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from .bootstrap import Interval, interval, resample
+from .classification import LabelHits
 from .detection import DetectionMatches, match_detections
 from .image_quality import (
     LPIPS,
@@ -17,7 +18,8 @@ from .segmentation import PixelCounts
 
 __all__ = [
     'LPIPS', 'NIQE', 'PSNR', 'SSIM', 'DetectionMatches', 'ImageStatistics',
-    'Interval', 'LightnessOrderError', 'MeanMatchedPSNR', 'PixelCounts',
-    'SDAGReconstructionError', 'interval', 'match_detections', 'resample'
+    'Interval', 'LabelHits', 'LightnessOrderError', 'MeanMatchedPSNR',
+    'PixelCounts', 'SDAGReconstructionError', 'interval', 'match_detections',
+    'resample'
 ]
 

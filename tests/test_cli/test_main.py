@@ -151,16 +151,6 @@ def test_every_command_has_a_help(capsys, command):
     assert f'usage: mmsdag {command}' in capsys.readouterr().out
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize('command, script', [
-    ('benchmark', 'benchmark_downstream.py')])
-def test_commands_of_scripts_hand_their_arguments_on(
-        capfd, command, script):
-    assert main([command, '--help']) == 0
-    assert f'usage: {script}' in capfd.readouterr().out
-    assert main([command, '--no-such-option']) == 2
-
-
 def test_the_package_runs_as_a_module():
     done = subprocess.run([sys.executable, '-m', 'mmsdag', '--version'],
                           capture_output=True, text=True)

@@ -97,7 +97,7 @@ def test_base_config_loads_and_its_data_builds(path):
 def test_benchmark_names_configs_that_load(path):
     spec = read(path)
     assert 'model' not in spec
-    for group in (spec.recognisers, spec.datasets):
+    for group in (spec.recognizers, spec.datasets):
         for member in group.values():
             # A config may inherit it, wherever it is.
             config = Config.fromstring(f'_base_ = {member.config!r}', '.py')

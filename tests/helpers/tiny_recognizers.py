@@ -1,6 +1,6 @@
-"""A detector and a segmenter of bright things, and an enhancer, in one weight.
+"""A detector and a segmentor of bright things, and an enhancer.
 
-Small enough that what they find can be said by hand.
+Each has one weight, so that its predictions can be calculated by hand.
 """
 from __future__ import annotations
 

@@ -3,22 +3,24 @@ from __future__ import annotations
 import base64
 import csv
 import gc
-import importlib
-import importlib.util
 import io
 import json
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from mmsdag.cli.benchmark import main
+
 pytest.importorskip('mmdet')
 pytest.importorskip('mmseg')
+from helpers import tiny_recognizers  # noqa: E402, F401  (registers them)
+
+from mmsdag.benchmark import read_plan, runs  # noqa: E402
+from mmsdag.benchmark.pictures import draw_boxes  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -31,32 +33,20 @@ LEVELS = (40, 60, 60, 60)
 RECALL_3_OF_4 = 100 * 76 / 101
 
 
-@pytest.fixture(scope='module')
-def tool() -> ModuleType:
-    """The tool in this process, with the tiny recognisers registered."""
-    sys.path.insert(0, str(TOOLS))
-    spec = importlib.util.spec_from_file_location(
-        'tiny_recognisers',
-        Path(__file__).with_name('tiny_recognisers.py'))
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    module = importlib.import_module('benchmark_downstream')
-    # Each dataset collects garbage, among all that the packages hold.
+@pytest.fixture(scope='module', autouse=True)
+def frozen_garbage():
+    """Each dataset collects garbage: not among all that the packages hold."""
     gc.collect()
     gc.freeze()
-    yield module
+    yield
     gc.unfreeze()
-    sys.path.remove(str(TOOLS))
-    for name in list(sys.modules):
-        if name.split('.')[0] in ('benchmark_downstream', 'downstream',
-                                  'report'):
-            del sys.modules[name]
 
 
 class Bench:
     """A folder with data, recognisers, enhancers and a spec."""
 
-    def __init__(self, root: Path, tool: ModuleType) -> None:
-        self.root, self.tool = root, tool
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.work_dir = root / 'work'
         self.write_data()
         for name, weights in (('det', dict(threshold=100.)),
@@ -82,7 +72,7 @@ class Bench:
                     enhancer=gain,
                     checkpoint='triple.pth',
                     guided_twin_of='double')),
-            recognisers=dict(
+            recognizers=dict(
                 detector=dict(
                     config='det.py', checkpoint='det.pth', task='det')),
             datasets=dict(
@@ -161,7 +151,7 @@ class Bench:
         return path
 
     def run(self, *args: str) -> int:
-        return self.tool.main([str(self.write_spec()), *args])
+        return main([str(self.write_spec()), *args])
 
     def cells(self) -> dict[str, int]:
         """The files of the cells, and when they were made."""
@@ -186,17 +176,17 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path, tool) -> Bench:
-    return Bench(tmp_path, tool)
+def bench(tmp_path) -> Bench:
+    return Bench(tmp_path)
 
 
 @pytest.fixture(scope='module')
-def done(tmp_path_factory, tool) -> Bench:
+def done(tmp_path_factory) -> Bench:
     """Both plug-in points, detection in two formats, and segmentation."""
-    bench = Bench(tmp_path_factory.mktemp('bench'), tool)
+    bench = Bench(tmp_path_factory.mktemp('bench'))
     bench.content['plug_in'] = ['preprocessor', 'transform']
     bench.content['bootstrap']['group'] = 'lighting'
-    bench.content['recognisers']['segmenter'] = dict(
+    bench.content['recognizers']['segmenter'] = dict(
         config='seg.py', checkpoint='seg.pth')
     bench.content['datasets'].update(
         lit=dict(
@@ -351,11 +341,10 @@ def test_the_page_shows_every_version_and_refers_to_nothing_else(done):
     assert page.count('<svg') > 10
 
 
-def test_boxes_are_drawn_where_they_are(tool):
-    pictures = importlib.import_module('downstream.pictures')
+def test_boxes_are_drawn_where_they_are():
     image = np.zeros((40, 60, 3), np.uint8)
-    drawn = pictures.draw_boxes(
-        image, np.array([[20., 40, 80, 70]]), [''], (255, 0, 0), (.5, .5))
+    drawn = draw_boxes(image, np.array([[20., 40, 80, 70]]), [''],
+                       (255, 0, 0), np.full(4, .5))
     assert (drawn[20:36, 10] == (255, 0, 0)).all()
     assert (drawn[35, 10:41] == (255, 0, 0)).all()
     assert not drawn[25:30, 15:35].any()
@@ -397,20 +386,19 @@ def test_what_a_change_does_not_touch_is_not_measured_again(bench):
     assert len(bench.cells()) == 4 + 1 + 4
 
 
-def test_an_interrupted_call_goes_on(bench, tool, monkeypatch, capsys):
-    cells = importlib.import_module('downstream.cells')
-    run_cell, calls = cells.run_cell, []
+def test_an_interrupted_call_goes_on(bench, monkeypatch, capsys):
+    run_one, calls = runs.run_one, []
 
     def interrupted(*args):
         calls.append(args)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return run_cell(*args)
+        return run_one(*args)
 
-    monkeypatch.setattr(cells, 'run_cell', interrupted)
+    monkeypatch.setattr(runs, 'run_one', interrupted)
     assert bench.run() == 130
     assert len(bench.cells()) == 2
-    monkeypatch.setattr(cells, 'run_cell', run_cell)
+    monkeypatch.setattr(runs, 'run_one', run_one)
     before = bench.cells()
     assert bench.run() == 0
     assert '2 to run, 2 done already' in capsys.readouterr().out
@@ -471,6 +459,48 @@ def test_a_trained_model_is_called_by_its_name(bench):
     assert 'checkpoints/zero-dce-sdag_1xb8' in config.read_text()
 
 
+def test_the_list_and_a_run_agree_on_what_is_done(bench, capsys):
+    assert bench.run('--only', 'gamma*') == 0
+    capsys.readouterr()
+    path, = (bench.work_dir / 'cells').glob('*.npz')
+    assert bench.run('--list') == 0
+    done, = (line for line in capsys.readouterr().out.splitlines()
+             if line.startswith('done'))
+    assert path.stem in done and 'gamma' in done
+    path.write_bytes(path.read_bytes()[:100])
+    assert bench.run('--list') == 0
+    assert 'done' not in capsys.readouterr().out
+
+
+def test_each_enhancer_is_built_once_for_the_plan(bench, monkeypatch):
+    built = []
+    monkeypatch.setattr(
+        tiny_recognizers.Gain, '__init__',
+        lambda self, init=tiny_recognizers.Gain.__init__: (
+            built.append(self), init(self))[1])
+    plan = read_plan(bench.write_spec())
+    # Those of double.pth and triple.pth.
+    assert [n for e in plan.enhancers.values() for n in e.networks
+            if isinstance(n, tiny_recognizers.Gain)] == built
+    assert len(built) == 2
+
+
+def test_the_old_spelling_of_recognizers_is_accepted(bench, capsys):
+    bench.content['recognisers'] = bench.content.pop('recognizers')
+    assert bench.run('--list') == 0
+    assert 'gamma · detector' in capsys.readouterr().out
+
+
+def test_a_spec_and_its_base_may_spell_recognizers_differently(bench):
+    (bench.root / 'base.py').write_text(bench.write_spec().read_text())
+    for name in ('recognisers', 'recognizers'):
+        path = bench.root / f'{name}.py'
+        path.write_text("_base_ = 'base.py'\n"
+                        f"{name} = dict(detector=dict(title='child'))")
+        plan = read_plan(path)
+        assert plan.recognizers['detector'].title == 'child'
+
+
 def test_the_list_runs_nothing(bench, capsys):
     assert bench.run('--list') == 0
     lines = capsys.readouterr().out.splitlines()
@@ -487,9 +517,9 @@ def change(content: dict, path: str, value: object) -> None:
 
 @pytest.mark.parametrize('path, value, words', [
     ('enhansers', {}, "'enhansers'.*'enhancers'"),
-    ('enhancers', {}, 'enhancers is missing or empty'),
+    ('enhancers', {}, 'enhancers is empty; name at least one'),
     ('enhancers.gamma.chekpoint', 'a.pth', "gamma.*'checkpoint'"),
-    ('enhancers.gamma', 3, 'enhancers.gamma: 3 is no dict'),
+    ('enhancers.gamma', 3, 'enhancers.gamma: 3 is not a dict'),
     ('enhancers.double.checkpoint', 'none.pth',
      'enhancers.double.checkpoint.*none.pth'),
     ('enhancers.double.checkpoint', None, 'double.*no checkpoint'),
@@ -500,23 +530,23 @@ def change(content: dict, path: str, value: object) -> None:
     ('enhancers.triple.guided_twin_of', 'none', 'twin_of.*none'),
     ('enhancers.triple.checkpoint', ['triple.pth', 'double.pth'],
      'triple has 2 checkpoints and double 1'),
-    ('enhancers.gamma.datasets', ['none'], "gamma.datasets: .'none'."),
+    ('enhancers.gamma.datasets', ['none'], "gamma.datasets='none'"),
     ('datasets.things.darken', dict(exposure=2), 'darken: exposure=2'),
     ('datasets.things.darken', dict(light=1), 'things.darken: .*light'),
-    ('recognisers.detector.config', 'none.py', 'detector.config.*none.py'),
-    ('recognisers.detector.config', 'mmdet::none.py', 'mmdet has no config'),
-    ('recognisers.detector.checkpoint', 'none.pth',
+    ('recognizers.detector.config', 'none.py', 'detector.config.*none.py'),
+    ('recognizers.detector.config', 'mmdet::none.py', 'mmdet has no config'),
+    ('recognizers.detector.checkpoint', 'none.pth',
      'detector.checkpoint.*none.pth'),
-    ('recognisers.detector.checkpoint', 'double.pth',
+    ('recognizers.detector.checkpoint', 'double.pth',
      'detector.checkpoint .*double.pth.* is not one of BrightDetector'),
-    ('recognisers.detector.task', 'sing', "task='sing'"),
+    ('recognizers.detector.task', 'sing', "task='sing'"),
     ('datasets.things.dataset.type', 'mmdet.Nothing', 'things.*Nothing'),
     ('datasets.things.dataset.ann_file', 'none.json', 'things.*none.json'),
     ('datasets.things.dataset.data_prefix.img', 'none', '4 of 4 images'),
     ('datasets.things.evaluator', {}, 'things.evaluator is missing'),
     ('datasets.things.task', 'seg', "things is for task='seg'"),
     ('datasets.things.dataset.metainfo.classes', ('bicycle', 'moose'),
-     "knows no 'moose'"),
+     "has no class 'moose'"),
     ('plug_in', 'socket', "plug_in='socket'"),
     ('baseline', 'none', "baseline='none'"),
     ('bootstrap.samples', 0, 'bootstrap.samples=0'),
@@ -524,10 +554,10 @@ def change(content: dict, path: str, value: object) -> None:
     ('bootstrap.group', 'scene', "group='scene'"),
     ('work_dir', 3, 'work_dir=3'),
     ('work_dir', __file__, 'work_dir=.* is a file; name a folder'),
-    ('pictures', -1, 'pictures=-1: must be at least 0'),
-    ('datasets.things.batch_size', -2, 'things.batch_size=-2: .* at least 1'),
-    ('enhancers.gamma.amp_dtype', 'fp16', 'fp16.* of enhancers.gamma'),
-    ('recognisers.detector.config',
+    ('pictures', -1, 'pictures=-1: .* greater than or equal to 0'),
+    ('datasets.things.batch_size', -2, 'things.batch_size=-2: .* greater than or equal to 1'),
+    ('enhancers.gamma.amp_dtype', 'fp16', "gamma.amp_dtype='fp16': .*'auto'"),
+    ('recognizers.detector.config',
      str(TOOLS.parent / 'configs/_base_/datasets/brackets_detection.py'),
      'detector.config=.* has no model'),
 ])
@@ -541,28 +571,28 @@ def test_a_bad_spec_is_refused_by_name_before_anything_runs(
     assert not bench.work_dir.exists()
 
 
-def test_a_spec_that_is_not_there_is_named(tool, capsys):
+def test_a_spec_that_is_not_there_is_named(capsys):
     for path in ('nowhere/spec.py', __file__ + 'x', str(TOOLS)):
         with pytest.raises(SystemExit):
-            tool.main([path])
-        assert f'spec {path!r} is no file' in capsys.readouterr().err
+            main([path])
+        assert f'spec {path!r} is not a file' in capsys.readouterr().err
 
 
-def test_a_spec_that_is_no_config_is_named(tool, tmp_path, capsys):
+def test_a_spec_that_is_no_config_is_named(tmp_path, capsys):
     path = tmp_path / 'spec.txt'
     path.write_text('enhancers = {}')
     with pytest.raises(SystemExit):
-        tool.main([str(path)])
+        main([str(path)])
     assert f'spec {str(path)!r}: ' in capsys.readouterr().err
 
 
 def test_real_dark_photographs_give_the_reference_figures(
-        tmp_path, tool, shared):
+        tmp_path, shared):
     spec = tmp_path / 'spec.py'
     spec.write_text(f"""
 _base_ = {str(TOOLS.parent / 'configs/benchmark/brackets.py')!r}
 enhancers = dict(_delete_=True, raw=None)
-recognisers = dict(yolox_nano=dict(
+recognizers = dict(yolox_nano=dict(
     checkpoint={str(shared / 'weights/yolox_nano_coco_mmdet.pth')!r}))
 datasets = dict(_delete_=True, dark=dict(
     dataset=dict(
@@ -572,7 +602,7 @@ datasets = dict(_delete_=True, dark=dict(
     evaluator=dict(type='mmdet.CocoMetric', metric='bbox')))
 pictures = 0
 """)
-    assert tool.main([str(spec), '--work-dir', str(tmp_path / 'out')]) == 0
+    assert main([str(spec), '--work-dir', str(tmp_path / 'out')]) == 0
     text = (tmp_path / 'out' / 'figures.csv').read_text()
     values = {
         line['metric']: float(line['value'])

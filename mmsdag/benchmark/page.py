@@ -1,4 +1,4 @@
-"""A benchmark's report: one HTML page with everything inlined."""
+"""Render the report of a benchmark as one page of HTML."""
 from __future__ import annotations
 
 import math
@@ -12,38 +12,34 @@ from matplotlib.axes import Axes
 
 from mmsdag.report import INK, chart, image_source, render_page
 from mmsdag.utils.env import package_versions
+from mmsdag.utils.system import duration
 
-from .cells import duration
-from .figures import (
-    ALL,
-    METRICS,
-    Block,
-    Estimate,
+from .pictures import SCORE, pictures
+from .plan import Plan
+from .statistics import ALL, MAIN_METRIC, METRICS, Block, Estimate
+from .tables import (
     block_table,
     block_title,
     guidance_table,
+    headline,
     how_to_read,
     verdicts,
 )
-from .pictures import SCORE, pictures
-from .spec import Spec
 
-#: Of the charts of classes and lighting, by task.
-SHOWN = dict(det='bbox_mAP_50', seg='mIoU')
-#: So many classes have a chart, those with the most objects.
+#: Largest number of classes that have a chart: those with the most objects.
 MOST_CLASSES = 12
 
 
 def interval_chart(names: Sequence[str], estimates: Sequence[Estimate | None],
                    colors: Sequence[str], limits: tuple[float, float],
                    zero: bool = False) -> Markup:
-    """Draw figures and their intervals, one a line.
+    """Draw metrics and their intervals, one per line.
 
     Args:
-        names: Of the lines.
-        estimates: Figures, in percent; None leaves the line empty.
-        colors: Of the lines.
-        limits: Of the axis.
+        names: Names of the lines.
+        estimates: Metrics in percent; None leaves the line empty.
+        colors: Colors of the lines.
+        limits: Limits of the axis.
         zero: Whether to draw a line at 0.
     """
 
@@ -74,14 +70,14 @@ def _colors(count: int) -> list[str]:
     return [matplotlib.colors.to_hex(table(i % 10)) for i in range(count)]
 
 
-def _subset_charts(spec: Spec, block: Block, kind: str) -> list[dict]:
-    """Charts of the parts of a kind, ``class`` or ``lighting``."""
-    metric = SHOWN[block.task]
+def _subset_charts(plan: Plan, block: Block, kind: str) -> list[dict]:
+    """Return the charts of the classes or of the kinds of lighting."""
+    metric = MAIN_METRIC[block.task]
     subsets = [s for s in block.subsets if s.startswith(f'{kind}: ')]
     if kind == 'class':
         subsets.sort(key=lambda s: -int(block.subsets[s].split()[0]))
         subsets = subsets[:MOST_CLASSES]
-    titles = [spec.enhancers[r.enhancer].title for r in block.rows]
+    titles = [plan.enhancers[r.enhancer].title for r in block.rows]
     colors = _colors(len(titles))
     return [
         dict(
@@ -94,11 +90,11 @@ def _subset_charts(spec: Spec, block: Block, kind: str) -> list[dict]:
     ]
 
 
-def _overall_charts(spec: Spec, block: Block) -> list[dict]:
-    titles = [spec.enhancers[r.enhancer].title for r in block.rows]
+def _overall_charts(plan: Plan, block: Block) -> list[dict]:
+    titles = [plan.enhancers[r.enhancer].title for r in block.rows]
     colors = _colors(len(titles))
     charts = []
-    baseline = block.row(spec.baseline)
+    baseline = block.row(plan.baseline)
     for metric, name in METRICS[block.task].items():
         estimates = [r.estimates[ALL][metric] for r in block.rows]
         charts.append(
@@ -115,7 +111,7 @@ def _overall_charts(spec: Spec, block: Block) -> list[dict]:
         ]
         charts.append(
             dict(
-                title=f'{name} − {spec.enhancers[spec.baseline].title}',
+                title=f'{name} − {plan.enhancers[plan.baseline].title}',
                 text='an interval that crosses the line is within noise',
                 svg=interval_chart(titles, changes, colors,
                                    _limits(changes, 0.), zero=True)))
@@ -134,38 +130,38 @@ def _limits(estimates: Sequence[Estimate | None],
     return min(ends) - slack, max(ends) + slack
 
 
-def _block(spec: Spec, block: Block, number: int) -> dict[str, Any]:
-    head, rows = block_table(spec, block)
-    guided_head, guided_rows = guidance_table(spec, block)
+def _block(plan: Plan, block: Block, number: int) -> dict[str, Any]:
+    head, rows = block_table(plan, block)
+    guided_head, guided_rows = guidance_table(plan, block)
     classes = [s for s in block.subsets if s.startswith('class: ')]
     return dict(
         id=f'block-{number}',
-        title=block_title(spec, block),
+        title=block_title(plan, block),
         size=block.subsets[ALL],
         head=head,
         rows=rows,
         guided_head=guided_head,
         guided_rows=guided_rows,
-        verdicts=list(verdicts(spec, block)),
-        overall=_overall_charts(spec, block),
-        metric=METRICS[block.task][SHOWN[block.task]],
-        classes=_subset_charts(spec, block, 'class'),
+        verdicts=list(verdicts(plan, block)),
+        overall=_overall_charts(plan, block),
+        metric=METRICS[block.task][MAIN_METRIC[block.task]],
+        classes=_subset_charts(plan, block, 'class'),
         class_count=len(classes),
-        lighting=_subset_charts(spec, block, 'lighting'))
+        lighting=_subset_charts(plan, block, 'lighting'))
 
 
-def _gallery(spec: Spec, blocks: Sequence[Block]) -> list[dict]:
-    """Pictures of each dataset and recogniser, by the first plug-in point."""
+def _gallery(plan: Plan, blocks: Sequence[Block]) -> list[dict]:
+    """Return pictures of each test set and recognizer, for one plug-in."""
     seen: set[tuple[str, str]] = set()
     gallery = []
     for block in blocks:
-        place = (block.dataset, block.recogniser)
-        if place in seen or not spec.pictures:
+        place = (block.dataset, block.recognizer)
+        if place in seen or not plan.pictures:
             continue
         seen.add(place)
         gallery.append(
             dict(
-                title=block_title(spec, block),
+                title=block_title(plan, block),
                 photos=[
                     dict(
                         name=name,
@@ -175,66 +171,40 @@ def _gallery(spec: Spec, blocks: Sequence[Block]) -> list[dict]:
                                 text=view.text,
                                 picture=image_source(view.image))
                             for view in views
-                        ]) for name, views in pictures(spec, block)
+                        ]) for name, views in pictures(plan, block)
                 ]))
     return gallery
 
 
-def headline(spec: Spec, blocks: Sequence[Block]) -> list[str]:
-    """What the figures say: a headline, then sentences."""
-    sentences = []
-    for block in blocks:
-        said = list(verdicts(spec, block))
-        where = block_title(spec, block)
-        sentences += [f'{where}: {sentence}' for sentence in said]
-        baseline = block.row(spec.baseline)
-        metric = SHOWN[block.task]
-        if said or baseline is None or len(block.rows) < 2:
-            continue
-        best = max((r for r in block.rows if r is not baseline),
-                   key=lambda r: r.estimates[ALL][metric].value)
-        change = best.estimates[ALL][metric].minus(
-            baseline.estimates[ALL][metric])
-        sentences.append(
-            f'{where}: of the enhancers, '
-            f'{spec.enhancers[best.enhancer].title} has the highest '
-            f'{METRICS[block.task][metric]}; against '
-            f'{spec.enhancers[spec.baseline].title} that is '
-            f'{change.verdict}.')
-    pairs = [p.differences[ALL][SHOWN[b.task]].verdict
-             for b in blocks for p in b.comparisons]
-    if not pairs:
-        return ['What enhancers do for recognisers in the dark.', *sentences]
-    counts = [f'{pairs.count(word)} {word}'
-              for word in ('better', 'worse', 'within noise')]
-    return [
-        f'Guided against unguided, {len(pairs)} comparisons: '
-        f'{", ".join(counts)}.', *sentences
-    ]
+def render_report(plan: Plan, blocks: Sequence[Block],
+                  failed: Mapping[str, str]) -> str:
+    """Render the page.
 
-
-def write_page(spec: Spec, blocks: Sequence[Block],
-               failed: Mapping[str, str]) -> bytes:
-    """The page."""
-    results = [r for b in blocks for row in b.rows for r in row.results]
-    keys = {r.cell.key: r for r in results}
+    Args:
+        plan: The benchmark.
+        blocks: Its results.
+        failed: Errors of the failed runs, by their names.
+    """
+    results = {r.run.key: r for b in blocks for row in b.rows
+               for r in row.results}
+    seconds = sum(r.facts['total_seconds'] for r in results.values())
     facts = {
-        'spec': str(spec.path),
-        'cells': f'{len(keys)} measured',
-        'time of all cells': duration(
-            sum(r.facts['total_seconds'] for r in keys.values())),
-        'device': ', '.join(sorted({r.facts['device'] for r in results})),
+        'spec': str(plan.path),
+        'runs': f'{len(results)} measured',
+        'time of all runs': duration(seconds),
+        'device': ', '.join(
+            sorted({r.facts['device'] for r in results.values()})),
         'versions': ', '.join(
             f'{name} {version}'
             for name, version in package_versions().items()),
     }
     return render_page(
         Path(__file__).with_name('page.html'),
-        title=spec.title,
-        verdict=headline(spec, blocks),
-        explanation=how_to_read(spec),
-        blocks=[_block(spec, b, i) for i, b in enumerate(blocks, 1)],
-        gallery=_gallery(spec, blocks),
+        title=plan.title,
+        verdict=headline(plan, blocks),
+        explanation=how_to_read(plan),
+        blocks=[_block(plan, b, i) for i, b in enumerate(blocks, 1)],
+        gallery=_gallery(plan, blocks),
         score=SCORE,
         failed=failed,
-        facts=facts).encode()
+        facts=facts)
