@@ -14,6 +14,7 @@ from mmsdag.report import INK, chart, image_source, render_page
 from mmsdag.utils.env import package_versions
 from mmsdag.utils.system import duration
 
+from .light import light_chart, light_series
 from .pictures import SCORE, pictures
 from .plan import Plan
 from .statistics import ALL, MAIN_METRIC, METRICS, Block, Estimate
@@ -150,6 +151,19 @@ def _block(plan: Plan, block: Block, number: int) -> dict[str, Any]:
         lighting=_subset_charts(plan, block, 'lighting'))
 
 
+def _light_charts(plan: Plan, blocks: Sequence[Block]) -> list[dict]:
+    """Return charts of the metric of each task against the light."""
+    return [
+        dict(
+            title=f'{METRICS[task][metric]} against the light: '
+            f'{series["title"]}',
+            svg=light_chart(series['lines'], METRICS[task][metric]))
+        for task, metric in MAIN_METRIC.items()
+        for series in light_series(
+            plan, [b for b in blocks if b.task == task], metric)
+    ]
+
+
 def _gallery(plan: Plan, blocks: Sequence[Block]) -> list[dict]:
     """Return pictures of each test set and recognizer, for one plug-in."""
     seen: set[tuple[str, str]] = set()
@@ -204,6 +218,7 @@ def render_report(plan: Plan, blocks: Sequence[Block],
         verdict=headline(plan, blocks),
         explanation=how_to_read(plan),
         blocks=[_block(plan, b, i) for i, b in enumerate(blocks, 1)],
+        light=_light_charts(plan, blocks),
         gallery=_gallery(plan, blocks),
         score=SCORE,
         failed=failed,

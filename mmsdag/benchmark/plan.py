@@ -205,9 +205,10 @@ def _check_tasks(plan: Plan) -> None:
 
 def _check_group(plan: Plan) -> None:
     """Check that some images have the key that groups them."""
-    group = plan.bootstrap.group
     infos = [info for data in plan.datasets.values() for info in data.infos]
-    if group and all(info.get(group) is None for info in infos):
-        keys = dict.fromkeys(key for info in infos for key in info)
-        raise ValueError(f'bootstrap.group={group!r}: no entry of any dataset '
-                         f'has this key; they have {", ".join(keys)}')
+    for group in plan.bootstrap.group:
+        if all(info.get(group) is None for info in infos):
+            keys = dict.fromkeys(key for info in infos for key in info)
+            raise ValueError(
+                f'bootstrap.group={group!r}: no entry of any dataset has this '
+                f'key; they have {", ".join(keys)}')

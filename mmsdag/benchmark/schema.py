@@ -9,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -70,11 +71,20 @@ class DatasetEntry(_Entry):
 
 
 class Bootstrap(_Entry):
-    """``bootstrap``: how the intervals are computed."""
+    """``bootstrap``: how the intervals are computed.
+
+    Images are drawn together that agree in the first key of ``group`` that
+    their test set has.
+    """
     samples: _Count = 1000
     seed: _Number = 0
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    group: str | None = None
+    group: tuple[str, ...] = ()
+
+    @field_validator('group', mode='before')
+    @classmethod
+    def _as_tuple(cls, group: Any) -> Any:
+        return (group, ) if isinstance(group, str) else group
 
 
 class SpecSchema(_Entry):

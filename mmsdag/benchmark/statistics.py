@@ -166,12 +166,15 @@ def _block(plan: Plan, dataset: str, recognizer: str, plug_in: str,
     # In the order in which the images were matched.
     infos = [data.infos[i] for i in np.argsort(members[0].arrays['place'])]
     options = plan.bootstrap
-    groups = [info.get(options.group) for info in infos]
+    # The first key that the images of this test set have.
+    key = next((k for k in options.group
+                if any(info.get(k) is not None for info in infos)), None)
+    groups = [info.get(key) for info in infos]
     weights = resample(len(infos), options.samples, options.seed, groups)
     subsets = _subsets(infos, data.classes, members[0])
-    if any(group is not None for group in groups):
+    if key is not None:
         count = len({str(g) for g in groups if g is not None})
-        subsets[ALL] += f', {count} by {options.group}'
+        subsets[ALL] += f', {count} by {key}'
     rows = []
     for name in plan.enhancers:
         own = [r for r in members if r.run.enhancer == name]

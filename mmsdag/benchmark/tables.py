@@ -172,11 +172,11 @@ def _best(plan: Plan, block: Block, where: str) -> list[str]:
 def how_to_read(plan: Plan) -> str:
     """Explain the tables."""
     options = plan.bootstrap
+    group = ' or '.join(options.group)
     return _HOW_TO_READ.format(
         level=options.level,
         samples=options.samples,
-        group=f', images of one {options.group} drawn together'
-        if options.group else '')
+        group=f', images of one {group} drawn together' if group else '')
 
 
 def to_markdown(plan: Plan, blocks: Sequence[Block],

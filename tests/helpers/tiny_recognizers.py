@@ -57,6 +57,19 @@ class BrightSegmenter(BrightThings):
 
 
 @MODELS.register_module(force=True)
+class BrightClassifier(BrightThings):
+    """Predict class 1 where any pixel is bright, else class 0."""
+
+    def forward(self, inputs: Tensor, data_samples: list,
+                mode: str = 'tensor') -> list:
+        for image, sample in zip(inputs, data_samples):
+            label = int(self.bright(image).any())
+            sample.set_pred_label(label).set_pred_score(
+                torch.eye(2)[label])
+        return data_samples
+
+
+@MODELS.register_module(force=True)
 class Gain(nn.Module):
     """Multiplies an image by its weight; a negative one is an accident."""
 

@@ -235,6 +235,56 @@ def test_segmentation_figures_are_those_that_can_be_counted(done):
                 plug_in=plug_in) == pytest.approx(100 * value)
 
 
+@pytest.fixture
+def labeled(bench) -> Bench:
+    """A classifier on the four images, the first three of one track."""
+    pytest.importorskip('mmpretrain')
+    bench.write_config('cls', 'mmpretrain', 'BrightClassifier',
+                       'ClsDataPreprocessor', 'CustomDataset', 'PackInputs')
+    # No labels to load: they are in the list.
+    text = (bench.root / 'cls.py').read_text()
+    (bench.root / 'cls.py').write_text(
+        text.replace("dict(type='LoadAnnotations', **{}), ", ''))
+    (bench.root / 'labels.txt').write_text(
+        '\n'.join(f'{i}.png 1' for i in range(4)))
+    bench.content['recognizers'] = dict(
+        classifier=dict(config='cls.py', checkpoint='det.pth'))
+    bench.content['datasets'] = dict(
+        labels=dict(
+            dataset=dict(
+                type='mmpretrain.CustomDataset',
+                data_root=str(bench.root),
+                ann_file='labels.txt',
+                data_prefix='JPEGImages',
+                metainfo=dict(classes=CLASSES)),
+            evaluator=dict(type='mmpretrain.Accuracy')))
+    bench.content['enhancers'].pop('triple')
+    return bench
+
+
+def test_accuracy_can_be_counted_at_both_plug_in_points(labeled):
+    labeled.content['plug_in'] = ['preprocessor', 'transform']
+    assert labeled.run() == 0
+    for plug_in in ('preprocessor', 'transform'):
+        values = {
+            name: labeled.value(name, metric='top1', plug_in=plug_in)
+            for name in ('raw', 'double', 'gamma')
+        }
+        assert values == dict(raw=0, double=75, gamma=100)
+        assert labeled.value(
+            'double', metric='stock: accuracy/top1', plug_in=plug_in) == 75
+    page = (labeled.work_dir / 'report.html').read_text()
+    assert 'accuracy' in page and 'bicycle' in page
+
+
+def test_a_classifier_of_other_classes_is_refused(labeled, capsys):
+    labeled.content['datasets']['labels']['dataset']['metainfo'] = dict(
+        classes=('bicycle', 'boat'))
+    with pytest.raises(SystemExit):
+        labeled.run()
+    assert 'classifiers must have been trained' in capsys.readouterr().err
+
+
 def test_the_stock_evaluators_figures_are_in_the_csv(done):
     lines = {
         line['metric']: float(line['value'])
@@ -311,6 +361,40 @@ def test_a_darkened_image_is_enhanced_after_it_is_darkened(bench):
     assert bench.run('--only', 'triple*') == 0
     for plug_in in ('preprocessor', 'transform'):
         assert bench.value('triple', plug_in=plug_in) == 0
+
+
+def test_the_metric_is_plotted_against_the_light(bench):
+    things = bench.content['datasets']['things']
+    for name, exposure in (('dim', 0.5), ('dark', 0.1)):
+        bench.content['datasets'][name] = dict(
+            things, darken=dict(exposure=exposure, shot=0., read=0.))
+    # A set that belongs to no other has no chart of its own.
+    bench.content['datasets']['other'] = dict(
+        things, darken=dict(exposure=0.1, shot=1e-3, read=0.),
+        dataset=dict(things['dataset'], indices=2))
+    assert bench.run() == 0
+    page = (bench.work_dir / 'report.html').read_text()
+    assert page.count('mAP50 against the light: ') == 1
+    chart, = re.findall(r'against the light: .*?</svg>', page, re.DOTALL)
+    for text in ('10 %', '50 %', '100 %', 'gamma', 'triple'):
+        assert f'>{text}</text>' in chart
+
+
+def test_images_are_grouped_by_the_first_key_that_they_have(bench):
+    bench.content['datasets']['lit'] = dict(
+        dataset=dict(
+            type='mmsdag.ExDarkDataset',
+            data_root=str(bench.root),
+            ann_file='imageclasslist.txt',
+            metainfo=dict(classes=('Bicycle', ))),
+        evaluator=dict(type='mmdet.VOCMetric', metric='mAP'),
+        class_names=dict(Bicycle='bicycle'))
+    bench.content['bootstrap']['group'] = ['lighting', 'height']
+    assert bench.run('--only', 'raw*') == 0
+    text = (bench.work_dir / 'report.md').read_text()
+    assert '(4 images, 2 by lighting)' in text
+    assert '(4 images, 1 by height)' in text
+    assert 'images of one lighting or height drawn together' in text
 
 
 def test_an_enhancer_may_be_run_on_some_datasets_alone(bench):
@@ -555,7 +639,8 @@ def change(content: dict, path: str, value: object) -> None:
     ('work_dir', 3, 'work_dir=3'),
     ('work_dir', __file__, 'work_dir=.* is a file; name a folder'),
     ('pictures', -1, 'pictures=-1: .* greater than or equal to 0'),
-    ('datasets.things.batch_size', -2, 'things.batch_size=-2: .* greater than or equal to 1'),
+    ('datasets.things.batch_size', -2,
+     'things.batch_size=-2: .* greater than or equal to 1'),
     ('enhancers.gamma.amp_dtype', 'fp16', "gamma.amp_dtype='fp16': .*'auto'"),
     ('recognizers.detector.config',
      str(TOOLS.parent / 'configs/_base_/datasets/brackets_detection.py'),
