@@ -77,8 +77,9 @@ class GTSRBDataset(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """Return ``img_path`` and ``gt_label`` of each image.
 
-        Also ``track``, of images in folders of classes, and ``gray``, where
-        the list gives the mean gray level.
+        Also ``track``, of images in folders of classes; ``gray``, the mean
+        gray level, and ``lighting``, its range of ten levels, where the list
+        gives it.
         """
         folder = self.img_prefix
         if not os.path.isdir(folder):
@@ -166,8 +167,10 @@ class GTSRBDataset(BaseDataset):
         info: dict[str, Any] = dict(
             img_path=os.path.join(folder, name), gt_label=int(label))
         if gray:
-            info['gray'] = read_number(gray[0], 'mean gray level',
-                                       self.ann_file, number)
+            level = read_number(gray[0], 'mean gray level', self.ann_file,
+                                number)
+            tens = int(level // 10) * 10
+            info.update(gray=level, lighting=f'gray {tens} to {tens + 10}')
         return info
 
     def _is_in_range(self, info: dict) -> bool:

@@ -88,6 +88,14 @@ def test_gtsrb_names_the_line_that_is_wrong(tmp_path, text, reason):
         gtsrb(tmp_path, ann_file='list.txt')
 
 
+def test_gtsrb_says_how_light_a_listed_image_is(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), SIGN)
+    (tmp_path / 'list.txt').write_text('a.png 4 36.9')
+    info = gtsrb(tmp_path, ann_file='list.txt').get_data_info(0)
+    assert info['gray'] == 36.9
+    assert info['lighting'] == 'gray 30 to 40'
+
+
 def test_gtsrb_refuses_a_range_of_gray_without_levels(tmp_path):
     write_classes(tmp_path, 1, 1)
     with pytest.raises(ValueError, match='gives no mean gray level'):
