@@ -1,5 +1,10 @@
 """Train on a few photographs and write a report."""
-from mmsdag.cli.demo import main
+import os
+
+# Before torch is imported; see docs/speed.md.
+os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+
+from mmsdag.cli.demo import main  # noqa: E402
 
 if __name__ == '__main__':
     raise SystemExit(main())

@@ -1,5 +1,10 @@
 """Test a trained model: run the config's test set, report its metrics."""
-from mmsdag.cli.test import main
+import os
+
+# Before torch is imported; see docs/speed.md.
+os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+
+from mmsdag.cli.test import main  # noqa: E402
 
 if __name__ == '__main__':
     main()

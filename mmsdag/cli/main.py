@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
+from mmsdag.utils.threads import restart_with_sleeping_threads
 from mmsdag.version import __version__
 
 from . import benchmark, convert, demo, enhance, env, export, models
@@ -61,5 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: The command line without the name of the program.
     """
+    if argv is None and sys.argv[1:2] in (['benchmark'], ['demo']):
+        restart_with_sleeping_threads()
     args = parse_args(argv)
     return args.run(args) or 0

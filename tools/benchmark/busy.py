@@ -1,9 +1,7 @@
 """Time trainings beside other processes, for settings of OpenMP's threads.
 
-Threads that wait for each other at the end of a parallel region spin. If
-another process has the core of the one that they wait for, they spin until the
-scheduler takes their own core away. Each setting is timed alone and beside
-busy processes, in turns, each time in a process of its own.
+Each setting is timed alone and beside busy processes, in turns, each time in
+a new process. See mmsdag/utils/threads.py.
 """
 from __future__ import annotations
 
