@@ -4,6 +4,7 @@ from mmsdag.registry import MODELS
 
 from .data_preprocessors import ImageDataPreprocessor
 from .enhancers import (
+    BlendUNet,
     CLAHEEnhancer,
     DenoisedEnhancer,
     EnhancerWrapper,
@@ -48,16 +49,15 @@ from .sdag import (
 from .sdag.sdag import SDAG
 
 __all__ = [
-    'BackboneExtractor', 'CLAHEEnhancer', 'ColorConstancyLoss',
-    'DeepVGGExtractor', 'DenoisedEnhancer', 'EnhancerWrapper',
-    'EnlightenGAN', 'EnlightenGANNet', 'ExposureControlLoss',
-    'GammaEnhancer', 'HistogramEqualizationEnhancer',
-    'IlluminationSmoothnessLoss', 'ImageDataPreprocessor',
-    'InverseGainEnhancer', 'LIMEEnhancer', 'LeastSquaresGANLoss',
-    'MSELoss', 'MarginRankingLoss', 'MeanScaleEnhancer',
+    'BackboneExtractor', 'BlendUNet', 'CLAHEEnhancer', 'ColorConstancyLoss',
+    'DeepVGGExtractor', 'DenoisedEnhancer', 'EnhancerWrapper', 'EnlightenGAN',
+    'EnlightenGANNet', 'ExposureControlLoss', 'GammaEnhancer',
+    'HistogramEqualizationEnhancer', 'IlluminationSmoothnessLoss',
+    'ImageDataPreprocessor', 'InverseGainEnhancer', 'LIMEEnhancer',
+    'LeastSquaresGANLoss', 'MSELoss', 'MarginRankingLoss', 'MeanScaleEnhancer',
     'MeanSmoothnessLoss', 'MultiScaleRetinexEnhancer',
-    'NeighborSmoothnessLoss', 'NormFreePatchDiscriminator', 'RUAS',
-    'RUASNet', 'SCI', 'SCINet', 'SDAG', 'SDAGGuidanceLoss', 'SDAGNet',
+    'NeighborSmoothnessLoss', 'NormFreePatchDiscriminator', 'RUAS', 'RUASNet',
+    'SCI', 'SCINet', 'SDAG', 'SDAGGuidanceLoss', 'SDAGNet',
     'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss',
     'UnsupervisedEnhancer', 'VGGExtractor', 'ZeroDCE', 'ZeroDCENet',
     'ZeroDCEPP', 'ZeroDCEPPNet', 'build_enhancer'

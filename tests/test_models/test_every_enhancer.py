@@ -20,6 +20,7 @@ ENHANCERS = {
     'ruas': dict(type='RUASNet'),
     'ruas, noise left': dict(type='RUASNet', denoise=False),
     'enlighten-gan': dict(type='EnlightenGANNet', channels=8),
+    'blend-unet': dict(type='BlendUNet', channels=8),
 }
 SIZES = [(16, 16), (17, 23), (33, 50)]
 #: Largest error of half precision, five times the mean that is allowed. The

@@ -1,4 +1,5 @@
 """Registered data transforms: thin classes over ``mmsdag.functional``."""
+from .camera import CameraDegradation
 from .darken import Darken, darkened
 from .degradations import (
     GammaDegradation,
@@ -12,8 +13,8 @@ from .loading import LoadLowLightImage
 from .packing import PackImages
 
 __all__ = [
-    'Darken', 'EnhanceImage', 'GammaDegradation', 'GaussianNoiseDegradation',
-    'LoadLowLightImage', 'LowLightDegradation', 'PackImages',
-    'PoissonGaussianNoiseDegradation', 'RandomCrop', 'RandomFlip',
-    'RandomTranspose', 'darkened'
+    'CameraDegradation', 'Darken', 'EnhanceImage', 'GammaDegradation',
+    'GaussianNoiseDegradation', 'LoadLowLightImage', 'LowLightDegradation',
+    'PackImages', 'PoissonGaussianNoiseDegradation', 'RandomCrop',
+    'RandomFlip', 'RandomTranspose', 'darkened'
 ]

@@ -3,6 +3,7 @@ from .baselines import (
     InverseGainEnhancer,
     MeanScaleEnhancer,
 )
+from .blend_unet import BlendUNet
 from .build import build_enhancer, enhancer_config, with_weights
 from .classical import (
     CLAHEEnhancer,
@@ -19,7 +20,7 @@ from .zero_dce_net import ZeroDCENet
 from .zero_dce_pp_net import ZeroDCEPPNet
 
 __all__ = [
-    'CLAHEEnhancer', 'DenoisedEnhancer', 'EnhancerWrapper',
+    'BlendUNet', 'CLAHEEnhancer', 'DenoisedEnhancer', 'EnhancerWrapper',
     'EnlightenGANNet', 'GammaEnhancer', 'HistogramEqualizationEnhancer',
     'InverseGainEnhancer', 'LIMEEnhancer', 'MeanScaleEnhancer',
     'MultiScaleRetinexEnhancer', 'RUASNet', 'SCINet', 'ZeroDCENet',

@@ -1,0 +1,107 @@
+"""A small U-Net that brightens and denoises."""
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmsdag.registry import MODELS
+
+#: Exponent, mean level and largest gain of the brightened versions.
+_GAMMA, _LEVEL, _MAX_GAIN = 2.2, 0.4, 30.
+
+
+@MODELS.register_module()
+class BlendUNet(BaseModule):
+    r"""Blend an image with brightened versions of it and add a residual.
+
+    A U-Net sees the image, its gamma-corrected version
+    :math:`x^{1/2.2}`, the image scaled to a mean level of 0.4, and its mean
+    level. It puts out, for each pixel, three weights :math:`a_k` (softmax)
+    for these versions and a residual :math:`r`:
+
+    .. math::
+        e = \sum_k a_k\, v_k + r
+
+    so that leaving the image alone, or brightening it without noise
+    reduction, is one constant output away. At initialization the weights are
+    1/3 and the residual is 0.
+
+    Args:
+        channels: Width of the first level; the others have 2, 3 and 4 times
+            as many. 16 makes 224,166 weights.
+        init_cfg: Initial weights; see :class:`mmengine.model.BaseModule`.
+    """
+
+    #: Sides are padded to multiples of this.
+    stride = 8
+
+    def __init__(self,
+                 channels: int = 16,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        widths = [channels * (level + 1) for level in range(4)]
+        self.encoder = nn.ModuleList(
+            _double_conv(inputs, outputs)
+            for inputs, outputs in zip([10, *widths], widths))
+        self.reduce = nn.ModuleList(
+            nn.Conv2d(widths[level + 1], widths[level], 1)
+            for level in range(3))
+        self.decoder = nn.ModuleList(
+            _double_conv(2 * width, width) for width in widths[:3])
+        self.context = nn.Linear(widths[3], widths[3])
+        self.head = nn.Conv2d(widths[0], 6, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Enhance images.
+
+        Args:
+            x: (N, 3, H, W), RGB, [0, 1].
+
+        Returns:
+            (N, 3, H, W), RGB, nominally [0, 1] but not clipped: a clipped
+            pixel would have no gradient.
+        """
+        height, width = x.shape[2:]
+        mean = x.mean((1, 2, 3), keepdim=True)
+        gain = (_LEVEL / mean.clamp_min(0.01)).clamp(1, _MAX_GAIN)
+        versions = (x, x.clamp_min(1e-4)**(1 / _GAMMA),
+                    (x * gain).clamp(0, 1))
+        inputs = torch.cat([*versions, mean.expand(-1, 1, height, width)], 1)
+        outputs = self._run(inputs)[..., :height, :width].to(x.dtype)
+        weights = outputs[:, :3].softmax(1)
+        return outputs[:, 3:] + sum(
+            weights[:, index:index + 1] * version
+            for index, version in enumerate(versions))
+
+    def enhance(self, x: Tensor) -> Tensor:
+        """Enhance images and clip them to [0, 1]; see :meth:`forward`."""
+        return self(x).clamp(0, 1)
+
+    def _run(self, inputs: Tensor) -> Tensor:
+        height, width = inputs.shape[2:]
+        stride = self.stride
+        features = F.pad(
+            inputs, (0, -width % stride, 0, -height % stride),
+            mode='replicate')
+        skips = []
+        for level, block in enumerate(self.encoder):
+            features = block(F.max_pool2d(features, 2) if level else features)
+            skips.append(features)
+        features = features + self.context(features.mean(
+            (2, 3)))[:, :, None, None]
+        for level in (2, 1, 0):
+            features = F.interpolate(
+                self.reduce[level](features), scale_factor=2., mode='nearest')
+            features = self.decoder[level](
+                torch.cat((features, skips[level]), 1))
+        return self.head(features)
+
+
+def _double_conv(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1), nn.LeakyReLU(0.1, True),
+        nn.Conv2d(outputs, outputs, 3, padding=1), nn.LeakyReLU(0.1, True))
