@@ -1,14 +1,12 @@
 """Exposure brackets: scenes shot several times, dark to bright."""
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
 from typing import Any
 
 from mmsdag.registry import DATASETS
 from mmsdag.utils.image_io import inspect_image
 
+from .image_lists import read_scenes
 from .low_light_folder import LowLightFolderDataset, named
 
 SHOTS = ('all', 'dark', 'bright')
@@ -50,33 +48,26 @@ class ExposureFolderDataset(LowLightFolderDataset):
                  **kwargs: Any) -> None:
         if shots not in SHOTS:
             raise ValueError(f'shots={shots!r} is none of {", ".join(SHOTS)}')
-        first, last = scene_range
         self.shots = shots
-        self.first = float('-inf') if first is None else first
-        self.last = float('inf') if last is None else last
+        self.scene_range = scene_range
         self.paired = paired
         self._bright: dict[str, str] = {}
         super().__init__(data_root=data_root, ann_file=ann_file, **kwargs)
 
     def read_list(self) -> list[str]:
-        """Names of the chosen shots."""
-        try:
-            scenes = json.loads(Path(self.ann_file).read_text('utf-8'))
-            bright = {
-                name: scene['bright']
-                for scene in scenes if self._in_range(scene['images'][0])
-                for name in self._chosen(scene)
-                if scene['bright'] or not self.paired
-            }
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise ValueError(
-                f'{type(self).__name__}: ann_file={self.ann_file!r} must be a '
-                'JSON list of scenes with images, dark and bright '
-                f'({type(error).__name__}: {error})') from error
+        """Return the names of the chosen shots."""
+        bright = {
+            name: scene['bright']
+            for scene in read_scenes(self.ann_file, self.scene_range,
+                                     ('images', 'dark', 'bright'))
+            for name in self._chosen(scene)
+            if scene['bright'] or not self.paired
+        }
         if not bright:
             raise ValueError(
                 f'{self.ann_file}: no {self.shots} shots in scenes '
-                f'{self.first} to {self.last}: widen scene_range or shots')
+                f'{self.scene_range[0]} to {self.scene_range[1]}: widen '
+                'scene_range or shots')
         self._bright = bright
         return list(bright)
 
@@ -109,11 +100,3 @@ class ExposureFolderDataset(LowLightFolderDataset):
         if self.shots == 'dark':
             return scene['dark']
         return [scene['bright']] if scene['bright'] else []
-
-    def _in_range(self, name: str) -> bool:
-        if self.first == float('-inf') and self.last == float('inf'):
-            return True
-        number = re.search(r'\d+', name)
-        if number is None:
-            raise ValueError(f'scene_range needs a number in {name!r}')
-        return self.first <= int(number[0]) <= self.last

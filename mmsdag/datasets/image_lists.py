@@ -101,33 +101,55 @@ def in_range(listed: list[ListedImage],
     return chosen
 
 
-def scenes_of_images(path: str | os.PathLike,
-                     numbers: Range = (None, None)) -> dict[str, int]:
-    """The exposure brackets in a range: number of the scene of each image.
+def read_scenes(path: str | os.PathLike,
+                numbers: Range = (None, None),
+                keys: Collection[str] = ('images', )) -> list[dict]:
+    """Read the scenes of exposure brackets.
 
     Args:
-        path: A JSON list with an object for each scene, whose ``images`` are
-            its file names; the first of them gives the scene its number.
-        numbers: The range.
+        path: JSON list with an object for each scene, whose ``images`` are
+            its file names; the first number in the first of them is the
+            number of the scene.
+        numbers: Range of the numbers of scenes.
+        keys: Keys that each scene must have.
 
     Raises:
         FileNotFoundError: If there is no list.
-        AnnotationError: If it is no list of scenes.
+        AnnotationError: If it is not a list of scenes with these keys.
     """
     try:
         scenes = json.loads(read_bytes(path, MAX_LIST_BYTES))
-        return {
-            name: _number(scene['images'][0])
-            for scene in scenes if _within(scene['images'][0], numbers)
-            for name in scene['images']
-        }
+        return [
+            {key: scene[key] for key in keys} for scene in scenes
+            if tuple(numbers) == (None, None)
+            or _within(scene['images'][0], numbers)
+        ]
     except AnnotationError:
         raise
     except (ValueError, TypeError, KeyError, IndexError,
             RecursionError) as error:
         raise AnnotationError(
-            path, None, 'must be a JSON list of scenes with images '
-            f'({type(error).__name__}: {error})') from error
+            path, None, f'must be a JSON list of scenes with '
+            f'{", ".join(keys)} ({type(error).__name__}: {error})') from error
+
+
+def scenes_of_images(path: str | os.PathLike,
+                     numbers: Range = (None, None)) -> dict[str, int]:
+    """Return the number of the scene of each image; see :func:`read_scenes`.
+
+    Raises:
+        FileNotFoundError: If there is no list.
+        AnnotationError: If it is not a list of scenes.
+    """
+    try:
+        return {
+            name: _number(scene['images'][0])
+            for scene in read_scenes(path, numbers)
+            for name in scene['images']
+        }
+    except (TypeError, IndexError) as error:
+        raise AnnotationError(path, None, 'must be a JSON list of scenes with '
+                              f'images ({error})') from error
 
 
 def _key(image: ListedImage) -> str:

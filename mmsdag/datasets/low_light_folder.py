@@ -16,6 +16,7 @@ from mmengine.logging import print_log
 from mmengine.utils import track_iter_progress
 
 from mmsdag.registry import DATASETS
+from mmsdag.utils.files import walk_files
 from mmsdag.utils.image_io import (
     IMAGE_SUFFIXES,
     BrokenImageError,
@@ -252,22 +253,10 @@ class LowLightFolderDataset(BaseDataset):
 
 
 def walk_images(folder: Path) -> Iterable[str]:
-    """Images below a folder, without hidden ones (macOS leaves ``._x.jpg``).
-
-    Linked folders are entered, but none twice.
-    """
-    seen = set()
-    for base, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(base)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith('.')]
-        for name in files:
-            if name.lower().endswith(
-                    IMAGE_SUFFIXES) and not name.startswith('.'):
-                yield os.path.relpath(os.path.join(base, name), folder)
+    """Yield images below a folder, except hidden ones (as ``._x.jpg``)."""
+    for path in walk_files(folder, hidden=False):
+        if path.lower().endswith(IMAGE_SUFFIXES):
+            yield os.path.relpath(path, folder)
 
 
 def named(files: list[str]) -> str:

@@ -1,12 +1,13 @@
 """Find config files."""
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
 
 from mmengine.config import Config
+
+from .suggestions import similar
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -53,7 +54,7 @@ def find_config(name: str | os.PathLike) -> Path:
         raise ValueError(f'config {str(name)!r} names several: '
                          f'{", ".join(key.as_posix() for key in found)}')
     names = [key.as_posix() for key in known]
-    close = difflib.get_close_matches(wanted.as_posix(), names, 3, .4)
+    close = similar(wanted.as_posix(), names)
     raise FileNotFoundError(
         f'config {str(name)!r} is neither a file nor a config of mmsdag'
         + (f'; did you mean {" or ".join(close)}?' if close else ''))

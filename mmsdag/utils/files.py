@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
@@ -38,6 +39,29 @@ def write_atomically(path: str | Path, data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def walk_files(folder: str | os.PathLike[str],
+               hidden: bool = True) -> Iterator[str]:
+    """Yield the paths of all files below a folder.
+
+    Linked folders are entered, but none twice.
+
+    Args:
+        folder: The folder.
+        hidden: Include files and folders whose name begins with a dot.
+    """
+    seen = set()
+    for base, folders, files in os.walk(os.fspath(folder), followlinks=True):
+        real = os.path.realpath(base)
+        if real in seen:  # a link to a folder above it
+            folders.clear()
+            continue
+        seen.add(real)
+        if not hidden:
+            folders[:] = [name for name in folders if name[0] != '.']
+            files = [name for name in files if name[0] != '.']
+        yield from (os.path.join(base, name) for name in sorted(files))
 
 
 class AtomicLocalBackend(LocalBackend):

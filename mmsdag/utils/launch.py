@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import inspect
 import os
 import sys
@@ -22,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .configs import CONFIG_SUFFIXES, environment_hint
 from .env import environment_report
+from .suggestions import similar
 
 #: Errors that wrong input raises; all others are faults of this package.
 USER_ERRORS = (AssertionError, ImportError, KeyError, OSError, TypeError,
@@ -186,8 +186,7 @@ def check_options(cfg: Mapping, options: Mapping[str, Any]) -> None:
             if depth == 0 and key in known:
                 node = {}
                 continue
-            slip = difflib.get_close_matches(
-                key, names if depth else {*names, *known}, n=1, cutoff=.8)
+            slip = similar(key, names if depth else {*names, *known}, 1, .8)
             if extensible and depth == len(path) - 1 and not slip:
                 break
             where = '.'.join(path[:depth]) or 'the config'

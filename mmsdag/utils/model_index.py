@@ -1,15 +1,15 @@
 """Trained models that come with the package, by name."""
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.fileio import load
 
 from .configs import find_config
+from .suggestions import similar
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -94,7 +94,7 @@ def find_model(
             raise FileNotFoundError(
                 f'{str(name)!r} is no enhancer, but guides one: as checkpoint '
                 'of SDAGGuidanceHook') from None
-        close = _similar(str(name), trained)
+        close = similar(str(name), trained)
         if not close:
             raise FileNotFoundError(
                 f'{error}; trained models: {_short_names(TASK)}') from None
@@ -144,11 +144,3 @@ def _short_names(task: str) -> str:
     return ', '.join(
         model.names[0] for model in trained_models(task)
         if len(model.names) > 1)
-
-
-def _similar(name: str, names: Iterable[str]) -> list[str]:
-    lower = {known.lower(): known for known in names}
-    return [
-        lower[close]
-        for close in difflib.get_close_matches(name.lower(), lower, 3, .6)
-    ]

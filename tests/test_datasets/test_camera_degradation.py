@@ -33,7 +33,7 @@ def test_the_noise_has_the_variance_of_the_sensor():
 
 def test_a_share_of_the_images_stays_as_it_is():
     x = torch.rand(400, 3, 8, 8)
-    kept = (CameraDegradation(keep=0.25).degrade(x) == x).all((1)).all((1, 2))
+    kept = (CameraDegradation(keep=0.25).degrade(x) == x).all(1).all((1, 2))
     assert 70 < kept.sum() < 130
 
 

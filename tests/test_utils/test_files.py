@@ -10,6 +10,7 @@ import pytest
 from mmengine.fileio import get_file_backend
 
 from mmsdag.utils import write_atomically
+from mmsdag.utils.files import walk_files
 
 
 def test_content_and_folders_are_written(tmp_path):
@@ -73,3 +74,13 @@ def test_mmengine_knows_the_backend(tmp_path):
     backend.put_text('grün', tmp_path / 'b')
     assert (tmp_path / 'a').read_bytes() == b'bytes'
     assert (tmp_path / 'b').read_text('utf-8') == 'grün'
+
+
+def test_files_are_walked_through_links_but_never_twice(tmp_path):
+    (tmp_path / 'a' / '.b').mkdir(parents=True)
+    (tmp_path / 'a' / 'x').touch()
+    (tmp_path / 'a' / '.b' / 'y').touch()
+    (tmp_path / 'a' / 'up').symlink_to(tmp_path)
+    found = [os.path.relpath(path, tmp_path) for path in walk_files(tmp_path)]
+    assert found == ['a/x', 'a/.b/y']
+    assert len(list(walk_files(tmp_path, hidden=False))) == 1

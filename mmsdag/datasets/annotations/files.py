@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmsdag.utils.files import walk_files
+
 from ..low_light_folder import named
 from .base import (
     MAX_IMAGE_BYTES,
@@ -137,14 +139,7 @@ class FileIndex:
             yield from (i.filename for i in self.zip.infolist()
                         if not i.is_dir())
         elif os.path.isdir(self.root):
-            seen = set()
-            for base, folders, files in os.walk(self.root, followlinks=True):
-                real = os.path.realpath(base)
-                if real in seen:  # a link to a folder above it
-                    folders.clear()
-                    continue
-                seen.add(real)
-                yield from (os.path.join(base, name) for name in sorted(files))
+            yield from walk_files(self.root)
         else:
             raise FileNotFoundError(
                 f'no folder or zip archive {self.root} (working folder '
