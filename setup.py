@@ -87,8 +87,7 @@ setup(
             '.mim/model-index.yml', '.mim/configs/**/*.py',
             '.mim/configs/**/*.yml', '.mim/configs/**/*.md',
             '.mim/checkpoints/*.pth',
-            '.mim/tools/**/*.py', '.mim/tools/**/*.sh',
-            '.mim/tools/**/*.html'
+            '.mim/tools/**/*.py', '.mim/tools/**/*.sh'
         ]
     },
     python_requires='>=3.9',

@@ -446,7 +446,11 @@ def test_clone_beside_a_script_does_not_hide_an_editable_installation(
 
 
 def test_wheel_holds_what_mim_looks_for(tmp_path: Path) -> None:
-    mim = packed('wheel', tmp_path) / 'mmsdag' / '.mim'
+    site = packed('wheel', tmp_path)
+    for kind in ('py', 'html'):
+        for file in (ROOT / 'mmsdag').glob(f'*/*.{kind}'):
+            assert (site / file.relative_to(ROOT)).is_file(), file
+    mim = site / 'mmsdag' / '.mim'
     for folder, kinds in (('configs', ('py', 'yml')), ('tools', ('py', 'sh')),
                           ('checkpoints', ('pth', ))):
         for kind in kinds:
