@@ -1,7 +1,9 @@
-# Which enhancer to put before a frozen recognizer, on labeled data: real dusk
-# and real nights, and well-lit photographs darkened by a camera model.
+# Which enhancer to put before a frozen detector, segmentor or classifier, on
+# labeled data: real dusk and real nights, and well-lit photographs darkened by
+# a camera model.
 #
-# MMSDAG_SHARED: the folder of camvid/, msrs_night/, brackets/ and weights/.
+# MMSDAG_SHARED: folder of camvid/, gtsrb/, msrs_night/, brackets/, exdark/ and
+# weights/.
 # MMSDAG_AUTHORS: the folder of the authors' weights, converted.
 _configs = '{{ fileDirname }}/..'
 _checkpoints = '{{ fileDirname }}/../../checkpoints'
@@ -52,7 +54,8 @@ for _percent, _names in {
         3: ['camvid_3', 'camvid_3_noisy'],
 }.items():
     _oracle = dict(type='mmsdag.InverseGainEnhancer', exposure=_percent / 100)
-    _name = f'inverse gain of {_percent} % (oracle)'
+    # One title for all exposures: one line in the charts against the light.
+    _name = 'inverse gain (oracle)'
     _key = f'inverse_gain_{_percent}'
     enhancers[_key] = dict(enhancer=_oracle, title=_name, datasets=_names)
     for _kind, _entry in _filtered(_oracle, _name).items():
@@ -70,11 +73,22 @@ recognizers = dict(
         task='det',
         title='YOLOX-nano'))
 
+for _seed in range(3):
+    recognizers[f'resnet14_{_seed}'] = dict(
+        config=f'{_configs}/classification/resnet14-w24_1xb64-20e_gtsrb.py',
+        checkpoint=_seeds('resnet14-w24_1xb64-20e_gtsrb')[_seed],
+        task='cls',
+        title=f'ResNet-14, seed {_seed}')
+
 _camvid = dict(
     config=f'{_configs}/segmentation/cgnet_camvid_frozen.py',
     task='seg')
 _brackets = dict(
     config=f'{_configs}/_base_/datasets/brackets_detection.py', task='det')
+_gtsrb = dict(
+    config=f'{_configs}/classification/resnet14-w24_1xb64-20e_gtsrb.py',
+    task='cls',
+    batch_size=64)
 _msrs = dict(
     config=f'{_configs}/detection/yolox_nano_msrs-night_frozen.py',
     task='det')
@@ -91,6 +105,19 @@ for _percent in (12, 6, 3):
             darken=dict(exposure=_percent / 100, shot=_shot),
             title=f'CamVid, day, {_percent} % of the light, shot {_shot:g}')
 datasets.update(
+    gtsrb_dark=dict(_gtsrb, title='GTSRB, dark signs'),
+    gtsrb_bright=dict(
+        _gtsrb,
+        dataset=dict(ann_file='test_bright.txt', data_prefix='test_bright'),
+        title='GTSRB, bright signs'),
+    # To choose on; its tracks are known, those of the test images are not.
+    gtsrb_val=dict(
+        _gtsrb,
+        dataset=dict(
+            ann_file='',
+            data_prefix='train_dark_unlabelled',
+            other_than='train_bright'),
+        title='GTSRB, dark signs to choose on'),
     msrs_night=dict(_msrs, title='MSRS at night'),
     msrs_infrared=dict(
         _msrs,
@@ -101,17 +128,33 @@ datasets.update(
         dataset=dict(ann_file='day_visible.json'),
         title='MSRS by day'),
     brackets_dark=dict(_brackets, title='dark bracket shots'),
+    brackets_bright=dict(
+        _brackets,
+        dataset=dict(ann_file='bright.json'),
+        title='bright bracket shots'),
     brackets_10_noisy=dict(
         _brackets,
         dataset=dict(ann_file='bright.json'),
         darken=dict(exposure=0.1, shot=2e-3),
-        title='bright bracket shots, 10 % of the light, shot 0.002'))
+        title='bright bracket shots, 10 % of the light, shot 0.002'),
+    exdark=dict(
+        config=f'{_configs}/detection/yolox_nano_exdark_frozen.py',
+        dataset=dict(
+            data_root=f'{_shared}/exdark',
+            ann_file='imageclasslist.txt',
+            data_prefix=dict(
+                img_path='../images/exdark', ann_path='annotations_voc.zip'),
+            missing_images='skip'),
+        class_names=dict(
+            Motorbike='motorcycle', People='person', Table='dining table'),
+        title='photographs of ExDark'))
 
 # At the original size, before the recognizer's own resizing.
 plug_in = 'transform'
 baseline = 'raw'
-# Shots of one scene, and frames of ten seconds, are not independent.
-bootstrap = dict(samples=1000, seed=0, group='scene')
+# Images of a scene, of the same ten seconds or of one sign's track are not
+# independent.
+bootstrap = dict(samples=1000, seed=0, group=('scene', 'track'))
 pictures = 2
 
 _authors = '{{$MMSDAG_AUTHORS:none}}'

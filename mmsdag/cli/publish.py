@@ -24,7 +24,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = new_parser(DESCRIPTION, EXAMPLES)
     parser.add_argument('src', type=Path, help='checkpoint of a training')
     parser.add_argument('dst', type=Path, help='file to write')
+    parser.add_argument(
+        '--half', action='store_true',
+        help='store the weights in float16: half the size')
     args = parser.parse_args(argv)
     with clear_errors():
-        digest = publish(args.src, args.dst)
+        digest = publish(args.src, args.dst, args.half)
     print(f'{args.dst}: {args.dst.stat().st_size:,} bytes, SHA-256 {digest}')

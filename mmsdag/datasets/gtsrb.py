@@ -4,6 +4,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -15,6 +16,8 @@ from .annotations import MAX_LIST_BYTES, AnnotationError, read_bytes
 from .annotations.base import read_number, split_lines
 
 _SUFFIXES = ('.ppm', '.png', '.jpg')
+#: Names of images of all classes in one folder: CLASS_TRACK_FRAME.
+_FLAT = re.compile(r'(000[0-3]\d|0004[0-2])_(\d+)_\d+\.(?:ppm|png|jpg)')
 #: Every so many tracks of a class, one is left for validation.
 _VALIDATION_TRACKS = 5
 
@@ -23,19 +26,21 @@ _VALIDATION_TRACKS = 5
 class GTSRBDataset(BaseDataset):
     """GTSRB: Stallkamp et al., Neural Networks 32, 2012; 43 classes.
 
-    Three layouts are read:
+    Four layouts are read:
 
     - without ``ann_file``, a folder for each class, named by its number:
       the official ``GTSRB/Final_Training/Images/00000`` to ``00042``;
+    - without ``ann_file``, images of all classes in one folder, named
+      ``CLASS_TRACK_FRAME`` as in ``00001_00012_00006.png``;
     - ``ann_file='….csv'``, the official ``GT-final_test.csv`` of
       ``GTSRB/Final_Test/Images``, with the columns ``Filename`` and
       ``ClassId``, separated by semicolons;
     - any other ``ann_file``, lines of a name, a class and, optionally, the
       mean gray level of the image: ``00011.png 7 36.9``.
 
-    Training images are named ``TRACK_FRAME`` and have ``track``: the frames
-    of a track show one sign and are almost the same. (Which test images
-    belong to one track is not published.)
+    Training images have ``track``: the frames of a track show one sign and
+    are almost the same. (Which test images belong to one track is not
+    published.)
 
     Args:
         ann_file: See above; in ``data_root``.
@@ -43,6 +48,8 @@ class GTSRBDataset(BaseDataset):
         tracks: ``'train'`` or ``'val'`` splits each class by its tracks: every
             fifth is for validation. ``None`` takes all of them. For folders
             of classes only.
+        other_than: Folder of training images, in ``data_root``. Tracks that
+            have an image there are left out.
         gray_range: Lowest and highest mean gray level [0, 255], the highest
             excluded; None is open. For lists that give the level.
         **kwargs: See ``mmpretrain.datasets.BaseDataset``.
@@ -61,16 +68,18 @@ class GTSRBDataset(BaseDataset):
                  data_prefix: str | dict = '',
                  tracks: str | None = None,
                  gray_range: tuple[float | None, float | None] = (None, None),
+                 other_than: str | None = None,
                  **kwargs: Any) -> None:
         if tracks not in (None, 'train', 'val'):
             raise ValueError(f'tracks={tracks!r} of GTSRBDataset: must be '
                              "'train', 'val' or None")
-        if tracks and ann_file:
+        if (tracks or other_than) and ann_file:
             raise ValueError(
-                f'tracks={tracks!r} of GTSRBDataset: only the names in folders'
-                f' of classes tell the track, and ann_file={ann_file!r} is a '
-                'list: leave one of them out')
+                f'tracks={tracks!r}, other_than={other_than!r} of '
+                'GTSRBDataset: only training images have a track, and '
+                f'ann_file={ann_file!r} is a list: leave one of them out')
         self.tracks = tracks
+        self.other_than = other_than
         self.gray_range = tuple(gray_range)
         super().__init__(ann_file, data_prefix=data_prefix, **kwargs)
 
@@ -88,7 +97,7 @@ class GTSRBDataset(BaseDataset):
                 f'{os.getcwd()}): check data_root={self.data_root!r} and '
                 'data_prefix; docs/datasets.md shows the layout')
         if not self.ann_file:
-            infos = self._images_in_folders(folder)
+            infos = self._training_images(folder)
         elif not os.path.isfile(self.ann_file):
             raise FileNotFoundError(
                 f'GTSRBDataset: no list {self.ann_file!r} (working folder '
@@ -109,7 +118,34 @@ class GTSRBDataset(BaseDataset):
                 'check data_prefix')
         return infos
 
-    def _images_in_folders(self, folder: str) -> list[dict]:
+    def _training_images(self, folder: str) -> list[dict]:
+        """Return the images of a folder whose names tell their tracks."""
+        infos = (self._images_in_one_folder(folder) or
+                 self._images_in_folders(folder, self.tracks))
+        if self.other_than is None:
+            return infos
+        other = os.path.join(self.data_root or '', self.other_than)
+        known = {info['track']
+                 for info in self._images_in_folders(other, None)}
+        return [info for info in infos if info['track'] not in known]
+
+    def _images_in_one_folder(self, folder: str) -> list[dict]:
+        """Return images named CLASS_TRACK_FRAME; none with ``tracks``."""
+        infos = []
+        for name in sorted(os.listdir(folder)):
+            match = _FLAT.fullmatch(name)
+            if match and self.tracks is None:
+                label, track = match.groups()
+                infos.append(
+                    dict(
+                        img_path=os.path.join(folder, name),
+                        gt_label=int(label),
+                        track=f'{label}/{track}'))
+        return infos
+
+    def _images_in_folders(self, folder: str,
+                           split: str | None) -> list[dict]:
+        """Return the images of a split in folders of classes."""
         infos = []
         for label, name in enumerate(self.METAINFO['classes']):
             path = os.path.join(folder, name)
@@ -117,7 +153,8 @@ class GTSRBDataset(BaseDataset):
                 raise FileNotFoundError(
                     f'GTSRBDataset: no folder {path} of the class {label}: '
                     'data_prefix must hold a folder for each class, 00000 to '
-                    '00042; for a list of images, set ann_file')
+                    '00042, or images named CLASS_TRACK_FRAME (then without '
+                    'tracks); for a list of images, set ann_file')
             tracks = defaultdict(list)
             for image in sorted(os.listdir(path)):
                 if image.lower().endswith(_SUFFIXES):
@@ -125,7 +162,7 @@ class GTSRBDataset(BaseDataset):
             for position, (track, images) in enumerate(tracks.items()):
                 # Two tracks are the fewest: the second is for validation.
                 is_val = position % _VALIDATION_TRACKS == 1
-                if self.tracks in (None, 'val' if is_val else 'train'):
+                if split in (None, 'val' if is_val else 'train'):
                     infos += [
                         dict(
                             img_path=os.path.join(path, image),

@@ -211,7 +211,7 @@ def _some(names: Sequence[str] | Mapping[str, object]) -> str:
     return ', '.join(map(str, names[:4])) + rest
 
 
-def publish(source: Path, target: Path) -> str:
+def publish(source: Path, target: Path, half: bool = False) -> str:
     """Write the weights of a training checkpoint to a file to share.
 
     With MMEngine's ``EMAHook`` these are the averaged ones. ``meta`` keeps
@@ -221,6 +221,8 @@ def publish(source: Path, target: Path) -> str:
     Args:
         source: Checkpoint of ``tools/train.py``.
         target: File to write.
+        half: Store the weights in float16, half as large. Measure what that
+            changes.
 
     Returns:
         SHA-256 of the file.
@@ -237,6 +239,11 @@ def publish(source: Path, target: Path) -> str:
         key: meta[key]
         for key in ('iter', 'seed', 'mmengine_version') if key in meta
     }
-    save_checkpoint(
-        dict(state_dict=content['state_dict'], meta=kept), target)
+    weights = content['state_dict']
+    if half:
+        weights = {
+            name: value.half() if value.is_floating_point() else value
+            for name, value in weights.items()
+        }
+    save_checkpoint(dict(state_dict=weights, meta=kept), target)
     return hashlib.sha256(target.read_bytes()).hexdigest()

@@ -58,6 +58,20 @@ def test_gtsrb_splits_each_class_by_tracks(tmp_path):
     assert len(tracks('train') | tracks('val')) == 43 * 7
 
 
+def test_gtsrb_reads_images_of_all_classes_in_one_folder(tmp_path):
+    (tmp_path / 'dark').mkdir()
+    for name in ('00001_00000_00003', '00042_00005_00000'):
+        cv2.imwrite(str(tmp_path / 'dark' / f'{name}.png'), SIGN)
+    dataset = gtsrb(tmp_path, data_prefix='dark')
+    assert dataset.get_gt_labels().tolist() == [1, 42]
+    assert dataset.get_data_info(1)['track'] == '00042/00005'
+    # The first is another frame of a sign of the folders of classes.
+    (tmp_path / 'bright').mkdir()
+    write_classes(tmp_path / 'bright')
+    dataset = gtsrb(tmp_path, data_prefix='dark', other_than='bright')
+    assert dataset.get_gt_labels().tolist() == [42]
+
+
 def test_gtsrb_reads_the_official_list_of_the_test_images(tmp_path):
     cv2.imwrite(str(tmp_path / '00000.ppm'), SIGN)
     cv2.imwrite(str(tmp_path / '00001.ppm'), SIGN)
@@ -108,6 +122,13 @@ def test_gtsrb_names_a_missing_folder_and_image(tmp_path):
     (tmp_path / 'list.txt').write_text('a.png 4\n')
     with pytest.raises(FileNotFoundError, match='1 of 1 images .*a.png'):
         gtsrb(tmp_path, ann_file='list.txt')
+
+
+def test_gtsrb_refuses_tracks_of_a_list(tmp_path):
+    for option in (dict(tracks='val'), dict(other_than='bright')):
+        with pytest.raises(ValueError, match='only training images have a '
+                           "track, and ann_file='list.txt' is a list"):
+            gtsrb(tmp_path, ann_file='list.txt', **option)
 
 
 def test_gtsrb_reads_all_dark_signs(shared):

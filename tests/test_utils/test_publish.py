@@ -27,6 +27,19 @@ def test_weights_stay_and_the_rest_goes(tmp_path, capsys):
     assert digest in capsys.readouterr().out
 
 
+def test_weights_in_half_precision_take_half_the_size(tmp_path):
+    torch.save(
+        dict(state_dict={'a.w': torch.tensor([0.1, 2.]),
+                         'a.num_batches_tracked': torch.tensor(70000)}),
+        tmp_path / 'epoch_1.pth')
+    target = tmp_path / 'small.pth'
+    publish.main([str(tmp_path / 'epoch_1.pth'), str(target), '--half'])
+    weights = torch.load(target, weights_only=True)['state_dict']
+    torch.testing.assert_close(
+        weights['a.w'], torch.tensor([0.1, 2.], dtype=torch.float16))
+    assert weights['a.num_batches_tracked'] == 70000
+
+
 def test_file_without_weights_is_refused(tmp_path):
     torch.save(dict(params={}), tmp_path / 'other.pth')
     with pytest.raises(ValueError, match='other.pth.*params'):

@@ -1,5 +1,5 @@
-# GTSRB, 43 classes, 32x32 pixels: trained on well-lit images, every fifth
-# track of a class for validation; tested on really dark images.
+# GTSRB, 43 classes, 32x32 pixels: train on well-lit images, validate on dark
+# ones of other tracks, test on dark test images.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmpretrain.Resize', scale=(32, 32)),
@@ -36,7 +36,6 @@ train_dataloader = dict(
         type='mmsdag.GTSRBDataset',
         data_root=_data_root,
         data_prefix=_train,
-        tracks='train',
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=64,
@@ -45,8 +44,8 @@ val_dataloader = dict(
     dataset=dict(
         type='mmsdag.GTSRBDataset',
         data_root=_data_root,
-        data_prefix=_train,
-        tracks='val',
+        data_prefix='{{$MMSDAG_GTSRB_DARK:train_dark_unlabelled}}',
+        other_than=_train,
         test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = dict(
