@@ -90,7 +90,7 @@ setup(
             '.mim/tools/**/*.py', '.mim/tools/**/*.sh'
         ]
     },
-    python_requires='>=3.9',
+    python_requires='>=3.10',
     install_requires=requirements('runtime'),
     extras_require={
         'edit': EDITING,

@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from mmsdag.datasets.transforms import Darken
+from mmsdag.models.precision import autocast
 from mmsdag.utils.drawing import overlay_boxes, overlay_mask, shrink
 from mmsdag.utils.hashing import digest, file_digest
 from mmsdag.utils.image_io import read_image
@@ -104,9 +105,9 @@ def _enhanced(plan: Plan, enhancer: Enhancer, seed: int,
         return read_image(kept)[..., ::-1]
     network: Any = enhancer.networks[seed]
     planes = np.ascontiguousarray(full.transpose(2, 0, 1))
-    with torch.inference_mode():
-        image = network.enhance(
-            torch.from_numpy(planes).float()[None] / 255)[0]
+    inputs = torch.from_numpy(planes).float()[None] / 255
+    with torch.inference_mode(), autocast(enhancer.amp_dtype, inputs.device):
+        image = network.enhance(inputs)[0].float()
     image = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     image = _small(image)
     write_image(kept, image[..., ::-1])

@@ -446,6 +446,25 @@ def test_pictures_show_the_enhanced_image(done):
     assert np.mean(brightness['gamma']) > np.mean(brightness['raw']) + 10
 
 
+def test_pictures_are_enhanced_in_the_precision_of_the_runs(
+        bench, monkeypatch):
+    seen = []
+    enhance = tiny_recognizers.Gain.enhance
+
+    def watched(self, x):
+        seen.append(torch.is_autocast_enabled('cpu'))
+        return enhance(self, x)
+
+    bench.content['enhancers'] = dict(
+        raw=None,
+        double=dict(bench.content['enhancers']['double'],
+                    amp_dtype='bfloat16'))
+    assert bench.run('--cfg-options', 'pictures=0') == 0
+    monkeypatch.setattr(tiny_recognizers.Gain, 'enhance', watched)
+    assert bench.run() == 0
+    assert seen == [True, True]
+
+
 def test_a_second_call_measures_nothing(done, capsys):
     before = done.cells()
     assert done.run() == 0
