@@ -12,9 +12,10 @@ import numpy as np
 from tqdm import tqdm
 
 from mmsdag.utils.image_io import read_image
+from mmsdag.utils.image_writer import write_image
 
 from .inferencer import LowLightInferencer, _dtype_of
-from .paths import find_images, output_paths, write_png
+from .paths import find_images, output_paths
 
 #: Images that wait, decoded or to be encoded; an 8K one takes 100 MB.
 _WAITING = 2
@@ -146,7 +147,7 @@ def enhance_folder(inferencer: LowLightInferencer,
                 yield from enhance([pair], images[i:i + 1])
             return
         for (source, target), image in zip(pairs, enhanced):
-            yield source, write_png, image, target
+            yield source, write_image, target, image
 
     with bar, ThreadPoolExecutor(2 * _WAITING) as threads:
         batches = _batches(read(), batch_size, inferencer.max_pixels)

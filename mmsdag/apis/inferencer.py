@@ -16,9 +16,10 @@ from torch import Tensor
 
 from mmsdag.functional import uint8_from_unit, unit_from_uint8
 from mmsdag.utils.image_io import read_image
+from mmsdag.utils.image_writer import write_image
 from mmsdag.utils.model_index import trained_models
 
-from .paths import find_images, output_paths, write_png
+from .paths import find_images, output_paths
 from .tiling import blend_weights, bytes_per_pixel, receptive_radius, spans
 
 PathOrStr = Union[str, 'PathLike[str]']
@@ -157,7 +158,7 @@ class LowLightInferencer:
                 item if isinstance(item, np.ndarray) else read_image(item),
                 dtype)
             if target is not None:
-                write_png(image, target)
+                write_image(target, image)
             results.append(dict(image=image, path=path, out_path=target))
         return results
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from mmsdag.datasets.low_light_folder import walk_images
-from mmsdag.utils import write_atomically
 from mmsdag.utils.image_io import IMAGE_SUFFIXES
 
 
@@ -62,11 +58,3 @@ def output_paths(names: Sequence[Path], sources: Sequence[Path],
                              f'the input {str(target)!r}: choose another '
                              'folder for the results')
     return list(targets)
-
-
-def write_png(image: np.ndarray, path: Path) -> None:
-    """Write (H, W, 3), BGR, uint8 or uint16 as a PNG, whole or not at all."""
-    written, content = cv2.imencode('.png', image)
-    if not written:
-        raise OSError(f'{path}: OpenCV cannot encode this image')
-    write_atomically(path, content.tobytes())

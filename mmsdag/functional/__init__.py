@@ -13,7 +13,6 @@ from .degradations import (
     standard_normal,
 )
 from .half_instance_norm import half_instance_norm, half_instance_norm_block
-from .mean_smoothness import mean_smoothness
 from .normalization import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -29,7 +28,11 @@ from .pixels import (
 )
 from .pointwise import pointwise_conv
 from .similarity import SIMILARITY_DIMS, cosine_similarity
-from .smoothness import flattened_ycbcr, neighbor_smoothness
+from .smoothness import (
+    flattened_ycbcr,
+    mean_smoothness,
+    neighbor_smoothness,
+)
 from .window import window_maximum
 
 __all__ = [

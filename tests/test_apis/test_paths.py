@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmsdag.apis.paths import find_images, output_paths, write_png
+from mmsdag.apis.paths import find_images, output_paths
+from mmsdag.utils.image_writer import write_image
 
 
 def test_images_are_found_in_sub_folders_and_sorted(tmp_path):
@@ -53,7 +54,7 @@ def test_a_result_never_replaces_an_input(tmp_path):
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
 def test_a_written_png_holds_the_same_pixels(tmp_path, dtype):
     image = np.arange(2 * 3 * 3).reshape(2, 3, 3).astype(dtype) * 14
-    write_png(image, tmp_path / 'new' / 'a.png')
+    write_image(tmp_path / 'new' / 'a.png', image)
     read = cv2.imread(str(tmp_path / 'new' / 'a.png'), cv2.IMREAD_UNCHANGED)
     assert read.dtype == dtype
     np.testing.assert_array_equal(read, image)

@@ -2,9 +2,8 @@ from .adversarial import LeastSquaresGANLoss
 from .feature_preserving import SelfFeaturePreservingLoss
 from .guidance import SDAGGuidanceLoss
 from .margin_ranking import MarginRankingLoss
-from .mean_smoothness import MeanSmoothnessLoss
 from .pixelwise import MSELoss
-from .smoothness import NeighborSmoothnessLoss
+from .smoothness import MeanSmoothnessLoss, NeighborSmoothnessLoss
 from .zero_reference import (
     ColorConstancyLoss,
     ExposureControlLoss,
