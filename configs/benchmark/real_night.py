@@ -9,6 +9,7 @@ _configs = '{{ fileDirname }}/..'
 _checkpoints = '{{ fileDirname }}/../../checkpoints'
 _shared = '{{$MMSDAG_SHARED:../shared}}'
 _zero_dce = dict(type='mmsdag.ZeroDCENet')
+_blend_unet = dict(type='mmsdag.BlendUNet')
 _gamma = dict(type='mmsdag.GammaEnhancer', gamma=2.2)
 _mean = dict(type='mmsdag.MeanScaleEnhancer', mean=0.4)
 
@@ -41,7 +42,25 @@ enhancers = dict(
         enhancer=_zero_dce,
         checkpoint=_seeds('zero-dce-sdag_1xb8-1k_brackets'),
         guided_twin_of='zero_dce',
-        title='Zero-DCE + SDAG'))
+        title='Zero-DCE + SDAG'),
+    blend_unet=dict(
+        enhancer=_blend_unet,
+        checkpoint=_seeds('blend-unet_8k_mixed'),
+        title='BlendUNet, mixed data, unguided'),
+    blend_unet_guided=dict(
+        enhancer=_blend_unet,
+        checkpoint=_seeds('blend-unet-recognizers_8k_mixed'),
+        guided_twin_of='blend_unet',
+        title='BlendUNet, mixed data, guided by three recognizers'),
+    blend_unet_camvid=dict(
+        enhancer=_blend_unet,
+        checkpoint=_seeds('blend-unet_8k_camvid')[:1],
+        title='BlendUNet, CamVid, unguided'),
+    blend_unet_camvid_guided=dict(
+        enhancer=_blend_unet,
+        checkpoint=_seeds('blend-unet-cgnet_8k_camvid')[:1],
+        guided_twin_of='blend_unet_camvid',
+        title='BlendUNet, CamVid, guided by CGNet'))
 for _key, _enhancer, _name in (('gamma', _gamma, 'gamma 2.2'),
                                ('mean', _mean, 'scaled to a mean of 0.4')):
     for _kind, _entry in _filtered(_enhancer, _name).items():
