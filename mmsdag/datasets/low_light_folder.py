@@ -56,6 +56,7 @@ class LowLightFolderDataset(BaseDataset):
         small: What to do with smaller images: ``'error'`` or ``'skip'``.
         in_memory: Decode all images at once and keep them, 3 bytes a pixel,
             shared with forked data workers.
+        is_dark: Whether the photographs are dark; passed on as metainfo.
         **kwargs: See :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
@@ -73,6 +74,7 @@ class LowLightFolderDataset(BaseDataset):
                  min_size: int | Sequence[int] = 0,
                  small: str = 'error',
                  in_memory: bool = False,
+                 is_dark: bool = False,
                  **kwargs: Any) -> None:
         if small not in ('error', 'skip'):
             raise ValueError(f"small={small!r} must be 'error' or 'skip'")
@@ -90,6 +92,7 @@ class LowLightFolderDataset(BaseDataset):
                              '(height, width)')
         self.small = small
         self.in_memory = in_memory
+        self.is_dark = is_dark
         self._pixels: dict[str, np.ndarray] = {}
         self._broken: set[str] = set()
         super().__init__(
@@ -203,6 +206,8 @@ class LowLightFolderDataset(BaseDataset):
         if info['img_path'] in self._pixels:
             # A copy: mmagic's Flip, for one, works in place.
             info['img'] = self._pixels[info['img_path']].copy()
+        if self.is_dark:
+            info['is_dark'] = True
         return info
 
     def prepare_data(self, idx: int) -> Any:

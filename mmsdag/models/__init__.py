@@ -22,6 +22,7 @@ from .enhancers import (
     build_enhancer,
 )
 from .enhancers.enlighten_gan import EnlightenGAN, NormFreePatchDiscriminator
+from .enhancers.restorer import SelfSupervisedRestorer
 from .enhancers.ruas import RUAS
 from .enhancers.sci import SCI
 from .enhancers.unsupervised import UnsupervisedEnhancer
@@ -29,6 +30,7 @@ from .enhancers.zero_dce import ZeroDCE
 from .enhancers.zero_dce_pp import ZeroDCEPP
 from .losses import (
     ColorConstancyLoss,
+    ConsistencyGuidanceLoss,
     ExposureControlLoss,
     IlluminationSmoothnessLoss,
     LeastSquaresGANLoss,
@@ -50,6 +52,7 @@ from .sdag.sdag import SDAG
 
 __all__ = [
     'BackboneExtractor', 'BlendUNet', 'CLAHEEnhancer', 'ColorConstancyLoss',
+    'ConsistencyGuidanceLoss',
     'DeepVGGExtractor', 'DenoisedEnhancer', 'EnhancerWrapper', 'EnlightenGAN',
     'EnlightenGANNet', 'ExposureControlLoss', 'GammaEnhancer',
     'HistogramEqualizationEnhancer', 'IlluminationSmoothnessLoss',
@@ -58,7 +61,8 @@ __all__ = [
     'MeanSmoothnessLoss', 'MultiScaleRetinexEnhancer',
     'NeighborSmoothnessLoss', 'NormFreePatchDiscriminator', 'RUAS', 'RUASNet',
     'SCI', 'SCINet', 'SDAG', 'SDAGGuidanceLoss', 'SDAGNet',
-    'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss',
+    'SelfFeaturePreservingLoss', 'SelfSupervisedRestorer',
+    'SpatialConsistencyLoss',
     'UnsupervisedEnhancer', 'VGGExtractor', 'ZeroDCE', 'ZeroDCENet',
     'ZeroDCEPP', 'ZeroDCEPPNet', 'build_enhancer'
 ]

@@ -155,3 +155,18 @@ def check_optimizers(optim_wrapper: Any, names: Sequence[str], owner: str,
         raise TypeError(f'optim_wrapper of {owner} must hold the optimizers '
                         f'{tuple(names)}: use configs/_base_/schedules/'
                         f'{schedule}')
+
+
+def are_dark(inputs: Tensor, data_samples: Any) -> Tensor:
+    """Return ``is_dark`` of each data sample, (N,); False if it is missing.
+
+    Args:
+        inputs: The batch, (N, ...), for its size and device.
+        data_samples: A list, mmagic's stacked data sample, or ``None``.
+    """
+    samples: Sequence = (
+        data_samples.split() if hasattr(data_samples, 'split') else
+        data_samples or ())
+    flags = [bool(sample.get('is_dark', False)) for sample in samples]
+    return torch.tensor(
+        flags or [False] * len(inputs), device=inputs.device)

@@ -16,7 +16,7 @@ from .base import Transform, images_of
 #: What is known about an image besides its pixels.
 _META_KEYS = ('img_path', 'gt_path', 'sample_idx', 'ori_shape', 'img_shape',
               'ori_img_shape', 'ori_gt_shape', 'img_channel_order',
-              'gt_channel_order')
+              'gt_channel_order', 'is_dark')
 
 
 @TRANSFORMS.register_module()

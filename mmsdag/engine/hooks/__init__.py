@@ -1,4 +1,5 @@
 from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .consistency_guidance_hook import ConsistencyGuidanceHook
 from .denormal_hook import DenormalHook
 from .guidance_hook import GuidanceHook
 from .progress_hook import ProgressHook
@@ -6,6 +7,6 @@ from .sdag_guidance_hook import SDAGGuidanceHook
 from .seed_hook import SeedHook
 
 __all__ = [
-    'AtomicCheckpointHook', 'DenormalHook', 'GuidanceHook', 'ProgressHook',
-    'SDAGGuidanceHook', 'SeedHook'
+    'AtomicCheckpointHook', 'ConsistencyGuidanceHook', 'DenormalHook',
+    'GuidanceHook', 'ProgressHook', 'SDAGGuidanceHook', 'SeedHook'
 ]

@@ -1,4 +1,5 @@
 from .adversarial import LeastSquaresGANLoss
+from .consistency import ConsistencyGuidanceLoss
 from .feature_preserving import SelfFeaturePreservingLoss
 from .guidance import SDAGGuidanceLoss
 from .margin_ranking import MarginRankingLoss
@@ -12,8 +13,8 @@ from .zero_reference import (
 )
 
 __all__ = [
-    'ColorConstancyLoss', 'ExposureControlLoss', 'IlluminationSmoothnessLoss',
-    'LeastSquaresGANLoss', 'MSELoss', 'MarginRankingLoss',
-    'MeanSmoothnessLoss', 'NeighborSmoothnessLoss',
+    'ColorConstancyLoss', 'ConsistencyGuidanceLoss', 'ExposureControlLoss',
+    'IlluminationSmoothnessLoss', 'LeastSquaresGANLoss', 'MSELoss',
+    'MarginRankingLoss', 'MeanSmoothnessLoss', 'NeighborSmoothnessLoss',
     'SDAGGuidanceLoss', 'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss'
 ]

@@ -1,0 +1,111 @@
+"""Guide an enhancer by what a frozen recognizer makes of its images."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmsdag.models.base import are_dark
+from mmsdag.registry import HOOKS
+from mmsdag.utils.outputs import image_in
+
+from .guidance_hook import Batch, GuidanceHook
+
+
+@HOOKS.register_module()
+class ConsistencyGuidanceHook(GuidanceHook):
+    """Add ``loss_consistency`` to the losses of a model that restores images.
+
+    The features that a frozen detector, segmentor or classifier computes of
+    the restored image are compared with those of its reference: the model's
+    input before it was degraded, or, for an image that is dark already
+    (``is_dark`` in its data sample), the restoration of the image as it is.
+    No labels are used. See :class:`ConsistencyGuidanceLoss` for the formula
+    and :class:`SelfSupervisedRestorer` for such a model.
+
+    Args:
+        recognizers: One recognizer, or several, each
+            ``dict(config=..., checkpoint=...)``; see
+            :class:`~mmsdag.models.recognizer.RecognizerFeatures`. Take the
+            recognizer that will run on the enhanced images.
+        target: Dotted name of the submodule whose output is the restored
+            image.
+        output: Which of its outputs; see :class:`GuidanceHook`.
+        loss_weight: Weight of the term; 0 switches the hook off.
+        begin: First iteration in which the term counts.
+        ramp_iters: Number of iterations over which its weight then rises
+            linearly.
+        channel_order: ``'rgb'`` or ``'bgr'``: order of the model's inputs
+            and of the target's output.
+        value_range: Their values for black and white.
+        amp_dtype: Precision of the recognizers: ``None``, ``'bfloat16'``,
+            ``'float16'`` or ``'auto'``, bfloat16 where the hardware has it.
+        name: Key of the term in the losses; see :class:`GuidanceHook`.
+        rehearse: Whether the first iteration must add the term.
+
+    Raises:
+        ValueError: For an argument out of its range, a recognizer that cannot
+            be built, a target that the model lacks, or one whose output is
+            not an image of the size of the inputs.
+
+    Example:
+        >>> custom_hooks = [
+        ...     dict(
+        ...         type='mmsdag.ConsistencyGuidanceHook',
+        ...         recognizers=dict(
+        ...             config='mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
+        ...             checkpoint='yolox_nano.pth'))
+        ... ]
+    """
+
+    def __init__(self,
+                 recognizers: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+                 target: str = 'generator',
+                 output: int | str | None = None,
+                 loss_weight: float = 1.,
+                 begin: int = 0,
+                 ramp_iters: int = 0,
+                 channel_order: str = 'rgb',
+                 value_range: Sequence[float] = (0., 1.),
+                 amp_dtype: str | None = None,
+                 name: str = 'loss_consistency',
+                 rehearse: bool = True) -> None:
+        super().__init__(
+            dict(
+                type='mmsdag.ConsistencyGuidanceLoss',
+                recognizers=recognizers,
+                loss_weight=loss_weight,
+                amp_dtype=amp_dtype),
+            target=target,
+            output=output,
+            name=name,
+            loss_weight=loss_weight,
+            begin=begin,
+            ramp_iters=ramp_iters,
+            channel_order=channel_order,
+            value_range=value_range,
+            rehearse=rehearse)
+
+    def term(self, images: Tensor, batch: Batch) -> Tensor:
+        """Compare the features of restored images with their references'."""
+        inputs = batch.inputs
+        if isinstance(inputs, Mapping):
+            inputs = inputs.get('img')
+        if not isinstance(inputs, Tensor) or inputs.shape != images.shape:
+            raise ValueError(
+                f'{self._where}: its images {tuple(images.shape)} are '
+                'compared with the inputs of the model, which are '
+                f'{tuple(getattr(inputs, "shape", ())) or type(inputs)}: '
+                'guide a model that returns images of the size of its inputs')
+        with torch.no_grad():
+            reference = self.pixels.decode(inputs).float()
+            dark = are_dark(inputs, batch.data_samples)
+            if dark.any():
+                restored = self.pixels.decode(
+                    image_in(
+                        batch.target(inputs[dark]), self.output, self._where))
+                reference = reference.clone()
+                reference[dark] = restored.float().clamp(0, 1)
+        return self.loss(images, reference)

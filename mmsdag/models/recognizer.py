@@ -1,0 +1,190 @@
+"""Features of a frozen recognizer at several depths."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Union
+
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import DefaultScope
+from torch import Tensor, nn
+
+from mmsdag.utils.checkpoint import load_checkpoint
+
+ConfigLike = Union[str, 'os.PathLike[str]', Mapping]
+
+#: Modules whose outputs are compared by default, if the model has them.
+DEFAULT_LAYERS = ('backbone', 'neck')
+
+
+class RecognizerFeatures(nn.Module):
+    """Run a frozen mmdet, mmseg or mmpretrain model and return its features.
+
+    Gradients flow to the images, not to the weights. The model is in eval
+    mode and its own normalization is applied.
+
+    Args:
+        config: Config of the recognizer: a path, a name as in
+            ``'mmdet::yolox/yolox_nano_8xb8-300e_coco.py'``, a ``Config``, or
+            the dict of the model.
+        checkpoint: Weights of the recognizer.
+        layers: Dotted names of the modules whose outputs are compared;
+            by default those of :data:`DEFAULT_LAYERS` that the model has.
+            The logits, what the model returns for ``mode='tensor'``, are
+            always the last features.
+        cfg_options: Changes of ``config``, as in
+            :meth:`mmengine.Config.merge_from_dict`.
+
+    Raises:
+        FileNotFoundError: If the config or the checkpoint is missing.
+        ValueError: If there is no model in the config, a layer is missing,
+            or the checkpoint lacks weights of the model.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self,
+                 config: ConfigLike,
+                 checkpoint: str | os.PathLike[str],
+                 layers: Sequence[str] | None = None,
+                 cfg_options: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.model = _build(config, cfg_options)
+        _load(self.model, checkpoint)
+        self.model.requires_grad_(False).eval()
+        children = dict(self.model.named_modules())
+        names = list(layers or (n for n in DEFAULT_LAYERS if n in children))
+        missing = [name for name in names if name not in children]
+        if missing:
+            raise ValueError(
+                f'layers={list(layers or ())!r} of a recognizer: '
+                f'{type(self.model).__name__} has no module {missing}; its '
+                f'children are {[n for n, _ in self.model.named_children()]}')
+        self.layers = names
+        mean, std, self.is_rgb, self.divisor = _normalization(
+            self.model.get_submodule('data_preprocessor'))
+        self.register_buffer(
+            'mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer(
+            'std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    def train(self, mode: bool = True) -> RecognizerFeatures:
+        """Stay in eval mode."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Compute the features of images.
+
+        Args:
+            images: (N, 3, H, W), RGB, [0, 1].
+
+        Returns:
+            The tensors that the layers put out, then the logits.
+        """
+        found: dict[str, list[Tensor]] = {}
+
+        def keep(name: str) -> Any:
+
+            def hook(module: nn.Module, args: Any, output: Any) -> None:
+                found[name] = list(_tensors(output))
+
+            return hook
+
+        modules = dict(self.model.named_modules())
+        handles = [
+            modules[name].register_forward_hook(keep(name))
+            for name in self.layers
+        ]
+        try:
+            logits = self.model(self._encode(images), mode='tensor')
+        finally:
+            for handle in handles:
+                handle.remove()
+        features = [
+            value for name in self.layers for value in found.get(name, [])
+        ]
+        return features + list(_tensors(logits))
+
+    def _encode(self, images: Tensor) -> Tensor:
+        pixels = images if self.is_rgb else images.flip(1)
+        pixels = (pixels * 255 - self.mean) / self.std
+        height, width = pixels.shape[2:]
+        return F.pad(pixels,
+                     (0, -width % self.divisor, 0, -height % self.divisor))
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:
+    """All floating-point tensors in nested tuples, lists and dicts."""
+    if isinstance(output, Tensor):
+        if output.is_floating_point():
+            yield output
+    elif isinstance(output, Mapping):
+        yield from _tensors(list(output.values()))
+    elif isinstance(output, Iterable):
+        for item in output:
+            yield from _tensors(item)
+
+
+def _build(config: ConfigLike, options: Mapping[str, Any] | None) -> nn.Module:
+    node: Any = config
+    if isinstance(config, (str, os.PathLike)):
+        name = os.fspath(config)
+        if '::' not in name and not os.path.isfile(name):
+            raise FileNotFoundError(
+                f'config={name!r} of a recognizer does not exist: give a '
+                "file, or a name as in 'mmdet::yolox/yolox_nano_8xb8-300e_"
+                "coco.py'")
+        node = get_config(name) if '::' in name else Config.fromfile(name)
+    if options:
+        node = Config(dict(node))
+        node.merge_from_dict(dict(options))
+    model = node.get('model', node)
+    if 'type' not in model:
+        raise ValueError(f'config={config!r} of a recognizer has no model '
+                         'with a type')
+    model = dict(model)
+    # mmpretrain has the data preprocessor beside the model.
+    if 'data_preprocessor' in node and 'data_preprocessor' not in model:
+        model['data_preprocessor'] = node['data_preprocessor']
+    model.pop('init_cfg', None)
+    scope = node.get('default_scope') or DefaultScope.get_current_instance()
+    with DefaultScope.overwrite_default_scope(
+            scope if isinstance(scope, str) else None):
+        return MMENGINE_MODELS.build(model)
+
+
+def _load(model: nn.Module, checkpoint: str | os.PathLike[str]) -> None:
+    weights = load_checkpoint(os.fspath(checkpoint))
+    weights = weights.get('state_dict', weights)
+    report = model.load_state_dict(weights, strict=False)
+    missing = [
+        name for name in report.missing_keys
+        if not name.startswith('data_preprocessor.')
+    ]
+    if missing:
+        raise ValueError(
+            f'checkpoint={str(checkpoint)!r} of a recognizer lacks '
+            f'{len(missing)} weights of {type(model).__name__}, e.g. '
+            f'{missing[:3]}: give the checkpoint of this config')
+
+
+def _normalization(
+        preprocessor: nn.Module
+) -> tuple[list[float], list[float], bool, int]:
+    """Mean and standard deviation in [0, 255], RGB or BGR, size divisor."""
+    mean, std = [0.] * 3, [1.] * 3
+    buffers = dict(preprocessor.named_buffers())
+    if 'mean' in buffers:
+        mean = buffers['mean'].flatten().tolist()
+        std = buffers['std'].flatten().tolist()
+    # mmdet, mmseg and mmpretrain name the conversion of a BGR image to RGB
+    # differently.
+    is_rgb = any(
+        bool(getattr(preprocessor, name, False))
+        for name in ('_channel_conversion', 'channel_conversion', 'to_rgb'))
+    return mean, std, is_rgb, getattr(preprocessor, 'pad_size_divisor', 1)
