@@ -212,15 +212,16 @@ def _decode(content: bytes, metadata: bool = False) -> Photograph:
         return _photograph(*decode_pnm(content))
     if kind == 'TIFF':
         header = tiff.read_header(content)
-        if header.deep:
-            return _decode_deep_tiff(content, header, metadata)
+        if header.own_decoder:
+            return _decode_own_tiff(content, header, metadata)
     with _refusals_of_pillow(), _open(kind, io.BytesIO(content)) as file:
         image: Image.Image = file
         notes = _note_frames(image)
         deep = kind == 'PNG' and png.is_deep(content)
         if not deep:
             _load(file, kind, content)
-        exif = read_exif(image)
+        exif = (parse_exif(png.find_exif(content)) if deep else
+                read_exif(image))
         orientation = orientation_of(exif)
         kept = keep_exif(exif) if metadata else b''
         profile = image.info.get('icc_profile')
@@ -241,11 +242,11 @@ def _decode(content: bytes, metadata: bool = False) -> Photograph:
                        orientation, notes, kept, gray)
 
 
-def _decode_deep_tiff(content: bytes, header: tiff.TiffHeader,
+def _decode_own_tiff(content: bytes, header: tiff.TiffHeader,
                       metadata: bool) -> Photograph:
     notes = ('the first of several pages', ) if header.more_pages else ()
     return _photograph(
-        *tiff.decode_deep(content, header), orientation_of(header),
+        *tiff.decode_tiff(content, header), orientation_of(header),
         notes + _note_profile(header.profile),
         keep_exif(parse_exif(content)) if metadata else b'')
 

@@ -29,7 +29,10 @@ def read_exif(image: Image.Image) -> Image.Exif:
 
 
 def parse_exif(content: bytes) -> Image.Exif:
-    """Return the EXIF data of a TIFF file; damaged data counts as none."""
+    """Return the EXIF data of a TIFF file; damaged data counts as none.
+
+    EXIF data of other files have the form of a TIFF file.
+    """
     exif = Image.Exif()
     with suppress(*_EXIF_ERRORS):
         exif.load(content)

@@ -21,6 +21,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from mmsdag.cli.arguments import new_parser
 from mmsdag.utils.decoders.headers import UnsupportedError, recognize
@@ -120,11 +121,19 @@ def decode_opencv(content: bytes) -> np.ndarray:
     return _to_rgb(pixels[..., ::-1], False)
 
 
+def decode_pillow(content: bytes) -> np.ndarray:
+    """Decode with Pillow, which cuts to 8 bits: of formats of our own."""
+    with Image.open(io.BytesIO(content)) as image:
+        if image.mode == 'I':  # 16 bits
+            return _to_rgb(np.asarray(image).astype(np.uint16), False)
+        return _to_rgb(np.asarray(image.convert('RGB')), False)
+
+
 DECODERS: dict[str, tuple[Callable[[bytes], np.ndarray], ...]] = {
     'TIFF': (decode_vips, decode_tifffile),
     'HEIC': (decode_vips, decode_heif),
     'BMP': (decode_opencv, ),
-    'PNM': (decode_opencv, ),
+    'PNM': (decode_opencv, decode_pillow),
     'JPEG 2000': (decode_jpeg_2000, decode_opencv),
 }
 

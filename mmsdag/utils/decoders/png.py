@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -33,19 +34,26 @@ def decode_deep(content: bytes) -> np.ndarray:
     return pixels[..., :1] if gray else pixels[..., ::-1]
 
 
+def find_exif(content: bytes) -> bytes:
+    """Return the EXIF data of a PNG file, before or behind its pixels."""
+    return b''.join(
+        chunk[8:-4] for kind, chunk in _chunks(content) if kind == b'eXIf')
+
+
 def _keep_pixels(content: bytes) -> bytes:
     """Leave out all chunks but the pixels of the still image.
 
     With those of an animation, OpenCV 4.11 decodes 16 bits as 8.
     """
-    chunks, start = [_SIGNATURE], len(_SIGNATURE)
-    while start + 12 <= len(content):
-        length, = struct.unpack_from('>I', content, start)
-        end = start + 12 + length
-        kind = content[start + 4:start + 8]
-        if kind in (b'IHDR', b'IDAT', b'IEND'):
-            chunks.append(content[start:end])
-        if kind == b'IEND':
-            break
-        start = end
-    return b''.join(chunks)
+    kept = (b'IHDR', b'IDAT', b'IEND')
+    return _SIGNATURE + b''.join(
+        chunk for kind, chunk in _chunks(content) if kind in kept)
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name of each chunk, and the chunk with name and checksum."""
+    start, kind = len(_SIGNATURE), b''
+    while start + 12 <= len(content) and kind != b'IEND':
+        length, kind = struct.unpack_from('>I4s', content, start)
+        yield kind, content[start:start + 12 + length]
+        start += 12 + length

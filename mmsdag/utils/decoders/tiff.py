@@ -1,4 +1,4 @@
-"""Decode TIFF files of 9 to 16 bits a channel, which Pillow cannot.
+"""Decode TIFF files that Pillow cannot: above all those of 9 to 16 bits.
 
 libtiff (in Pillow) only decompresses: the file is presented to it as a gray
 image of 8 bits whose rows are the rows of the file, byte by byte. What the
@@ -61,6 +61,17 @@ class TiffHeader:
     def deep(self) -> bool:
         """Whether its samples have more than 8 bits."""
         return max(self.bits) > 8
+
+    @property
+    def own_decoder(self) -> bool:
+        """Whether :func:`decode_tiff` decodes it, and Pillow does not."""
+        photometric = self.get(_PHOTOMETRIC, _BLACK_IS_ZERO)
+        extra = self.get(_SAMPLES, 1) - _CHANNELS.get(photometric, 99)
+        # Pillow knows extra channels of black-is-zero, and one of RGB.
+        return self.deep or (
+            set(self.bits) == {8} and extra > int(photometric == _RGB)
+            and photometric != _BLACK_IS_ZERO
+            and self.get(_COMPRESSION, 1) in _COMPRESSIONS)
 
     @property
     def profile(self) -> bytes | None:
@@ -141,9 +152,9 @@ def _check(header: TiffHeader) -> None:
                          'are too few for its color space')
 
 
-def decode_deep(content: bytes,
+def decode_tiff(content: bytes,
                 header: TiffHeader) -> tuple[np.ndarray, int]:
-    """Decode the first image of a TIFF file of 9 to 16 bits a channel.
+    """Decode the first image of a TIFF file of 8 to 16 bits a channel.
 
     Alpha is dropped, and divided out where the colors were multiplied with
     it. CMYK is converted without a profile: (1 - ink) (1 - black).
@@ -153,8 +164,8 @@ def decode_deep(content: bytes,
         header: Its tags.
 
     Returns:
-        The samples, (H, W, 1) or (H, W, 3) in RGB, uint16 or float32; and
-        the value of white.
+        The samples, (H, W, 1) or (H, W, 3) in RGB, uint8, uint16 or float32;
+        and the value of white.
 
     Raises:
         ValueError: If the file is damaged or truncated.
@@ -222,14 +233,15 @@ def _decode_plane(content: bytes, header: TiffHeader, samples: int,
         raise ValueError('truncated')
     rows = _decompress(content, fields, offsets)
     shape = height, width, samples
-    if bits // samples != 16:
+    if bits // samples not in (8, 16):
         return _unpack(rows, shape, bits // samples)
-    pixels = rows.view(f'{header.byte_order}u2').reshape(shape)
-    pixels = pixels.astype(np.uint16)
+    stored = f'{header.byte_order}u{bits // samples // 8}'
+    pixels = np.ascontiguousarray(rows).view(stored).reshape(shape)
+    pixels = pixels.astype(stored[1:])
     if header.get(_PREDICTOR, 1) == 2:
         for left in range(0, width, tile[0]):
             part = pixels[:, left:left + tile[0]]
-            np.cumsum(part, axis=1, dtype=np.uint16, out=part)
+            np.cumsum(part, axis=1, dtype=pixels.dtype, out=part)
     elif header.get(_PREDICTOR, 1) != 1:
         raise ValueError('damaged: unknown predictor')
     return pixels
