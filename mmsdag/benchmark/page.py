@@ -24,6 +24,7 @@ from .tables import (
     guidance_table,
     headline,
     how_to_read,
+    summary_tables,
     verdicts,
 )
 
@@ -218,6 +219,7 @@ def render_report(plan: Plan, blocks: Sequence[Block],
         verdict=headline(plan, blocks),
         explanation=how_to_read(plan),
         blocks=[_block(plan, b, i) for i, b in enumerate(blocks, 1)],
+        summaries=summary_tables(plan, blocks),
         light=_light_charts(plan, blocks),
         gallery=_gallery(plan, blocks),
         score=SCORE,

@@ -108,10 +108,67 @@ def guidance_table(plan: Plan,
             'each checkpoint'], rows
 
 
+def summary_tables(
+    plan: Plan, blocks: Sequence[Block]
+) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Return the main metric of every enhancer on every test set.
+
+    Recognizers of one title, such as those of several seeds, are averaged.
+    Enhancers of one title, such as an oracle at several exposures, share a
+    row. Differences of guided and unguided enhancers are rows of their own.
+
+    Returns:
+        Metric, head and rows of a table for each task.
+    """
+    tables = []
+    for task, metric in MAIN_METRIC.items():
+        columns: dict[str, None] = {}
+        # Estimates by title, kind (difference or not) and column.
+        found: dict[tuple[str, bool], dict[str, list[Estimate]]] = {}
+        for block in (b for b in blocks if b.task == task):
+            column = _column(plan, block)
+            columns[column] = None
+            own = [(plan.enhancers[row.enhancer].title, False, row.estimates)
+                   for row in block.rows]
+            own += [(f'{plan.enhancers[pair.guided].title} − '
+                     f'{plan.enhancers[pair.unguided].title}', True,
+                     pair.differences) for pair in block.comparisons]
+            for title, difference, estimates in own:
+                found.setdefault((title, difference), {}).setdefault(
+                    column, []).append(estimates[ALL][metric])
+        rows = [[title, *(_pooled_text(cells.get(column), difference)
+                          for column in columns)]
+                for (title, difference), cells in found.items()]
+        if rows:
+            tables.append((METRICS[task][metric], ['enhancer', *columns],
+                           rows))
+    return tables
+
+
+def _column(plan: Plan, block: Block) -> str:
+    place = (f'{plan.datasets[block.dataset].title}, '
+             f'{plan.recognizers[block.recognizer].title}')
+    return f'{place}, {block.plug_in}' if len(plan.plug_ins) > 1 else place
+
+
+def _pooled_text(estimates: Sequence[Estimate] | None,
+                 difference: bool) -> str:
+    """Format the mean of estimates, which are of the same resamples."""
+    if not estimates:
+        return ''
+    return text_of(
+        Estimate(
+            np.concatenate([e.seeds for e in estimates]),
+            np.concatenate([e.samples for e in estimates]),
+            estimates[0].level), difference)
+
+
 def block_title(plan: Plan, block: Block) -> str:
     """Return the title of a block."""
-    return (f'{plan.datasets[block.dataset].title}, '
-            f'{plan.recognizers[block.recognizer].title}, '
+    title = plan.recognizers[block.recognizer].title
+    if sum(r.title == title for r in plan.recognizers.values()) > 1:
+        title += f' ({block.recognizer})'
+    return (f'{plan.datasets[block.dataset].title}, {title}, '
             f'enhanced by the {block.plug_in}')
 
 
@@ -183,6 +240,8 @@ def to_markdown(plan: Plan, blocks: Sequence[Block],
                 failed: Mapping[str, str]) -> str:
     """Return all tables as Markdown."""
     parts = [f'# {plan.title}', how_to_read(plan)]
+    for metric, head, rows in summary_tables(plan, blocks):
+        parts += [f'## {metric}, all test sets', markdown_table(head, rows)]
     for block in blocks:
         size = block.subsets[ALL]
         parts.append(f'## {block_title(plan, block)} ({size})')

@@ -397,6 +397,26 @@ def test_images_are_grouped_by_the_first_key_that_they_have(bench):
     assert 'images of one lighting or height drawn together' in text
 
 
+def test_the_summary_averages_recognizers_of_one_title(bench):
+    # The second detector also sees the thing of level 40, but nothing more.
+    bench.write_weights('keen', threshold=30.)
+    detector = bench.content['recognizers']['detector']
+    bench.content['recognizers'] = dict(
+        a=dict(detector, title='detectors'),
+        b=dict(detector, title='detectors', checkpoint='keen.pth'))
+    assert bench.run('--only', 'raw*', 'double*') == 0
+    text = (bench.work_dir / 'report.md').read_text()
+    table = text[text.index('## mAP50, all test sets'):].splitlines()
+    assert table[2] == '| enhancer | things, detectors |'
+    # 0 and 100: mean and standard deviation.
+    assert re.match(r'\| raw \| 50.0 ± 70.7 \[', table[4])
+    # 75.2 and 100.
+    assert re.match(r'\| double \| 87.6 ± 17.5 \[', table[5])
+    assert '## things, detectors (a), enhanced by the preprocessor' in text
+    page = (bench.work_dir / 'report.html').read_text()
+    assert 'mAP50, all test sets' in page
+
+
 def test_an_enhancer_may_be_run_on_some_datasets_alone(bench):
     things = bench.content['datasets']['things']
     bench.content['datasets']['others'] = things
