@@ -1,14 +1,12 @@
 """Run the measurements of a benchmark, each into a file of its own."""
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import logging
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from mmsdag.evaluation import DetectionMatches, LabelHits, PixelCounts
 from mmsdag.utils import write_atomically
 from mmsdag.utils.env import package_versions
 from mmsdag.utils.hashing import digest
+from mmsdag.utils.quiet import quiet
 from mmsdag.utils.system import PeakMemory, device_name, duration
 
 from .collect import COLLECTORS, PerImage, Relabel
@@ -213,14 +212,3 @@ def _check_metrics(metrics: dict[str, float], per_image: PerImage,
                 raise RuntimeError(
                     f'{stock} is {metrics[stock]} by the evaluator, but '
                     f'{ours:.5f} by the statistics of each image')
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Suppress the output and the log of other packages, but no error."""
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(logging.NOTSET)

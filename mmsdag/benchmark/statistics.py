@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmsdag.evaluation import Interval, interval, resample
+from mmsdag.evaluation import (
+    DetectionMatches,
+    Interval,
+    interval,
+    resample,
+)
 
 from .plan import Plan
 from .runs import Result
@@ -151,12 +156,12 @@ class Block:
 
 def make_blocks(plan: Plan, results: Sequence[Result]) -> list[Block]:
     """Group results by test set, recognizer and plug-in, and estimate."""
-    places: dict[tuple, list[Result]] = {}
+    places: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         run = result.run
         places.setdefault((run.dataset, run.recognizer, run.plug_in),
                           []).append(result)
-    return [_block(plan, *place, members)  # type: ignore[call-arg]
+    return [_block(plan, *place, members)
             for place, members in places.items()]
 
 
@@ -197,10 +202,10 @@ def _subsets(infos: Sequence[dict], classes: Sequence[str],
             count = sum(i.get('lighting') == kind for i in infos)
             subsets[f'lighting: {kind}'] = f'{count} images'
     per_image = result.per_image
-    sizes = getattr(per_image, 'positives', None)
-    unit = 'boxes'
-    if sizes is None:
-        sizes, unit = getattr(per_image, 'label') > 0, 'images'  # noqa: B009
+    if isinstance(per_image, DetectionMatches):
+        sizes, unit = per_image.positives, 'boxes'
+    else:
+        sizes, unit = per_image.label > 0, 'images'
     for name, count in zip(classes, sizes.sum(0)):
         if count:
             subsets[f'class: {name}'] = f'{count} {unit}'

@@ -99,9 +99,9 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from mmsdag.benchmark import read_plan, read_result, run_all
-    from mmsdag.benchmark.runs import quiet
     from mmsdag.utils.launch import clear_errors
     from mmsdag.utils.memory import keep_freed_memory
+    from mmsdag.utils.quiet import quiet
 
     # Warnings of other packages about themselves.
     warnings.simplefilter('ignore')

@@ -6,11 +6,8 @@ and by night enhanced by mmsdag's data preprocessors.
 """
 from __future__ import annotations
 
-import io
-import logging
 import warnings
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from typing import Any
 
 import cv2
@@ -31,6 +28,7 @@ from mmsdag.utils.drawing import overlay_boxes
 from mmsdag.utils.hashing import digest, file_digest
 from mmsdag.utils.image_io import read_image
 from mmsdag.utils.image_writer import write_image
+from mmsdag.utils.quiet import quiet
 
 from .options import RecognitionOptions
 from .photographs import to_bytes, to_tensor
@@ -42,7 +40,7 @@ from .recognition_setup import (
     task_config,
     test_config,
 )
-from .steps import config_identity, quiet, read_json, train, write_json
+from .steps import config_identity, read_json, train, write_json
 
 #: Metrics in percent by condition and column.
 Metrics = dict[str, dict[str, float]]
@@ -168,7 +166,7 @@ def _test_all(options: RecognitionOptions, scenes_identity: str) -> Metrics:
     runs = [(name, task) for name in tests for task in TASKS]
     for name, task in tqdm(runs, desc='tests', disable=None):
         # pycocotools and MMEngine print, too.
-        with quiet(logging.WARNING), redirect_stdout(io.StringIO()):
+        with quiet():
             runner = Runner.from_cfg(
                 test_config(
                     task_config(task, options), tests[name],

@@ -1,6 +1,7 @@
 """Run the demonstration: photographs, trainings, recognition, report."""
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ from mmsdag.utils import write_atomically
 from mmsdag.utils.env import package_versions
 from mmsdag.utils.hashing import digest, file_digest
 from mmsdag.utils.image_io import read_image
+from mmsdag.utils.quiet import quiet
 from mmsdag.utils.system import device_name, duration
 
 from . import recognition, recognition_setup
@@ -33,7 +35,6 @@ from .stages import (
 from .steps import (
     config_identity,
     loss_history,
-    quiet,
     read_json,
     train,
     write_json,
@@ -169,7 +170,7 @@ def write_report(options: DemoOptions, photographs: Photographs,
     if page.is_file() and present.get('identity') == identity:
         print('  done already', flush=True)
         return present['mean']
-    with quiet():
+    with quiet(logging.INFO, stdout=False):
         views = measure(options, photographs, configs['sdag'].model.generator)
     histories = {
         stage.name: loss_history(Path(configs[stage.name].work_dir))

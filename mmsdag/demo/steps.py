@@ -10,8 +10,6 @@ import logging
 import re
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from mmsdag.utils import (
     write_atomically,
 )
 from mmsdag.utils.hashing import digest, file_digest
+from mmsdag.utils.quiet import quiet
 
 _RECORD = 'demo.json'
 
@@ -51,7 +50,7 @@ def train(cfg: Config, identity: str, weights: Path, name: str,
     latest = find_latest_checkpoint(work_dir)
     cfg.resume = latest is not None
     cfg.load_from = latest and str(latest)
-    with quiet():
+    with quiet(logging.INFO, stdout=False):
         runner = Runner.from_cfg(cfg)
     # The level stays; setting it clears the logger's cache of the disabled
     # levels.
@@ -93,17 +92,6 @@ def config_identity(cfg: Config, data: str) -> str:
     }
     wanted['train_dataloader']['dataset'].pop('data_root')
     return digest([content(wanted), data])
-
-
-@contextmanager
-def quiet(level: int = logging.INFO) -> Iterator[None]:
-    """Disable log messages up to ``level``."""
-    before = logging.root.manager.disable
-    logging.disable(level)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -19,12 +19,15 @@ import torch
 from mmengine.registry import DefaultScope
 
 from mmsdag.cli import main as package_main
+from mmsdag.cli.benchmark import main as benchmark_main
+from mmsdag.cli.train import main as train_main
 from mmsdag.registry import MODELS
 
 pytest.importorskip('mmdet')
 
 pytestmark = pytest.mark.slow
 
+TOOLS = dict(train=train_main, benchmark_downstream=benchmark_main)
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / 'docs' / 'add_an_enhancer.md').read_text()
 FILES = {
@@ -47,19 +50,15 @@ default_hooks.logger.interval=1
 
 
 @pytest.fixture
-def tools(monkeypatch) -> Iterator[None]:
-    """The tools, and the tiny recognizers, as this process imports them."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(ROOT / 'tools')
+def recognizers(monkeypatch) -> Iterator[None]:
+    """The tiny recognizers; this process forgets the example afterwards."""
     # Another test has an enhancer of this name: give it back afterwards.
     monkeypatch.setitem(MODELS.module_dict, 'Gain', None)
     importlib.reload(
         importlib.import_module('helpers.tiny_recognizers'))
     with DefaultScope.overwrite_default_scope('mmsdag'):
         yield
-    for name in set(sys.modules) - before:
-        if name in ('train', 'benchmark_downstream', 'my_enhancer'):
-            del sys.modules[name]
+    sys.modules.pop('my_enhancer', None)
 
 
 def write_data(folder: Path) -> None:
@@ -121,15 +120,14 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         status = package_main(arguments)
     else:
         name = Path(arguments[0]).stem
-        tool = importlib.import_module(name)
-        status = tool.main(
+        status = TOOLS[name](
             arguments[1:]
             + (['--cfg-options', *TINY] if name == 'train' else []))
     assert not status, command
 
 
 @pytest.fixture
-def done(tools, tmp_path, monkeypatch) -> Path:
+def done(recognizers, tmp_path, monkeypatch) -> Path:
     """The folder of the example, when all is done."""
     write_data(tmp_path)
     write_benchmark(tmp_path)

@@ -1,7 +1,6 @@
 """Image metrics, size and speed of the compared methods."""
 from __future__ import annotations
 
-import hashlib
 import json
 import statistics
 import sys
@@ -22,6 +21,7 @@ from mmsdag.models.enhancers.build import enhancer_config
 from mmsdag.registry import DATASETS, METRICS
 from mmsdag.utils import write_atomically
 from mmsdag.utils.configs import config_folder, find_config
+from mmsdag.utils.hashing import digest, file_digest
 from mmsdag.version import __version__
 
 #: (height, width) in pixels.
@@ -59,12 +59,10 @@ class Judge:
 
         Its name depends on everything that the metrics depend on.
         """
-        weights = checkpoint and hashlib.sha256(
-            Path(checkpoint).read_bytes()).hexdigest()
         network = method.enhancer and enhancer_config(method.enhancer)[0]
-        key = json.dumps([self.judged_by, network, weights], default=repr)
-        digest = hashlib.sha256(key.encode()).hexdigest()
-        return self.folder / f'{digest[:20]}.json'
+        key = digest([self.judged_by, network,
+                      checkpoint and file_digest(checkpoint)])
+        return self.folder / f'{key[:20]}.json'
 
     def figures(self, method: Method, checkpoint: str | None,
                 bar: tqdm) -> dict[str, float]:
