@@ -1,5 +1,6 @@
+from .backbone_extractor import BackboneExtractor
 from .coupling import CouplingBlock, HalfInstanceNormBlock
-from .extractors import BackboneExtractor, DeepVGGExtractor, VGGExtractor
+from .extractors import DeepVGGExtractor, VGGExtractor
 from .sdag_net import SDAGNet
 
 __all__ = [
