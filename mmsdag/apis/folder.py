@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from mmsdag.utils.arrays import keep_gray
 from mmsdag.utils.image_io import read_image
 from mmsdag.utils.image_writer import write_image
 
@@ -137,7 +138,7 @@ def enhance_folder(inferencer: LowLightInferencer,
 
     def enhance(pairs: Sequence[_Pair], images: np.ndarray) -> Iterator[tuple]:
         try:
-            enhanced = inferencer.enhance(images, dtype)
+            enhanced = keep_gray(images, inferencer.enhance(images, dtype))
         except Exception as error:
             if len(pairs) == 1:
                 finish(pairs[0][0], error)

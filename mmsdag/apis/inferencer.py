@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from os import PathLike
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import Any, Literal, Union
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from mmsdag.functional import uint8_from_unit, unit_from_uint8
+from mmsdag.utils.arrays import check_range, keep_gray
 from mmsdag.utils.image_io import read_image
 from mmsdag.utils.image_writer import write_image
 from mmsdag.utils.model_index import trained_models
@@ -23,7 +25,7 @@ from .paths import find_images, output_paths
 from .tiling import blend_weights, bytes_per_pixel, receptive_radius, spans
 
 PathOrStr = Union[str, 'PathLike[str]']
-ImageInput = Union[PathOrStr, np.ndarray]
+ImageInput = Union[PathOrStr, np.ndarray, 'Image.Image']
 
 #: What the network may take with ``tile='auto'``: more is not faster. Fixed
 #: numbers, so that the same image is cut alike on every machine.
@@ -114,9 +116,9 @@ class LowLightInferencer:
         For a folder that does not fit there, see :func:`enhance_folder`.
 
         Args:
-            inputs: A path, an array, or a list of either. A folder stands for
-                the images in it and its sub-folders. Arrays: see
-                :meth:`enhance`.
+            inputs: A path, an array, a PIL image, or a list of these. A
+                folder stands for the images in it and its sub-folders, an
+                array (N, H, W, 3) for N images. Arrays: see :meth:`enhance`.
             out_dir: Where to write PNGs of the same names; those of a folder
                 in the same sub-folders, arrays as ``000000.png`` with their
                 place in the list. Existing files are replaced. ``None``
@@ -125,18 +127,21 @@ class LowLightInferencer:
 
         Returns:
             A dict for each image, in order: ``image`` (H, W, 3), BGR, uint8
-            or uint16; ``path`` and ``out_path``, None where there is none.
+            or uint16, gray (all channels are equal) if the input is;
+            ``path`` and ``out_path``, None where there is none.
 
         Raises:
             BrokenImageError: For a file that is no image; names it.
+            TypeError: For an input of another type.
             ValueError: If a folder has no images, two results would get the
                 same name, or one that of an input.
         """
         dtype = _dtype_of(bit_depth)
-        if isinstance(inputs, (str, PathLike, np.ndarray)):
+        if not isinstance(inputs, Sequence) or isinstance(inputs,
+                                                          (str, bytes)):
             inputs = [inputs]
         items: list[tuple[Path, Path | np.ndarray]] = []
-        for item in inputs:
+        for item in _arrays_singly(inputs):
             if isinstance(item, np.ndarray):
                 items.append((Path(f'{len(items):06d}.png'), item))
             elif Path(item).is_dir():
@@ -154,9 +159,9 @@ class LowLightInferencer:
         results = []
         for (_, item), target in zip(items, targets):
             path = None if isinstance(item, np.ndarray) else item
-            image = self.enhance(
-                item if isinstance(item, np.ndarray) else read_image(item),
-                dtype)
+            original = (
+                item if isinstance(item, np.ndarray) else read_image(item))
+            image = keep_gray(original, self.enhance(original, dtype))
             if target is not None:
                 write_image(target, image)
             results.append(dict(image=image, path=path, out_path=target))
@@ -176,28 +181,31 @@ class LowLightInferencer:
             The enhanced images: shape and channel order of ``images``.
 
         Raises:
-            ValueError: If ``images`` has another shape or type, or the
+            ValueError: If ``images`` has another shape, type or range, or the
                 network's output is not finite.
         """
         if images.ndim not in (3, 4) or images.shape[-1] != 3 or (
                 0 in images.shape):
             raise ValueError(f'images of shape {images.shape}: must be '
                              '(H, W, 3) or (N, H, W, 3), BGR')
+        check_range(images, 'images')
         batch = images if images.ndim == 4 else images[None]
+        tile = self.tile
         while True:
             try:
-                out = self._enhance_batch(batch, np.dtype(dtype))
+                out = self._enhance_batch(batch, np.dtype(dtype), tile)
                 return out if images.ndim == 4 else out[0]
             except torch.cuda.OutOfMemoryError:
-                if self.tile // 2 <= 4 * self.halo:
+                longest = max(batch.shape[1:3])
+                tile = min(tile or longest, longest) // 2
+                if tile <= 4 * self.halo:
                     raise
-                self.tile //= 2
             # Outside of the handler, which keeps the tensors alive.
             torch.cuda.empty_cache()
 
-    def _enhance_batch(self, batch: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    def _enhance_batch(self, batch: np.ndarray, dtype: np.dtype,
+                       tile: int) -> np.ndarray:
         height, width = batch.shape[1:3]
-        tile = self.tile
         if not tile or height * width <= tile**2:
             tile = max(height, width)
         rows, columns = (spans(length, tile, self.halo)
@@ -265,6 +273,23 @@ class LowLightInferencer:
         if self.radius is None:
             return max(memory, _total_memory(self.device) // 2)
         return memory
+
+
+def _arrays_singly(inputs: Sequence[Any]) -> Iterator[Any]:
+    """Give paths and single arrays; PIL images as arrays."""
+    for item in inputs:
+        if isinstance(item, Image.Image):
+            yield np.asarray(item.convert('RGB'))[..., ::-1]
+        elif isinstance(item, np.ndarray) and item.ndim == 4:
+            yield from item
+        elif isinstance(item, (str, PathLike, np.ndarray)):
+            yield item
+        else:
+            raise TypeError(
+                f'an input of type {type(item).__name__}: give a path, a PIL '
+                'image or an array (H, W, 3), BGR; of a tensor (3, H, W), '
+                'RGB, [0, 1]: 255 * tensor.flip(0).permute(1, 2, 0).numpy(); '
+                'of the bytes of a file: cv2.imdecode')
 
 
 def _check_device(device: str | torch.device | None) -> torch.device:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -27,10 +27,13 @@ class Method:
         keys: Names of the sets of weights that the authors' file holds, the
             one that they guide or infer with first; empty for a file that is
             one set.
+        settings: By a word in the name of the file: options of the network
+            with which the authors use these weights.
     """
     network: dict
     renaming: tuple[tuple[str, str], ...]
     keys: tuple[str, ...] = ()
+    settings: Mapping[str, dict] = field(default_factory=dict)
 
 
 def _coupling_blocks() -> tuple[tuple[str, str], ...]:
@@ -94,7 +97,11 @@ METHODS = {
             *_cell_steps(),
             (r'\.c4\.op\.', '.last.conv.'),
             (r'\.c5\.', '.fuse.'),
-        )),
+        ),
+        settings=dict(
+            lol=dict(denoise=True),
+            upe=dict(denoise=False),
+            dark=dict(denoise=False))),
     'enlighten-gan':
     Method(
         network=dict(type='mmsdag.EnlightenGANNet'),
@@ -117,7 +124,9 @@ def convert(method: str, source: Path, key: str | None = None) -> dict:
             method's.
 
     Returns:
-        ``state_dict`` with the prefix ``generator.``, and ``meta``.
+        ``state_dict`` with the prefix ``generator.``, and ``meta``; its
+        ``generator`` holds the options of the network that belong to these
+        weights, which :func:`mmsdag.models.build_enhancer` applies.
 
     Raises:
         ValueError: If the file does not fit the method's network.
@@ -153,7 +162,15 @@ def convert(method: str, source: Path, key: str | None = None) -> dict:
             source=source.name,
             source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
             source_key=key,
-            mmsdag_version=__version__))
+            mmsdag_version=__version__,
+            generator=_settings(recipe, source)))
+
+
+def _settings(recipe: Method, source: Path) -> dict:
+    """Options of the network that belong to the weights of a file."""
+    words = re.split(r'[^a-z0-9]+', source.stem.lower())
+    return next((dict(recipe.settings[word])
+                 for word in words if word in recipe.settings), {})
 
 
 def _rename_all(weights: Mapping[str, Tensor], recipe: Method,

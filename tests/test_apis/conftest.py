@@ -42,6 +42,18 @@ class Identity(nn.Module):
         return x * self.weight
 
 
+@MODELS.register_module(force=True)
+class Tint(nn.Module):
+    """Keeps red, halves green, drops blue."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([1., 0.5, 0.]))
+
+    def enhance(self, x):
+        return x * self.weight[:, None, None]
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     """Small images are not worth more, least of all on a busy machine."""

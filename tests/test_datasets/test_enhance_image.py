@@ -315,11 +315,28 @@ def test_a_wrong_argument_is_refused_at_once(options, error, message):
 
 @pytest.mark.parametrize('results, message', [
     (dict(img_path='a.jpg'), 'put it after LoadImageFromFile'),
-    (dict(img=np.zeros((4, 4, 3), np.uint16)), 'an image of uint16'),
+    (dict(img=np.zeros((4, 4, 3), np.int32)), 'an image of int32'),
+    (dict(img=np.full((4, 4, 3), 0.5)), 'look like \\[0, 1\\]'),
+    (dict(img=np.linspace(-2, 2, 48).reshape(4, 4, 3)), 'look normalized'),
+    (dict(img=np.ones((4, 4, 3)), img_norm_cfg={}), 'before Normalize'),
 ])
 def test_a_wrong_image_is_refused(results, message):
     with pytest.raises(ValueError, match=message):
         EnhanceImage(GAMMA)(results)
+
+
+def test_16_bit_images_are_enhanced_as_such():
+    image = np.full((4, 4, 3), 6554, np.uint16)
+    enhanced = EnhanceImage(GAMMA)(dict(img=image))['img']
+    # 65535 * (6554 / 65535) ** (1 / 2.2) = 23011.4
+    assert enhanced.dtype == np.uint16
+    assert abs(int(enhanced[0, 0, 0]) - 23011.4) < 1
+
+
+def test_the_older_name_of_the_checkpoint_is_known():
+    with pytest.raises(FileNotFoundError, match='none.pth'):
+        EnhanceImage(
+            dict(type='mmsdag.ZeroDCENet'), enhancer_checkpoint='none.pth')
 
 
 def test_what_is_no_enhancer_is_refused_at_the_first_image(photo):

@@ -110,7 +110,7 @@ def test_a_config_tells_which_models_it_has_trained():
 
 
 def test_weights_are_no_config(checkpoint):
-    with pytest.raises(ValueError, match="enhancer='.*a.pth' is no config"):
+    with pytest.raises(ValueError, match="enhancer='.*a.pth' is not a config"):
         build_enhancer(str(checkpoint))
 
 
@@ -118,7 +118,7 @@ def test_weights_are_no_config(checkpoint):
     ('', FileNotFoundError, "checkpoint '' is an empty name"),
     (3, TypeError, 'checkpoint=3 of an enhancer'),
     ('none.pth', FileNotFoundError, "'none.pth' does not exist, nor .* zero-"),
-    ('sdag_vgg16', FileNotFoundError, 'name of a trained model: zero-dce,'),
+    ('sdag_vgg16', FileNotFoundError, 'for another task.*: zero-dce,'),
     ('/tmp', FileNotFoundError, "'/tmp' is a folder: name the .pth file"),
 ])
 def test_wrong_weights_of_a_name_are_refused(wrong, error, message):
@@ -129,3 +129,40 @@ def test_wrong_weights_of_a_name_are_refused(wrong, error, message):
 def test_a_name_that_nothing_has_is_told_with_similar_ones():
     with pytest.raises(FileNotFoundError, match='zero-dce_sdag'):
         build_enhancer('zero-dce_sdga')
+
+
+def test_an_enhancer_comes_out_of_the_checkpoint_of_its_detector(tmp_path):
+    net = ZeroDCENet(channels=4)
+    weights = {
+        f'data_preprocessor.enhancer.{name}': value
+        for name, value in net.state_dict().items()
+    }
+    torch.save(
+        dict(state_dict={'backbone.conv.weight': torch.ones(1), **weights}),
+        tmp_path / 'detector.pth')
+    loaded = build_enhancer(NETWORK, tmp_path / 'detector.pth')
+    for name, value in net.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value)
+
+
+@pytest.fixture
+def with_settings(tmp_path) -> Path:
+    """Weights that belong to a network of four channels."""
+    path = tmp_path / 'four.pth'
+    save_weights(ZeroDCENet(channels=4), path)
+    content = torch.load(path, weights_only=True)
+    content['meta'] = dict(generator=dict(channels=4))
+    torch.save(content, path)
+    return path
+
+
+def test_options_of_a_checkpoint_replace_those_of_a_config(
+        with_settings, tmp_path):
+    eight = dict(MODEL, generator=dict(NETWORK, channels=8))
+    network = build_enhancer(Config(dict(model=eight)), with_settings)
+    assert network.conv1.out_channels == 4
+
+
+def test_the_network_s_own_config_has_the_last_word(with_settings):
+    with pytest.raises(ValueError, match='is not of the network'):
+        build_enhancer(dict(NETWORK, channels=8), with_settings)

@@ -724,8 +724,9 @@ def test_guidance_reaches_a_trainable_enhancer(
     (dict(enhancer='nowhere/at_all'), FileNotFoundError, 'nowhere/at_all'),
     (dict(enhancer=3), TypeError, 'enhancer=3'),
     (dict(), TypeError, 'enhancer=None'),
-    (dict(enhancer=ZERO_DCE, checkpoint='a.pth'), TypeError,
-     "checkpoint='a.pth'.* are called enhancer_checkpoint here"),
+    (dict(
+        enhancer=ZERO_DCE, checkpoint='a.pth', enhancer_checkpoint='b.pth'),
+     TypeError, "checkpoint='a.pth' and .*='b.pth' .*two names of one"),
     (dict(enhancer=dict(type='mmsdag.SDAGNet')), ValueError,
      'SDAGNet has no enhance'),
     (dict(enhancer=dict(gamma=2)), ValueError, 'no model.generator'),
@@ -797,3 +798,32 @@ def test_a_wrong_size_is_refused(size):
 def test_a_wrong_image_is_refused(wrong, message, preprocessor):
     with pytest.raises(ValueError, match=message):
         preprocessor(YOLOX, GAMMA)(batch_for(YOLOX, [wrong]))
+
+
+@MODELS.register_module(force=True)
+class Overflowing(nn.Module):
+    """A sound network whose sums are too large for float16."""
+
+    def enhance(self, x: Tensor) -> Tensor:
+        large = torch.full((1, 64), 200.)
+        return x + (large @ large.T - 64 * 200.**2)
+
+
+@BASES
+def test_what_overflows_in_low_precision_is_refused(preprocessor, base):
+    ours = preprocessor(
+        base, dict(type='mmsdag.Overflowing'), amp_dtype='float16')
+    with pytest.raises(ValueError, match="amp_dtype='float16' is not precise"):
+        ours(batch_for(base, [image(32, 32)]))
+
+
+def test_in_float32_it_does_not_overflow(preprocessor):
+    ours = preprocessor(RETINANET, dict(type='mmsdag.Overflowing'))
+    ours(batch_for(RETINANET, [image(32, 32)]))
+
+
+@BASES
+def test_an_empty_batch_is_refused(preprocessor, base):
+    with pytest.raises(ValueError, match='inputs of .* is an empty batch'):
+        preprocessor(base, dict(type='mmsdag.Unchanged'))(
+            dict(inputs=[], data_samples=[]))

@@ -7,19 +7,23 @@ import numpy as np
 import pytest
 import torch
 from helpers.weights import save_weights
+from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
-from mmsdag.models import RUAS, RUASNet
+from mmsdag.models import RUAS, RUASNet, build_enhancer
 from mmsdag.models.enhancers.ruas_net import (
     DENOISING_CELL,
     ILLUMINATION_CELL,
     RUASCell,
 )
 from mmsdag.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from mmsdag.utils import save_checkpoint
+from mmsdag.utils.configs import find_config
+from mmsdag.utils.conversion import convert
 
 IMAGES = ('exdark_2015_02057', 'dicm_02', 'lol_lsrw_00001')
 NET = dict(type='mmsdag.RUASNet')
@@ -371,3 +375,22 @@ def test_guidance_teaches_the_illumination_and_not_the_denoiser(
         assert not torch.equal(own, without)
     for own, without in zip(*(n.denoiser.parameters() for n in networks)):
         assert own.grad is None and torch.equal(own, without)
+
+
+@pytest.mark.parametrize('name, denoise', [('lol', True), ('upe', False),
+                                           ('dark', False)])
+def test_whether_to_denoise_belongs_to_the_authors_weights(
+        shared, tmp_path, name, denoise):
+    content = convert('ruas', shared / 'weights' / f'ruas_{name}.pt')
+    save_checkpoint(content, tmp_path / 'converted.pth')
+    config = 'ruas/ruas_1xb1-400_brackets'
+    assert Config.fromfile(find_config(config)).model.generator == dict(
+        type='RUASNet', denoise=False)
+    network = build_enhancer(config, tmp_path / 'converted.pth')
+    assert network.denoise == denoise
+    reference = np.load(shared / 'reference' / 'lol_lsrw_00001.npz')
+    with torch.no_grad():
+        enhanced = network.enhance(torch.from_numpy(reference['input'])[None])
+    key = f'ruas_{name}' + ('' if denoise else '_enhanced_before_denoise')
+    error = (enhanced[0] - torch.from_numpy(reference[key])).abs()
+    assert error.max() <= 1e-5

@@ -40,8 +40,9 @@ class EnhanceImage(Transform):
     checkpoint, the precision and the version of this package. Any number of
     processes may share it. A file that is damaged is made anew.
 
-    Required and modified key: ``img``, (H, W, 3), BGR, uint8 or floating
-    point in [0, 255].
+    Required and modified key: ``img``, (H, W, 3), BGR, uint8, uint16 or
+    floating point in [0, 255]; the type stays, floating point becomes
+    float32.
 
     Args:
         enhancer: Config of the enhancer, or of a model or config file whose
@@ -55,6 +56,8 @@ class EnhanceImage(Transform):
             it.
         device: Where the enhancer runs. A GPU needs workers that are spawned
             (``multiprocessing_context='spawn'``), or none.
+        enhancer_checkpoint: ``checkpoint``, as data preprocessors used to
+            call it.
 
     Raises:
         FileNotFoundError: If the enhancer's config or checkpoint is missing.
@@ -68,10 +71,15 @@ class EnhanceImage(Transform):
                  checkpoint: str | os.PathLike[str] | None = None,
                  cache_dir: str | os.PathLike[str] | None = None,
                  amp_dtype: str | None = None,
-                 device: str = 'cpu') -> None:
+                 device: str = 'cpu',
+                 enhancer_checkpoint: str | os.PathLike[str] | None = None
+                 ) -> None:
         # Only now: they import torchvision, which takes seconds.
         from mmsdag.models.enhancers import enhancer_config, with_weights
+        from mmsdag.models.enhancers.build import one_checkpoint
         from mmsdag.models.precision import check_amp_dtype
+        checkpoint = one_checkpoint(checkpoint, enhancer_checkpoint,
+                                    'EnhanceImage')
         enhancer, checkpoint = with_weights(enhancer, checkpoint)
         self.enhancer, _ = enhancer_config(enhancer)
         if checkpoint is not None and not Path(checkpoint).is_file():
@@ -91,9 +99,14 @@ class EnhanceImage(Transform):
         if image is None:
             raise ValueError("EnhanceImage finds no 'img': put it after "
                              'LoadImageFromFile')
-        if image.dtype != np.uint8 and image.dtype.kind != 'f':
-            raise ValueError(f'EnhanceImage got an image of {image.dtype}; '
-                             'it takes uint8, or floating point in [0, 255]')
+        if 'img_norm_cfg' in results:
+            raise ValueError('EnhanceImage got a normalized image: put it '
+                             'before Normalize')
+        if image.dtype not in (np.uint8, np.uint16) and (
+                image.dtype.kind != 'f'):
+            raise ValueError(
+                f'EnhanceImage got an image of {image.dtype}; it takes uint8, '
+                'uint16, or floating point in [0, 255]')
         if self.cache_dir is None or image.dtype != np.uint8:
             results['img'] = self._enhance(image)
             return results
@@ -106,7 +119,7 @@ class EnhanceImage(Transform):
         return results
 
     def _enhance(self, image: np.ndarray) -> np.ndarray:
-        dtype = np.uint8 if image.dtype == np.uint8 else np.float32
+        dtype = np.float32 if image.dtype.kind == 'f' else image.dtype
         return self._inferencer.enhance(image, dtype)
 
     @cached_property

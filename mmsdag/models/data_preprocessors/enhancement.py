@@ -13,7 +13,11 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from mmsdag.functional import map_pixels, to_uint8, to_unit_rgb
-from mmsdag.models.enhancers.build import EnhancerLike, build_enhancer
+from mmsdag.models.enhancers.build import (
+    EnhancerLike,
+    build_enhancer,
+    one_checkpoint,
+)
 from mmsdag.models.enhancers.uint8 import enhance_uint8_of
 from mmsdag.models.precision import autocast, check_amp_dtype
 
@@ -40,9 +44,11 @@ class EnhancementMixin(BaseDataPreprocessor):
         enhancer: Config of the enhancer, or of a model or config file whose
             ``generator`` it is, or the name of a trained model; see
             :func:`mmsdag.models.enhancers.enhancer_config`.
-        enhancer_checkpoint: Its weights. May be missing for an enhancer that
-            has none or is called by its name, or if ``trainable`` (they are
-            then initialised, or in the recogniser's checkpoint).
+        checkpoint: Its weights: a file, or the name of a trained model. May
+            be missing for an enhancer that has none or is called by its name,
+            or if ``trainable`` (they are then initialized, or in the
+            checkpoint of the detector, segmentor or classifier).
+        enhancer_checkpoint: Older name of ``checkpoint``.
         amp_dtype: Precision of the enhancer: ``None`` (float32, or what
             ``AmpOptimWrapper`` sets), ``'bfloat16'``, ``'float16'``, or
             ``'auto'`` (bfloat16 where the hardware has it).
@@ -74,6 +80,7 @@ class EnhancementMixin(BaseDataPreprocessor):
                  *args: Any,
                  # Left out, it is refused with the remedy.
                  enhancer: EnhancerLike = None,  # type: ignore[assignment]
+                 checkpoint: str | os.PathLike[str] | None = None,
                  enhancer_checkpoint: str | os.PathLike[str] | None = None,
                  amp_dtype: str | None = None,
                  trainable: bool = False,
@@ -82,10 +89,7 @@ class EnhancementMixin(BaseDataPreprocessor):
                  padding_value: float | Sequence[float] | None = 114,
                  **kwargs: Any) -> None:
         owner = type(self).__name__
-        if 'checkpoint' in kwargs:
-            raise TypeError(
-                f'checkpoint={kwargs["checkpoint"]!r} of {owner}: the '
-                "enhancer's weights are called enhancer_checkpoint here")
+        checkpoint = one_checkpoint(checkpoint, enhancer_checkpoint, owner)
         super().__init__(*args, **kwargs)
         if chunk_size is not None and (not isinstance(chunk_size, int)
                                        or chunk_size < 1):
@@ -101,7 +105,7 @@ class EnhancementMixin(BaseDataPreprocessor):
                                round_to_uint8)
         self.padding_value = _check_color(padding_value, owner)
         self._is_bgr = not kwargs.get('rgb_to_bgr', False)
-        self._source = (enhancer, enhancer_checkpoint)
+        self._source = (enhancer, checkpoint)
         self._enhancer_device: torch.device | None = None
         network = build_enhancer(
             *self._source, weights_required=not trainable)
@@ -130,8 +134,16 @@ class EnhancementMixin(BaseDataPreprocessor):
             data: With ``inputs``, a list of images (3, H, W) or a tensor
                 (N, 3, H, W), [0, 255].
             training: Whether to augment, as the base class understands it.
+
+        Raises:
+            ValueError: For an empty batch, images of another shape or type,
+                or an output of a frozen enhancer that is not finite.
         """
         inputs = data['inputs']
+        if not len(inputs):
+            raise ValueError(
+                f'inputs of {type(self).__name__} is an empty batch: check '
+                'batch_size, drop_last and the length of the dataset')
         if any(image.device != self.device for image in inputs):
             inputs = self.cast_data(inputs)
         enhanced: Any = self.enhance(inputs)
@@ -217,12 +229,23 @@ class EnhancementMixin(BaseDataPreprocessor):
                 self.trainable and torch.is_grad_enabled()), autocast(
                     self.amp_dtype, batch.device):
             enhanced = network.enhance(rgb)
+            is_exact = dtype == torch.float32 and not _is_lowered(batch)
         shape = getattr(enhanced, 'shape', type(enhanced).__name__)
         if shape != rgb.shape:
             raise ValueError(
                 f'the enhancer {type(network).__name__} of '
                 f'{type(self).__name__} makes {shape} of images {rgb.shape}; '
                 'its enhance(x) must return a tensor of the same shape')
+        # Weights are finite, and so is what float32 makes of 8-bit images.
+        # Loss scaling needs to see what overflows in a training.
+        if not (self.trainable or is_exact and batch.dtype == torch.uint8
+                or torch.isfinite(enhanced).all()):
+            raise ValueError(
+                f'the enhancer {type(network).__name__} of '
+                f'{type(self).__name__} returned infinite or undefined '
+                'numbers: the images have some, or '
+                f'amp_dtype={self.amp_dtype!r} is not precise enough (None is '
+                'float32)')
         if self.rounds(batch):
             return to_uint8(enhanced, self._is_bgr)
         # Plane by plane, as the other base class has its images: turning the
@@ -244,6 +267,13 @@ class EnhancementMixin(BaseDataPreprocessor):
                 raise ValueError(
                     f'an input of {type(self).__name__} is {image.dtype}; '
                     'images are uint8, or floating point in [0, 255]')
+
+
+def _is_lowered(images: Tensor) -> bool:
+    """Whether the precision on the images' device is lowered here."""
+    device = images.device.type
+    return torch.amp.is_autocast_available(device) and (
+        torch.is_autocast_enabled(device))
 
 
 def _check_color(

@@ -28,7 +28,9 @@ from .wrapper import EnhancerWrapper
 #: What describes an enhancer; see :func:`enhancer_config`.
 EnhancerLike = Union[str, 'os.PathLike[str]', Mapping]
 
-_PREFIX = 'generator.'
+#: Of the weights of an enhancer in a checkpoint of its own training, and of
+#: the detector, segmentor or classifier that it was trained with.
+_PREFIXES = ('generator.', 'data_preprocessor.enhancer.')
 
 
 def build_enhancer(
@@ -41,11 +43,14 @@ def build_enhancer(
         enhancer: See :func:`enhancer_config`.
         checkpoint: File whose ``state_dict`` holds the weights with the
             prefix ``generator.``: trained here, or converted by
-            ``tools/convert_checkpoint.py``; or the name of a trained model.
-            For an
-            :class:`EnhancerWrapper` also the file of the network that it
-            wraps, without the prefix. ``None`` for an enhancer that has no
-            weights, and for a trained model by its name, which has its own.
+            ``mmsdag convert``; the checkpoint of a detector, segmentor or
+            classifier that the enhancer was trained with; or the name of a
+            trained model. For an :class:`EnhancerWrapper` also the file of
+            the network that it wraps, without the prefix. Options of the
+            network in ``meta['generator']`` replace those of the config,
+            unless ``enhancer`` is the network's own config. ``None`` for an
+            enhancer that has no weights, and for a trained model by its
+            name, which has its own.
         weights_required: Whether an enhancer that has weights must have a
             checkpoint too; without it, they are initialised.
 
@@ -65,6 +70,10 @@ def build_enhancer(
                                                  (str, os.PathLike)):
         raise TypeError(f'checkpoint={checkpoint!r} of an enhancer: must be a '
                         'file, or None')
+    content: Any = {}
+    if checkpoint is not None:
+        content = load_checkpoint(os.fspath(checkpoint))
+        config.update(_settings(content, enhancer))
     scope = config.pop('_scope_', None) or SCOPE
     with DefaultScope.overwrite_default_scope(scope):
         # A copy: a module that is part of it is not ours to freeze.
@@ -75,7 +84,7 @@ def build_enhancer(
             'enhancer; give the config of one')
     if checkpoint is not None:
         try:
-            network.load_state_dict(_load_state(checkpoint, network))
+            network.load_state_dict(_state_of(content, checkpoint, network))
         except RuntimeError as error:
             raise ValueError(
                 f'checkpoint {str(checkpoint)!r} is not of the network that '
@@ -92,7 +101,7 @@ def build_enhancer(
             raise ValueError(
                 f'{name}: {type(network).__name__} has weights, but there is '
                 'no checkpoint; give the file that they are in as '
-                'checkpoint (of a data preprocessor: enhancer_checkpoint)' +
+                'checkpoint' +
                 (f', or the name of a model that was trained by this config: '
                  f'{", ".join(own)}' if own else ''))
         if isinstance(network, BaseModule):
@@ -150,9 +159,8 @@ def enhancer_config(enhancer: EnhancerLike) -> tuple[dict[str, Any], str]:
         name = str(path)
         if Path(name).suffix not in CONFIG_SUFFIXES:
             raise ValueError(
-                f'enhancer={name!r} is no config: give its config here, and '
-                'weights as checkpoint (of a data preprocessor: '
-                'enhancer_checkpoint)')
+                f'enhancer={name!r} is not a config: give its config here, '
+                'and weights as checkpoint')
         node = Config.fromfile(name)
     elif isinstance(enhancer, (Mapping, Config)):
         name = getattr(enhancer, 'filename', None) or 'the config'
@@ -177,21 +185,57 @@ def enhancer_config(enhancer: EnhancerLike) -> tuple[dict[str, Any], str]:
     return config, name
 
 
-def _load_state(path: str | os.PathLike[str],
-                network: nn.Module) -> dict[str, Tensor]:
-    content: Any = load_checkpoint(os.fspath(path))
-    if isinstance(content, Mapping):
-        content = content.get('state_dict', content)
-    else:
-        content = {}
-    state = {
-        key[len(_PREFIX):]: value
-        for key, value in content.items() if key.startswith(_PREFIX)
+def one_checkpoint(
+        checkpoint: str | os.PathLike[str] | None,
+        enhancer_checkpoint: str | os.PathLike[str] | None,
+        owner: str) -> str | os.PathLike[str] | None:
+    """Return the checkpoint that was given by its name or its older name.
+
+    Raises:
+        TypeError: If both were given.
+    """
+    if checkpoint is not None and enhancer_checkpoint is not None:
+        raise TypeError(
+            f'checkpoint={checkpoint!r} and enhancer_checkpoint='
+            f'{enhancer_checkpoint!r} of {owner} are two names of one '
+            'argument: leave enhancer_checkpoint out')
+    return enhancer_checkpoint if checkpoint is None else checkpoint
+
+
+def _settings(content: Any, enhancer: EnhancerLike) -> dict[str, Any]:
+    """Options of the network that belong to the weights of a checkpoint.
+
+    A network's own config, given directly, has the last word.
+    """
+    meta = content.get('meta') if isinstance(content, Mapping) else None
+    settings = meta.get('generator') if isinstance(meta, Mapping) else None
+    stated: Mapping = {}
+    if isinstance(enhancer, Mapping) and 'generator' not in enhancer:
+        stated = enhancer
+    return {
+        key: value
+        for key, value in (settings or {}).items() if key not in stated
     }
+
+
+def _state_of(content: Any, path: str | os.PathLike[str],
+              network: nn.Module) -> dict[str, Tensor]:
+    """Weights of the network in the content of a checkpoint."""
+    weights: Mapping = {}
+    if isinstance(content, Mapping):
+        weights = content.get('state_dict', content)
+    state: dict[str, Tensor] = {}
+    # Trained by itself, or with the detector that it is in front of.
+    for prefix in _PREFIXES:
+        state = state or {
+            key[len(prefix):]: value
+            for key, value in weights.items() if key.startswith(prefix)
+        }
     if not state and isinstance(network, EnhancerWrapper):
-        return dict(content)
+        return dict(weights)
     if not state:
         raise ValueError(
-            f'checkpoint {str(path)!r}: no weight begins with {_PREFIX!r}; '
+            f'checkpoint {str(path)!r}: no weight begins with '
+            f'{" or ".join(map(repr, _PREFIXES))}; '
             "authors' files go through tools/convert_checkpoint.py first")
     return state
