@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 import os
@@ -21,9 +20,9 @@ from mmengine.registry import DefaultScope
 from mmsdag.cli import main as package_main
 from mmsdag.cli.benchmark import main as benchmark_main
 from mmsdag.cli.train import main as train_main
-from mmsdag.registry import MODELS
 
 pytest.importorskip('mmdet')
+from helpers import tiny_recognizers  # noqa: E402, F401  (registers them)
 
 pytestmark = pytest.mark.slow
 
@@ -50,12 +49,8 @@ default_hooks.logger.interval=1
 
 
 @pytest.fixture
-def recognizers(monkeypatch) -> Iterator[None]:
-    """The tiny recognizers; this process forgets the example afterwards."""
-    # Another test has an enhancer of this name: give it back afterwards.
-    monkeypatch.setitem(MODELS.module_dict, 'Gain', None)
-    importlib.reload(
-        importlib.import_module('helpers.tiny_recognizers'))
+def example() -> Iterator[None]:
+    """Let this process forget the example afterwards."""
     with DefaultScope.overwrite_default_scope('mmsdag'):
         yield
     sys.modules.pop('my_enhancer', None)
@@ -127,7 +122,7 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def done(recognizers, tmp_path, monkeypatch) -> Path:
+def done(example, tmp_path, monkeypatch) -> Path:
     """The folder of the example, when all is done."""
     write_data(tmp_path)
     write_benchmark(tmp_path)
