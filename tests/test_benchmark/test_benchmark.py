@@ -710,6 +710,30 @@ def test_a_spec_that_is_no_config_is_named(tmp_path, capsys):
     assert f'spec {str(path)!r}: ' in capsys.readouterr().err
 
 
+def test_the_benchmark_of_real_nights_has_all_three_tasks(
+        shared, monkeypatch):
+    monkeypatch.chdir(TOOLS.parent)
+    monkeypatch.setenv('MMSDAG_SHARED', str(shared))
+    for name in ('CAMVID', 'GTSRB', 'BRACKETS'):
+        monkeypatch.setenv(f'MMSDAG_{name}', str(shared / name.lower()))
+    monkeypatch.setenv('MMSDAG_MSRS', str(shared / 'msrs_night'))
+    from mmsdag.benchmark import read_plan
+    plan = read_plan(TOOLS.parent / 'configs/benchmark/real_night.py')
+    images = {name: len(data.infos) for name, data in plan.datasets.items()}
+    assert (images['camvid_6'], images['camvid_dusk']) == (114, 31)
+    assert (images['gtsrb_dark'], images['gtsrb_val']) == (1306, 1229)
+    assert (images['msrs_night'], images['brackets_dark']) == (22, 77)
+    assert {data.task for data in plan.datasets.values()} == {
+        'det', 'seg', 'cls'}
+    # Validation images share no track with training images.
+    tracks = {info['track'] for info in plan.datasets['gtsrb_val'].infos}
+    assert len(tracks) == 300
+    # An oracle runs only where it knows the exposure.
+    oracle = {run.dataset for run in plan.runs()
+              if run.enhancer == 'inverse_gain_6'}
+    assert oracle == {'camvid_6', 'camvid_6_noisy'}
+
+
 def test_real_dark_photographs_give_the_reference_figures(
         tmp_path, shared):
     spec = tmp_path / 'spec.py'
