@@ -1,9 +1,8 @@
-"""Create the project's virtual environment, step by step.
+"""Create the project's virtual environment: ``make setup``.
 
-Run through ``make setup``. Only the standard library is used, because nothing
-is installed yet. An environment is trusted only when its stamp is there and
-names the present requirements; the stamp is written last, so that whatever
-fails or is killed is made anew by the next run.
+Only the standard library is used, because nothing is installed yet. An
+environment is complete if its stamp names the present requirements. The stamp
+is written last: the next run repeats what failed or was killed.
 """
 from __future__ import annotations
 
@@ -26,10 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 #: Stacks of OpenMMLab packages, the versions of Python for which each can be
 #: installed, and what must be importable in the end.
-PYTHONS = {
-    'onedl': ((3, 11), (3, 12), (3, 13)),
-    'upstream': ((3, 11), ),
-}
+PYTHONS = {'onedl': ((3, 11), (3, 12), (3, 13)), 'upstream': ((3, 11), )}
 PACKAGES = {
     'onedl': 'mmcv.ops, mmdet, mmseg, mmpretrain',
     'upstream': 'mmcv.ops, mmagic, mmdet, mmseg, mmpretrain',
@@ -193,19 +189,18 @@ class Environment:
 
     def run(self, step: str, command: list[str], remedy: str,
             env: dict[str, str] | None = None) -> None:
-        """As :meth:`attempt`, but a failure ends the set-up."""
+        """Run a command; a failure ends the set-up. See :meth:`attempt`."""
         tail = self.attempt(step, command, env)
         if tail is not None:
             print(tail, file=sys.stderr)
             raise SetupError(step, remedy)
 
     def pip(self, *what: str, lists: tuple[str, ...] = ()) -> list[str]:
-        """The command that installs under the project's constraints."""
+        """Return the command that installs under our constraints."""
         files = [part for name in lists
                  for part in ('-r', str(self.list(name)))]
         return [str(self.python), '-m', 'pip', 'install', '--progress-bar',
-                'off', '-c', str(self.list('constraints')), *files,
-                *what]
+                'off', '-c', str(self.list('constraints')), *files, *what]
 
     def make(self) -> None:
         """Create or update the environment."""
@@ -277,7 +272,6 @@ class Environment:
     def find_wheel(self) -> Path | None:
         """Return the mmcv wheel built earlier for this torch and Python."""
         tag = f'cp{sys.version_info.major}{sys.version_info.minor}'
-        # As wheels are named.
         name = self.pin('mmcv').replace('-', '_').replace('==', '-')
         return next(self.wheels.glob(f'{name}-{tag}-*.whl'), None)
 
@@ -294,9 +288,8 @@ class Environment:
             raise SetupError(
                 f'{step}: there is no Python.h in {PYTHON_HEADERS}',
                 'Debian/Ubuntu: apt-get install python3.11-dev')
-        print(f'  no {need} wheel fits: building it from source, once, kept '
-              f'in {self.cache.name}/\n  (77 files, 4 minutes of one core; '
-              'seen: 8 minutes on 2 cores busy with other work)', flush=True)
+        print(f'  no {need} wheel fits: building it from source, once, into '
+              f'{self.cache.name}/ (77 files, 4 to 8 minutes)', flush=True)
         # Built aside and then renamed: a kill leaves no truncated wheel.
         scratch = self.cache / 'build'
         shutil.rmtree(scratch, ignore_errors=True)
@@ -304,8 +297,8 @@ class Environment:
         self.run(f'{step} from source', [
             str(self.python), '-m', 'pip', 'wheel', '-v', '--no-deps',
             '--no-build-isolation', '--no-cache-dir', '--no-binary',
-            need.partition('==')[0],
-            '-w', str(scratch), need], 'the first error of the compiler is in '
+            need.partition('==')[0], '-w', str(scratch), need
+        ], 'the first error of the compiler is in '
             'the log; if it says "Killed", memory ran out: MAX_JOBS=1 make '
             'setup', env=self.build_env(scratch))
         wheel = next(scratch.glob('*.whl'))
@@ -315,14 +308,13 @@ class Environment:
         return self.wheels / wheel.name
 
     def build_env(self, scratch: Path) -> dict[str, str]:
-        """Environment for compiling mmcv's operators fast.
+        """Return an environment that compiles mmcv's operators fast.
 
-        ``-g0`` drops the debug information. A precompiled ``torch/types.h``,
-        which nearly all files begin with, spares its parsing: a file takes
-        13 s by default, 7 s with the first and 2 s with both.
-        (``torch/extension.h`` takes 10 s: GCC then compiles what that header
-        defines in every file.) GCC ignores a precompiled header that does not
-        fit its flags, and says so in the log; other compilers get none.
+        ``-g0`` drops debug information, and ``torch/types.h``, which nearly
+        all files include first, is precompiled: a file takes 13 s by default,
+        7 s with the former, 2 s with both (10 s with ``torch/extension.h``,
+        whose definitions GCC compiles in every file). GCC ignores a header
+        that does not fit its flags, and logs it; other compilers get none.
         """
         # Operators for CPUs only, also where a GPU would make mmcv's setup
         # ask for a CUDA toolkit.
@@ -371,7 +363,7 @@ class Environment:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make the environment ready; the exit status."""
+    """Make the environment ready and return the exit status."""
     parser = argparse.ArgumentParser(
         description='Create or update the virtual environment.')
     parser.add_argument('folder', type=Path, nargs='?', default=ROOT / '.venv')
@@ -382,8 +374,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         if sys.version_info[:2] not in PYTHONS[args.stack]:
-            known = ' or '.join(f'{major}.{minor}'
-                                for major, minor in PYTHONS[args.stack])
+            known = ' or '.join('.'.join(map(str, version))
+                                for version in PYTHONS[args.stack])
             raise SetupError(
                 f'the {args.stack} stack is for Python {known}, this is '
                 f'{sys.version.split()[0]}',
@@ -391,15 +383,12 @@ def main(arguments: list[str] | None = None) -> int:
         with environment.alone():
             if not environment.ready():
                 environment.make()
-    except SetupError as error:
-        print(f'set-up failed: {error}\n  try: {error.remedy}',
-              file=sys.stderr)
+    except (SetupError, OSError) as error:
+        remedy = getattr(error, 'remedy',
+                         'is the disk full, or the folder not writable?')
+        print(f'set-up failed: {error}\n  try: {remedy}', file=sys.stderr)
         if environment.log.exists():
             print(f'  log: {environment.log}', file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f'set-up failed: {error}\n  try: is the disk full, or the '
-              'folder not writable?', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('\ninterrupted: the next run starts anew', file=sys.stderr)

@@ -30,9 +30,7 @@ RANKS = {
 ALLOWED_ARROWS = {('mmsdag.datasets.transforms.enhance_image', 'apis')}
 MAX_LINES, MAX_FUNCTION = 400, 60
 #: Files and functions that are longer.
-LONG_FILES = {
-    'mmsdag/evaluation/image_quality.py', 'requirements/install.py'
-}
+LONG_FILES: set[str] = set()
 LONG_FUNCTIONS = {
     'mmsdag/apis/folder.py::enhance_folder',
     'mmsdag/models/enhancers/build.py::build_enhancer',

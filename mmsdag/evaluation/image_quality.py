@@ -22,14 +22,7 @@ from torch import Tensor, nn
 
 from mmsdag.registry import METRICS
 
-from .fidelity import (
-    NIQE_BLOCK,
-    niqe,
-    niqe_statistics,
-    prepare,
-    psnr,
-    ssim,
-)
+from .fidelity import NIQE_BLOCK, niqe, niqe_statistics, prepare, psnr, ssim
 
 
 class ImageMetric(BaseMetric):
