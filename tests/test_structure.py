@@ -33,7 +33,6 @@ MAX_LINES, MAX_FUNCTION = 400, 60
 LONG_FILES: set[str] = set()
 LONG_FUNCTIONS = {
     'mmsdag/apis/folder.py::enhance_folder',
-    'mmsdag/models/enhancers/build.py::build_enhancer',
 }
 
 

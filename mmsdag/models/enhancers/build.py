@@ -83,30 +83,37 @@ def build_enhancer(
             f'{name}: {type(network).__name__} has no enhance(x): it is no '
             'enhancer; give the config of one')
     if checkpoint is not None:
-        try:
-            network.load_state_dict(_state_of(content, checkpoint, network))
-        except RuntimeError as error:
-            raise ValueError(
-                f'checkpoint {str(checkpoint)!r} is not of the network that '
-                f'{name} describes; give one that is, or the config of its '
-                f'own: {shorten(str(error), 300, placeholder=" …")}'
-            ) from error
-        check_finite(network.state_dict(), checkpoint)
+        _load_weights(network, content, checkpoint, name)
     elif network.state_dict() and not getattr(network, 'has_weights', False):
         if weights_required:
-            own = [
-                model.names[0] for model in trained_models()
-                if str(model.config) == name
-            ]
             raise ValueError(
                 f'{name}: {type(network).__name__} has weights, but there is '
                 'no checkpoint; give the file that they are in as '
-                'checkpoint' +
-                (f', or the name of a model that was trained by this config: '
-                 f'{", ".join(own)}' if own else ''))
+                f'checkpoint{_trained_by(name)}')
         if isinstance(network, BaseModule):
             network.init_weights()
     return network.eval().requires_grad_(False)
+
+
+def _load_weights(network: nn.Module, content: Any,
+                  checkpoint: str | os.PathLike[str], name: str) -> None:
+    """Load the content of a checkpoint, strictly."""
+    try:
+        network.load_state_dict(_state_of(content, checkpoint, network))
+    except RuntimeError as error:
+        raise ValueError(
+            f'checkpoint {str(checkpoint)!r} is not of the network that '
+            f'{name} describes; give one that is, or the config of its '
+            f'own: {shorten(str(error), 300, placeholder=" …")}') from error
+    check_finite(network.state_dict(), checkpoint)
+
+
+def _trained_by(config: str) -> str:
+    """Suggest the models that were trained by a config, if there are any."""
+    names = [model.names[0] for model in trained_models()
+             if str(model.config) == config]
+    return (', or the name of a model that was trained by this config: '
+            + ', '.join(names) if names else '')
 
 
 def with_weights(
