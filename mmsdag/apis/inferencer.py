@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mmsdag.functional import uint8_from_unit, unit_from_uint8
 from mmsdag.utils.arrays import check_range, keep_gray
+from mmsdag.utils.darkness import DarknessGate, When
 from mmsdag.utils.image_io import read_image
 from mmsdag.utils.image_writer import write_image
 from mmsdag.utils.model_index import trained_models
@@ -60,6 +61,10 @@ class LowLightInferencer:
         amp_dtype: ``None`` for float32, ``'bfloat16'``, ``'float16'``, or
             ``'auto'`` for bfloat16 where the hardware has it: faster, but
             an 8-bit result may be a few levels off.
+        when: Images to enhance: ``None`` for all; ``'dark'`` for those whose
+            mean luma is below 0.21; a threshold of the mean luma in (0, 1];
+            or a function of an image (3, H, W), RGB, [0, 1]. Other images
+            stay as they are.
 
     Raises:
         FileNotFoundError: If the config or the checkpoint is missing.
@@ -72,7 +77,9 @@ class LowLightInferencer:
                  weights: PathOrStr | None = None,
                  device: str | torch.device | None = None,
                  tile: int | Literal['auto'] = 'auto',
-                 amp_dtype: str | None = None) -> None:
+                 amp_dtype: str | None = None,
+                 when: When = None) -> None:
+        self.gate = DarknessGate(when)
         if tile != 'auto' and (not isinstance(tile, int) or tile < 0):
             raise ValueError(f"tile={tile!r}: must be 'auto', 0 (never cut), "
                              'or the edge of a piece in pixels')
@@ -190,11 +197,24 @@ class LowLightInferencer:
                              '(H, W, 3) or (N, H, W, 3), BGR')
         check_range(images, 'images')
         batch = images if images.ndim == 4 else images[None]
+        dtype = np.dtype(dtype)
+        dark = self.gate.are_dark_arrays(batch)
+        if all(dark):
+            out = self._enhance_fitting(batch, dtype)
+        else:
+            out = (batch.copy() if batch.dtype == dtype else
+                   _to_array(_to_tensor(batch, self.device), dtype))
+            if any(dark):
+                out[dark] = self._enhance_fitting(batch[dark], dtype)
+        return out if images.ndim == 4 else out[0]
+
+    def _enhance_fitting(self, batch: np.ndarray,
+                         dtype: np.dtype) -> np.ndarray:
+        """Enhance a batch, in smaller tiles where memory runs out."""
         tile = self.tile
         while True:
             try:
-                out = self._enhance_batch(batch, np.dtype(dtype), tile)
-                return out if images.ndim == 4 else out[0]
+                return self._enhance_batch(batch, dtype, tile)
             except torch.cuda.OutOfMemoryError:
                 longest = max(batch.shape[1:3])
                 tile = min(tile or longest, longest) // 2

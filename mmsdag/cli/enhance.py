@@ -89,6 +89,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         'in tiles of that size; 0: never cut. By default the size that 1 GiB '
         '(CUDA: 4) of memory allows')
     parser.add_argument(
+        '--when',
+        type=_when,
+        metavar='dark|LUMA',
+        help="enhance only images whose mean luma is below LUMA, in (0, 1]; "
+        "'dark' is 0.21. Others are written as they are. By default all are "
+        'enhanced')
+    parser.add_argument(
         '--batch-size',
         type=int,
         help='images of one size that go through the network together; by '
@@ -99,6 +106,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         choices=[8, 16],
         default=8,
         help='bits per channel of the results (default: 8)')
+
+
+def _when(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def run(args: argparse.Namespace) -> int:
@@ -149,7 +163,8 @@ def _enhance(plan: Callable[[], list[tuple[Path, Path]]], model: str,
             checkpoint,
             device=_device(args.device),
             tile=args.tile,
-            amp_dtype=args.amp_dtype)
+            amp_dtype=args.amp_dtype,
+            when=args.when)
         report = enhance_folder(
             inferencer,
             pairs,

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from mmsdag.registry import TRANSFORMS
+from mmsdag.utils.darkness import DarknessGate, When
 from mmsdag.version import __version__
 
 from .base import Transform
@@ -58,6 +59,10 @@ class EnhanceImage(Transform):
             (``multiprocessing_context='spawn'``), or none.
         enhancer_checkpoint: ``checkpoint``, as data preprocessors used to
             call it.
+        when: Images to enhance: ``None`` for all; ``'dark'`` for those whose
+            mean luma is below 0.21; a threshold of the mean luma in (0, 1];
+            or a function of an image (3, H, W), RGB, [0, 1]. Other images
+            stay as they are.
 
     Raises:
         FileNotFoundError: If the enhancer's config or checkpoint is missing.
@@ -72,8 +77,8 @@ class EnhanceImage(Transform):
                  cache_dir: str | os.PathLike[str] | None = None,
                  amp_dtype: str | None = None,
                  device: str = 'cpu',
-                 enhancer_checkpoint: str | os.PathLike[str] | None = None
-                 ) -> None:
+                 enhancer_checkpoint: str | os.PathLike[str] | None = None,
+                 when: When = None) -> None:
         # Only now: they import torchvision, which takes seconds.
         from mmsdag.models.enhancers import enhancer_config, with_weights
         from mmsdag.models.enhancers.build import one_checkpoint
@@ -92,6 +97,7 @@ class EnhanceImage(Transform):
                              'is a file; name a folder')
         self.amp_dtype = check_amp_dtype(amp_dtype, 'EnhanceImage')
         self.device = device
+        self.gate = DarknessGate(when)
 
     def transform(self, results: dict) -> dict:
         """Replace ``results['img']`` by its enhanced self."""
@@ -129,7 +135,8 @@ class EnhanceImage(Transform):
             self.enhancer,
             self.checkpoint,
             device=self.device,
-            amp_dtype=self.amp_dtype)
+            amp_dtype=self.amp_dtype,
+            when=self.gate.when)
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker that is spawned builds its own.
@@ -157,6 +164,8 @@ class EnhanceImage(Transform):
             precision=str(
                 resolve_amp_dtype(self.amp_dtype, torch.device(self.device))),
             version=__version__)
+        if not self.gate.is_open:
+            identity['when'] = repr(self.gate)
 
         def described(value: Any) -> str:
             # A network that is there already may have any weights.

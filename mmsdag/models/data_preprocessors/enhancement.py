@@ -20,6 +20,7 @@ from mmsdag.models.enhancers.build import (
 )
 from mmsdag.models.enhancers.uint8 import enhance_uint8_of
 from mmsdag.models.precision import autocast, check_amp_dtype
+from mmsdag.utils.darkness import DarknessGate, When
 
 #: Pixels that go through the enhancer together by default. More at once are
 #: hardly faster; in float32 they need 1 to 2 GiB.
@@ -65,6 +66,12 @@ class EnhancementMixin(BaseDataPreprocessor):
             order: they are left as they are, and the enhancer does not see
             them. By default the 114 of YOLOX and RTMDet; ``None`` takes all
             of an image for its content.
+        when: Images to enhance: ``None`` for all; ``'dark'`` for those whose
+            mean luma is below 0.21; a threshold of the mean luma in (0, 1];
+            or a function of an image (3, H, W), RGB, [0, 1]. Other images
+            stay as they are. With ``trainable``, a batch without dark images
+            gives the enhancer no gradient: distributed training then needs
+            ``find_unused_parameters=True``.
         **kwargs: Of the other base class.
 
     Raises:
@@ -87,6 +94,7 @@ class EnhancementMixin(BaseDataPreprocessor):
                  chunk_size: int | None = None,
                  round_to_uint8: bool | None = None,
                  padding_value: float | Sequence[float] | None = 114,
+                 when: When = None,
                  **kwargs: Any) -> None:
         owner = type(self).__name__
         checkpoint = one_checkpoint(checkpoint, enhancer_checkpoint, owner)
@@ -104,6 +112,7 @@ class EnhancementMixin(BaseDataPreprocessor):
         self.round_to_uint8 = (not trainable if round_to_uint8 is None else
                                round_to_uint8)
         self.padding_value = _check_color(padding_value, owner)
+        self.gate = DarknessGate(when)
         self._is_bgr = not kwargs.get('rgb_to_bgr', False)
         self._source = (enhancer, checkpoint)
         self._enhancer_device: torch.device | None = None
@@ -174,7 +183,18 @@ class EnhancementMixin(BaseDataPreprocessor):
         return [
             enhanced if window is None else _pasted(enhanced, image, window)
             for enhanced, image, window in zip(
-                self._enhance_contents(contents), images, windows)
+                self._enhance_dark(contents), images, windows)
+        ]
+
+    def _enhance_dark(self, contents: list[Tensor]) -> list[Tensor]:
+        """Enhance images (3, H, W), [0, 255]; leave the light ones."""
+        dark = self.gate.are_dark(contents, self._is_bgr, white=255)
+        chosen = iter(self._enhance_contents(
+            [content for content, is_dark in zip(contents, dark) if is_dark]))
+        return [
+            next(chosen) if is_dark else
+            content if self.rounds(content) else content.float()
+            for content, is_dark in zip(contents, dark)
         ]
 
     def _enhance_contents(self, contents: list[Tensor]) -> list[Tensor]:
