@@ -59,7 +59,7 @@ class EggInfo(egg_info):
 
 setup(
     name='mmsdag',
-    version=re.search(r"'(.+)'", read('mmsdag/version.py')).group(1),
+    version=re.findall(r"'(.+)'", read('mmsdag/version.py'))[0],
     description='Semantic degradation-aware guidance: low-light image '
     'enhancement that serves detection and segmentation, for OpenMMLab',
     long_description=read('README.md') if (ROOT / 'README.md').exists() else

@@ -117,10 +117,10 @@ class Environment:
 
     def pin(self, name: str) -> str:
         """Return the first pin of a list: ``name==version``."""
-        return next(line for line in self.list(name).read_text().splitlines()
+        return next(line for line in self.file(name).read_text().splitlines()
                     if '==' in line and not line.startswith('#'))
 
-    def list(self, name: str) -> Path:
+    def file(self, name: str) -> Path:
         """Return a file of requirements: the stack's own, or for both."""
         own = self.lists / self.stack / f'{name}.txt'
         return own if own.exists() else self.lists / f'{name}.txt'
@@ -198,9 +198,9 @@ class Environment:
     def pip(self, *what: str, lists: tuple[str, ...] = ()) -> list[str]:
         """Return the command that installs under our constraints."""
         files = [part for name in lists
-                 for part in ('-r', str(self.list(name)))]
+                 for part in ('-r', str(self.file(name)))]
         return [str(self.python), '-m', 'pip', 'install', '--progress-bar',
-                'off', '-c', str(self.list('constraints')), *files, *what]
+                'off', '-c', str(self.file('constraints')), *files, *what]
 
     def make(self) -> None:
         """Create or update the environment."""
