@@ -216,7 +216,7 @@ def _decode(content: bytes, metadata: bool = False) -> Photograph:
             return _decode_own_tiff(content, header, metadata)
     with _refusals_of_pillow(), _open(kind, io.BytesIO(content)) as file:
         image: Image.Image = file
-        notes = _note_frames(image)
+        notes = _note_frames(kind, content)
         deep = kind == 'PNG' and png.is_deep(content)
         if not deep:
             _load(file, kind, content)
@@ -303,6 +303,9 @@ def _load(image: ImageFile.ImageFile, kind: str, content: bytes) -> None:
     image.load()
     if kind == 'JPEG':
         _check_end(content)
+    # Pillow enlarges the image to a first frame that exceeds it.
+    if kind == 'GIF' and image.size != struct.unpack_from('<HH', content, 6):
+        raise ValueError('damaged: its first frame is larger than the image')
     # The palette of a JPEG 2000 file comes out in wrong colors.
     if image.mode not in _GRAY_MODES + _COLOR_MODES or (
             kind == 'JPEG 2000' and image.mode == 'P'):
@@ -364,14 +367,19 @@ def _drop_alpha(image: Image.Image) -> Image.Image:
     return image.convert('L' if image.mode in _GRAY_MODES else 'RGB')
 
 
-def _note_frames(image: Any) -> tuple[str, ...]:
+def _note_frames(kind: str, content: bytes) -> tuple[str, ...]:
+    """Count the frames of a file, apart from the image that is decoded.
+
+    Pillow counts by going to each frame, and stays at one that is damaged:
+    its size and orientation, even its pixels, would replace the first's.
+    """
     frames = 1
-    with suppress(Exception):  # damage behind the first frame
+    with suppress(Exception), _open(kind, io.BytesIO(content)) as image:
         frames = getattr(image, 'n_frames', 1)
     if frames < 2:
         return ()
-    kind = 'pages' if image.format == 'TIFF' else 'frames'
-    return (f'the first of {frames} {kind}', )
+    parts = 'pages' if kind == 'TIFF' else 'frames'
+    return (f'the first of {frames} {parts}', )
 
 
 def _note_profile(profile: bytes | None) -> tuple[str, ...]:

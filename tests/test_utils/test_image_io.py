@@ -261,3 +261,26 @@ def test_inspection_of_a_complete_file_decodes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr('PIL.ImageFile.ImageFile.load', decode)
     assert inspect_image(tmp_path / 'a.jpg') == (W, H)
     assert inspect_image(tmp_path / 'a.png') == (W, H)
+
+
+def with_damaged_second_page(turned: bool) -> bytes:
+    """A TIFF of two pages of 1 bit, of which the second lacks its palette."""
+    first, second = (Image.new('P', size) for size in ((6, 4), (20, 20)))
+    first.putpixel((1, 0), 255)
+    content = encode('tif', first, save_all=True, append_images=[second],
+                     **(rotated() if turned else {}))
+    at = content.rindex(b'\x40\x01\x03\x00')  # tag 320, of short numbers
+    return content[:at + 8] + b'\xff\xff\xff\x7f' + content[at + 12:]
+
+
+@pytest.mark.parametrize('turned, shape', [
+    (False, (4, 6, 3)), (True, (6, 4, 3))])
+def test_a_damaged_second_page_does_not_replace_the_first(
+        read, turned, shape):
+    assert read(with_damaged_second_page(turned), 'tif').shape == shape
+
+
+def test_a_first_frame_that_is_larger_than_its_gif_is_refused(refuse):
+    content = bytearray(encode('gif'))
+    content[6:8] = b'\x08\x00'  # the width, 40 before
+    assert 'larger than the image' in refuse(bytes(content), 'gif')
