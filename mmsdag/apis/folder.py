@@ -1,12 +1,11 @@
-"""Enhance a folder of images: resumable, past broken files, in shards."""
+"""Enhance a folder of images: resumable, in shards, skipping broken files."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -26,12 +25,12 @@ _Pair = tuple[Path, Path]
 
 @dataclass
 class FolderReport:
-    """What became of the images of a folder.
+    """Results of a folder.
 
     Attributes:
-        enhanced: How many were enhanced and written.
-        skipped: How many had a result already.
-        failed: Why the others were not, by path.
+        enhanced: Number of images that were enhanced and written.
+        skipped: Number of images that had a result already.
+        failed: Errors of the other images, by path.
     """
     enhanced: int = 0
     skipped: int = 0
@@ -68,9 +67,9 @@ def plan_folder(in_dir: Path, out_dir: Path) -> list[_Pair]:
 
 
 def plan_images(inputs: Sequence[Path], out_dir: Path) -> list[_Pair]:
-    """As :func:`plan_folder`, for images and folders together.
+    """Pair images, and those of folders, with the files of their results.
 
-    The result of an image lies in ``out_dir`` itself.
+    See :func:`plan_folder`. The result of an image lies in ``out_dir`` itself.
 
     Raises:
         FileNotFoundError: If one of ``inputs`` does not exist.
@@ -90,119 +89,134 @@ def plan_images(inputs: Sequence[Path], out_dir: Path) -> list[_Pair]:
     return list(zip(sources, output_paths(names, sources, out_dir)))
 
 
+@dataclass
+class _Job:
+    """An image on its way from its file to that of its result."""
+    source: Path
+    target: Path
+    image: np.ndarray | None = None
+    error: Exception | None = None
+
+
 def enhance_folder(inferencer: LowLightInferencer,
                    pairs: Sequence[_Pair],
                    overwrite: bool = False,
                    bit_depth: int = 8,
                    batch_size: int | None = None,
                    progress: bool = True) -> FolderReport:
-    """Enhance images from disk to disk, whatever happens to some of them.
+    """Enhance images from disk to disk; an error stops no other image.
 
     Threads decode and encode while the network computes. A file is written
-    whole or not at all, so that an interrupted run goes on where it was.
+    whole or not at all, so that the next run continues an interrupted one.
 
     Args:
         inferencer: The enhancer.
         pairs: Images and their results, all or some of what
             :func:`plan_folder` gives.
-        overwrite: Enhance also those that have a result.
-        bit_depth: Of the PNGs: 8 or 16 bits a channel.
-        batch_size: How many images of one size, next to each other in
-            ``pairs``, go through the network together, as far as memory
-            allows. By default 8, but 1 on a CPU, where more is not faster.
-        progress: Show a bar with the time that is left.
+        overwrite: Enhance also images that have a result.
+        bit_depth: Bits per channel of the PNGs, 8 or 16.
+        batch_size: Number of successive images of one size that go through
+            the network together, as far as memory allows. By default 8, but 1
+            on a CPU, where more is not faster.
+        progress: Show a bar with the remaining time.
+
+    Raises:
+        ValueError: If ``bit_depth`` or ``batch_size`` is out of range.
     """
     dtype = _dtype_of(bit_depth)
     if batch_size is None:
         batch_size = 1 if inferencer.device.type == 'cpu' else 8
     if batch_size < 1:
         raise ValueError(f'batch_size={batch_size}: must be 1 or more')
-    todo = [pair for pair in pairs if overwrite or not pair[1].exists()]
+    todo = [_Job(*pair) for pair in pairs if overwrite or not pair[1].exists()]
     report = FolderReport(skipped=len(pairs) - len(todo))
-    bar = tqdm(total=len(todo), unit='image', disable=not progress)
-
-    def finish(source: Path, error: BaseException | None) -> None:
-        if error is None:
-            report.enhanced += 1
-        else:
-            report.failed[str(source)] = _reason(error, source)
-        bar.update()
-
-    def read() -> Iterator[tuple[_Pair, np.ndarray]]:
-        jobs = ((pair, read_image, pair[0]) for pair in todo)
-        for pair, image in _ahead(threads, jobs, max(_WAITING, batch_size)):
-            if image.exception() is None:
-                yield pair, image.result()
+    with tqdm(total=len(todo), unit='image', disable=not progress) as bar, (
+            ThreadPoolExecutor(2 * _WAITING)) as threads:
+        read = _ahead(threads, _read, todo, max(_WAITING, batch_size))
+        enhanced = (
+            job for batch in _batches(read, batch_size, inferencer.max_pixels)
+            for job in _enhance(inferencer, batch, dtype))
+        for job in _ahead(threads, _write, enhanced, _WAITING):
+            if job.error is None:
+                report.enhanced += 1
             else:
-                finish(pair[0], image.exception())
-
-    def enhance(pairs: Sequence[_Pair], images: np.ndarray) -> Iterator[tuple]:
-        try:
-            enhanced = keep_gray(images, inferencer.enhance(images, dtype))
-        except Exception as error:
-            if len(pairs) == 1:
-                finish(pairs[0][0], error)
-                return
-            # One of them is to blame, not all.
-            for i, pair in enumerate(pairs):
-                yield from enhance([pair], images[i:i + 1])
-            return
-        for (source, target), image in zip(pairs, enhanced):
-            yield source, write_image, target, image
-
-    with bar, ThreadPoolExecutor(2 * _WAITING) as threads:
-        batches = _batches(read(), batch_size, inferencer.max_pixels)
-        jobs = (job for batch in batches for job in enhance(*batch))
-        for source, written in _ahead(threads, jobs, _WAITING):
-            finish(source, written.exception())
+                report.failed[str(job.source)] = _reason(job)
+            bar.update()
     return report
 
 
-def _ahead(threads: Executor, jobs: Iterable[tuple],
-           count: int) -> Iterator[tuple[Any, Future]]:
-    """Run jobs in threads, ``count`` ahead of the one that is waited for.
-
-    Args:
-        threads: Where they run.
-        jobs: (key, function, *arguments).
-        count: How many at once, or waiting.
-
-    Yields:
-        Key and future of each job, in order.
-    """
-    running: deque[tuple[Any, Future]] = deque()
-    for key, function, *arguments in jobs:
-        running.append((key, threads.submit(function, *arguments)))
+def _ahead(threads: Executor, step: Callable[[_Job], _Job],
+           jobs: Iterable[_Job], count: int) -> Iterator[_Job]:
+    """Take a step of each job in threads, ``count`` ahead; yield in order."""
+    running: deque[Future[_Job]] = deque()
+    # Popped, so that no finished image stays in memory.
+    for job in jobs:
+        running.append(threads.submit(step, job))
         if len(running) > count:
-            yield running.popleft()
-    yield from running
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()
 
 
-def _batches(images: Iterable[tuple[_Pair, np.ndarray]], size: int,
-             max_pixels: int) -> Iterator[tuple[list[_Pair], np.ndarray]]:
-    """Join neighbours of one shape and type, up to ``size``."""
-
-    def kind(image: np.ndarray) -> tuple:
-        return image.shape, image.dtype
-
-    pairs: list[_Pair] = []
-    batch: list[np.ndarray] = []
-    for pair, image in images:
-        pixels = (len(batch) + 1) * image.shape[0] * image.shape[1]
-        if batch and (len(batch) == size or pixels > max_pixels
-                      or kind(image) != kind(batch[0])):
-            yield pairs, _stack(batch)
-            pairs, batch = [], []
-        pairs.append(pair)
-        batch.append(image)
-    if batch:
-        yield pairs, _stack(batch)
+def _read(job: _Job) -> _Job:
+    try:
+        job.image = read_image(job.source)
+    except Exception as error:
+        job.error = error
+    return job
 
 
-def _stack(images: list[np.ndarray]) -> np.ndarray:
+def _enhance(inferencer: LowLightInferencer, jobs: list[_Job],
+             dtype: type) -> list[_Job]:
+    """Enhance a batch; after an error, each of its images alone."""
+    images = [job.image for job in jobs if job.image is not None]
+    if not images:
+        return jobs
     # No copy of a single image, which may be large.
-    return np.stack(images) if len(images) > 1 else images[0][None]
+    batch = np.stack(images) if len(images) > 1 else images[0][None]
+    try:
+        enhanced = keep_gray(batch, inferencer.enhance(batch, dtype))
+    except Exception as error:
+        if len(jobs) > 1:
+            return [_enhance(inferencer, [job], dtype)[0] for job in jobs]
+        jobs[0].error = error
+        return jobs
+    for job, image in zip(jobs, enhanced):
+        job.image = image
+    return jobs
 
 
-def _reason(error: BaseException, source: Path) -> str:
-    return str(error).removeprefix(f'{source}: ') or type(error).__name__
+def _write(job: _Job) -> _Job:
+    if job.error is None and job.image is not None:
+        try:
+            write_image(job.target, job.image)
+        except Exception as error:
+            job.error = error
+    job.image = None
+    return job
+
+
+def _batches(jobs: Iterable[_Job], size: int,
+             max_pixels: int) -> Iterator[list[_Job]]:
+    """Join successive images of one shape and type, up to ``size``."""
+
+    def kind(job: _Job) -> tuple:
+        image = job.image
+        return () if image is None else (image.shape, image.dtype)
+
+    batch: list[_Job] = []
+    for job in jobs:
+        height, width = (0, 0) if job.image is None else job.image.shape[:2]
+        pixels = (len(batch) + 1) * height * width
+        if batch and (len(batch) == size or pixels > max_pixels
+                      or kind(job) != kind(batch[0])):
+            yield batch
+            batch = []
+        batch.append(job)
+    if batch:
+        yield batch
+
+
+def _reason(job: _Job) -> str:
+    return (str(job.error).removeprefix(f'{job.source}: ')
+            or type(job.error).__name__)
