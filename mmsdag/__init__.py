@@ -5,10 +5,12 @@ at the first lookup of an ``mmsdag.*`` type.
 """
 from __future__ import annotations
 
+from typing import Any
+
 from ._stack import check_stack, name_packages
 from .version import __version__
 
-__all__ = ['__version__']
+__all__ = ['EnhancedModel', '__version__']
 
 check_stack(f'mmsdag {__version__}')
 
@@ -22,3 +24,11 @@ from mmsdag.utils.checkpoint import register_safe_loading  # noqa: E402
 MODULE2PACKAGE.setdefault('mmsdag', 'mmsdag')
 name_packages(MODULE2PACKAGE)
 register_safe_loading()
+
+
+def __getattr__(name: str) -> Any:
+    """Import :class:`EnhancedModel` when it is asked for."""
+    if name == 'EnhancedModel':
+        from mmsdag.models.enhanced_model import EnhancedModel
+        return EnhancedModel
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
