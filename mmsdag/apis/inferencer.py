@@ -22,7 +22,7 @@ from mmsdag.utils.image_io import read_image
 from mmsdag.utils.image_writer import write_image
 from mmsdag.utils.model_index import trained_models
 
-from .paths import find_images, output_paths
+from .paths import checked_path, find_images, output_paths
 from .tiling import blend_weights, bytes_per_pixel, receptive_radius, spans
 
 PathOrStr = Union[str, 'PathLike[str]']
@@ -147,22 +147,14 @@ class LowLightInferencer:
         if not isinstance(inputs, Sequence) or isinstance(inputs,
                                                           (str, bytes)):
             inputs = [inputs]
-        items: list[tuple[Path, Path | np.ndarray]] = []
-        for item in _arrays_singly(inputs):
-            if isinstance(item, np.ndarray):
-                items.append((Path(f'{len(items):06d}.png'), item))
-            elif Path(item).is_dir():
-                items += [(name, Path(item) / name)
-                          for name in find_images(Path(item))]
-            else:
-                items.append((Path(Path(item).name), Path(item)))
+        items = _named(inputs)
         targets: list[Path | None] = [None] * len(items)
         if out_dir is not None:
             sources = [item if isinstance(item, Path) else name
                        for name, item in items]
             targets = list(
                 output_paths([name for name, _ in items], sources,
-                             Path(out_dir)))
+                             checked_path(out_dir)))
         results = []
         for (_, item), target in zip(items, targets):
             path = None if isinstance(item, np.ndarray) else item
@@ -293,6 +285,22 @@ class LowLightInferencer:
         if self.radius is None:
             return max(memory, _total_memory(self.device) // 2)
         return memory
+
+
+def _named(inputs: Sequence[Any]) -> list[tuple[Path, Path | np.ndarray]]:
+    """Give each image the name of its result, and folders their images."""
+    items: list[tuple[Path, Path | np.ndarray]] = []
+    for item in _arrays_singly(inputs):
+        if isinstance(item, np.ndarray):
+            items.append((Path(f'{len(items):06d}.png'), item))
+            continue
+        source = checked_path(item)
+        if source.is_dir():
+            items += [(name, source / name)
+                      for name in find_images(source)]
+        else:
+            items.append((Path(source.name), source))
+    return items
 
 
 def _arrays_singly(inputs: Sequence[Any]) -> Iterator[Any]:

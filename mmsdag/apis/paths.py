@@ -1,11 +1,16 @@
 """Which images there are, and where their results go."""
 from __future__ import annotations
 
+import os
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmsdag.datasets.low_light_folder import walk_images
+from mmsdag.utils.files import walk_files
 from mmsdag.utils.image_io import IMAGE_SUFFIXES
+from mmsdag.utils.image_writer import RESULT_SUFFIXES
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -30,31 +35,84 @@ def find_images(folder: Path) -> list[Path]:
     return found
 
 
+def others_in(folder: Path) -> dict[str, int]:
+    """Count the files of a folder that are not images, by their suffix.
+
+    Hidden files are not counted.
+    """
+    return dict(
+        Counter(
+            Path(name).suffix.lower() or 'no suffix'
+            for name in walk_files(folder, hidden=False)
+            if not name.lower().endswith(IMAGE_SUFFIXES)))
+
+
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` expanded.
+
+    Raises:
+        ValueError: If it is empty or a URL.
+    """
+    text = os.fspath(path)
+    if not text:
+        raise ValueError("'' is an empty path: name a file or a folder; '.' "
+                         'is the current one')
+    if re.match(r'[a-z][a-z0-9+]+:/', text):
+        raise ValueError(f'{text!r} is a URL: download it first, and give '
+                         'the file')
+    return Path(text).expanduser()
+
+
+def check_out_dir(folder: Path) -> None:
+    """Refuse a folder of results that cannot be made or written.
+
+    Raises:
+        ValueError: If it, or a part of its path, is a file, or there is no
+            permission.
+    """
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise ValueError(f'results cannot be written to {str(folder)!r}: '
+                         f'{str(existing)!r} is a file')
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError(f'results cannot be written to {str(folder)!r}: no '
+                         f'permission in {str(existing)!r}')
+
+
 def output_paths(names: Sequence[Path], sources: Sequence[Path],
-                 out_dir: Path) -> list[Path]:
+                 out_dir: Path, format: str = 'png') -> list[Path]:
     """Where the results go: ``sub/a.jpg`` becomes ``out_dir/sub/a.png``.
 
     Args:
         names: Names of the results, relative to ``out_dir``.
         sources: The file that each is made of.
         out_dir: Folder of the results.
+        format: ``'png'``, ``'jpeg'`` or ``'webp'``.
 
     Raises:
-        ValueError: If two results have the same name, or a result that of a
+        ValueError: If results have the same name, or a result that of a
             source: nothing would be written over it silently.
     """
-    targets: dict[Path, Path] = {}
-    for name, source in zip(names, sources):
-        target = out_dir / name.with_suffix('.png')
-        if target in targets:
-            raise ValueError(
-                f'{str(targets[target])!r} and {str(source)!r} would both be '
-                f'written to {str(target)!r}: rename or move one of them')
-        targets[target] = source
+    suffix = RESULT_SUFFIXES[format][0]
+    targets = [out_dir / name.with_suffix(suffix) for name in names]
+    by_target: dict[Path, list[Path]] = {}
+    for target, source in zip(targets, sources):
+        by_target.setdefault(target, []).append(source)
+    clashes = [
+        f'{" and ".join(repr(str(path)) for path in group)} would both be '
+        f'written to {str(target)!r}'
+        for target, group in by_target.items() if len(group) > 1
+    ]
+    if clashes:
+        more = f'; and {len(clashes) - 5} more' if len(clashes) > 5 else ''
+        raise ValueError(f'{"; ".join(clashes[:5])}{more}: rename or move '
+                         'one of each')
     real_sources = {source.resolve() for source in sources}
-    for target, source in targets.items():
+    for target, source in zip(targets, sources):
         if target.resolve() in real_sources:
             raise ValueError(f'the result of {str(source)!r} would replace '
                              f'the input {str(target)!r}: choose another '
                              'folder for the results')
-    return list(targets)
+    return targets

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmsdag.utils.image_writer import RESULT_SUFFIXES
+
 from .arguments import edge, new_parser
 
 if TYPE_CHECKING:
@@ -17,11 +19,11 @@ DESCRIPTION = 'Enhance photographs, and folders of them.'
 DEFAULT_MODEL = 'zero-dce_sdag'
 
 _RESULTS = """
-PNGs of the same names are written to {out}; those of a folder in the same
-sub-folders. Existing results are skipped, so that an interrupted run goes on
-where it was: after a change of the model name another folder, or give
---overwrite. A file that cannot be read is left out and named at the end; the
-exit status is then 1. It is 2 if nothing could be started.
+Results of the same names, PNGs by default, are written to {out}; those of a
+folder in the same sub-folders. Existing results are skipped, so that an
+interrupted run goes on where it was: after a change of the model name another
+folder, or give --overwrite. A file that cannot be read is left out and named
+at the end; the exit status is then 1. It is 2 if nothing could be started.
 """
 EXAMPLES = _RESULTS.format(out='--out') + """
 examples:
@@ -48,7 +50,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mmsdag enhance``."""
     parser.add_argument(
-        'inputs', nargs='+', type=Path, metavar='PHOTO',
+        'inputs', nargs='+', metavar='PHOTO',
         help='photographs, or folders')
     parser.add_argument(
         '--model',
@@ -62,8 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='FILE',
         help='weights, for a config of your own')
     parser.add_argument(
-        '--out', type=Path, default=Path('enhanced'), metavar='DIR',
-        help='folder of the results (default: %(default)s)')
+        '--out', default='enhanced', metavar='DIR',
+        help='folder of the results, or the file of the only one (default: '
+        '%(default)s)')
     _add_options(parser)
 
 
@@ -106,6 +109,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         choices=[8, 16],
         default=8,
         help='bits per channel of the results (default: 8)')
+    parser.add_argument(
+        '--format',
+        choices=RESULT_SUFFIXES,
+        help='format of the results (default: png)')
+    parser.add_argument(
+        '--quality', type=int, help='of JPEG and WebP, 1 to 100 (default: 95)')
+    parser.add_argument(
+        '--keep-metadata',
+        action='store_true',
+        help='copy date, place and camera from the EXIF data; without it all '
+        'of them are left out')
 
 
 def _when(text: str) -> str | float:
@@ -119,8 +133,8 @@ def run(args: argparse.Namespace) -> int:
     """Enhance the inputs of ``mmsdag enhance``; return the exit status."""
     from mmsdag.apis import plan_images
     return _enhance(
-        lambda: plan_images(args.inputs, args.out), args.model,
-        args.checkpoint, args)
+        lambda: plan_images(args.inputs, args.out, args.format), args.inputs,
+        args.model, args.checkpoint, args)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -133,21 +147,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         'checkpoint',
         help="weights of that model; 'none' for an enhancer without any, such "
         'as a gamma curve')
-    parser.add_argument('in_dir', type=Path, help='folder of photographs')
+    parser.add_argument('in_dir', help='folder of photographs')
     parser.add_argument(
-        'out', type=Path, metavar='out_dir',
+        'out', metavar='out_dir',
         help='folder of the results; not inside IN_DIR')
     _add_options(parser)
     args = parser.parse_args(argv)
 
     from mmsdag.apis import plan_folder
     return _enhance(
-        lambda: plan_folder(args.in_dir, args.out), args.config,
+        lambda: plan_folder(args.in_dir, args.out, args.format or 'png'),
+        [args.in_dir], args.config,
         None if args.checkpoint == 'none' else args.checkpoint, args)
 
 
-def _enhance(plan: Callable[[], list[tuple[Path, Path]]], model: str,
-             checkpoint: str | Path | None, args: argparse.Namespace) -> int:
+def _enhance(plan: Callable[[], list[tuple[Path, Path]]],
+             inputs: Sequence[str], model: str, checkpoint: str | Path | None,
+             args: argparse.Namespace) -> int:
     # After the arguments, because these take seconds.
     from mmsdag.apis import LowLightInferencer, enhance_folder
     from mmsdag.utils.launch import clear_errors
@@ -171,12 +187,27 @@ def _enhance(plan: Callable[[], list[tuple[Path, Path]]], model: str,
             overwrite=args.overwrite,
             bit_depth=args.bit_depth,
             batch_size=args.batch_size,
-            progress=rank == 0)
+            progress=rank == 0,
+            quality=args.quality,
+            keep_metadata=args.keep_metadata)
     reports = _of_all_processes(report)
     total = sum(reports[1:], reports[0])
     if rank == 0 or len(reports) == 1:
         print(f'results in {args.out}: {total}')
+        _name_others(inputs)
     return 1 if total.failed else 0
+
+
+def _name_others(inputs: Sequence[str]) -> None:
+    """Print how many files of the folders are not images."""
+    from mmsdag.apis.paths import checked_path, others_in
+    for folder in filter(Path.is_dir, map(checked_path, inputs)):
+        others = others_in(folder)
+        if others:
+            kinds = ', '.join(f'{suffix}: {count}'
+                              for suffix, count in sorted(others.items()))
+            print(f'{sum(others.values())} other files in {folder} were left '
+                  f'out ({kinds})')
 
 
 def _device(name: str | None) -> str | None:

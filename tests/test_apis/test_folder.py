@@ -5,8 +5,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from mmsdag.apis import FolderReport, enhance_folder, plan_folder
+from mmsdag.apis import (
+    FolderReport,
+    enhance_folder,
+    plan_folder,
+    plan_images,
+)
 
 
 @pytest.fixture
@@ -149,3 +155,102 @@ def test_reports_add_up_and_print_one_failure_a_line():
         '5 enhanced, 1 skipped (their results exist), 1 failed',
         '  x.png: empty'
     ]
+
+
+@pytest.mark.parametrize('format, suffix', [('jpeg', '.jpg'),
+                                            ('webp', '.webp')])
+def test_results_have_the_format_that_is_asked_for(
+        identity, write_image, tmp_path, format, suffix):
+    write_image(tmp_path / 'in/a.bmp')
+    pairs = plan_folder(tmp_path / 'in', tmp_path / 'out', format)
+    sizes = []
+    for quality in (95, 10):
+        enhance_folder(identity, pairs, overwrite=True, quality=quality,
+                       progress=False)
+        result = tmp_path / f'out/a{suffix}'
+        sizes.append(result.stat().st_size)
+        with Image.open(result) as image:
+            assert image.format.lower() == format
+    assert sizes[1] < sizes[0]
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(bit_depth=16), '8 bits a channel, not 16'),
+    (dict(quality=0), 'quality=0'),
+])
+def test_options_that_a_format_lacks_are_refused_before_the_start(
+        identity, write_image, tmp_path, options, message):
+    write_image(tmp_path / 'in/a.bmp')
+    pairs = plan_folder(tmp_path / 'in', tmp_path / 'out', 'jpeg')
+    with pytest.raises(ValueError, match=message):
+        enhance_folder(identity, pairs, progress=False, **options)
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('keep, date', [(True, '2026:01:02 03:04:05'),
+                                        (False, None)])
+def test_metadata_are_kept_on_demand(identity, tmp_path, keep, date):
+    (tmp_path / 'in').mkdir()
+    exif = Image.Exif()
+    exif[306] = '2026:01:02 03:04:05'
+    exif[274] = 6  # turned: it is applied, and must not be again
+    Image.fromarray(np.zeros((8, 6, 3), np.uint8)).save(
+        tmp_path / 'in/a.jpg', exif=exif)
+    run(identity, tmp_path, keep_metadata=keep)
+    with Image.open(tmp_path / 'out/a.png') as image:
+        assert image.size == (8, 6)
+        assert image.getexif().get(306) == date
+        assert image.getexif().get(274, 1) == 1
+
+
+def test_animations_are_said_to_be_enhanced_in_part(identity, tmp_path):
+    (tmp_path / 'in').mkdir()
+    frames = [Image.new('RGB', (8, 8), color) for color in ('red', 'blue')]
+    frames[0].save(tmp_path / 'in/a.gif', save_all=True,
+                   append_images=frames[1:])
+    report = run(identity, tmp_path)
+    assert report.notes == {
+        str(tmp_path / 'in/a.gif'): 'the first of 2 frames'
+    }
+    assert '1 enhanced in part' in str(report)
+
+
+def test_a_folder_of_results_that_is_a_file_is_refused(write_image, tmp_path):
+    write_image(tmp_path / 'in/a.bmp')
+    (tmp_path / 'file').touch()
+    with pytest.raises(ValueError, match='file. is a file'):
+        plan_folder(tmp_path / 'in', tmp_path / 'file' / 'out')
+
+
+def test_a_single_result_may_be_named(write_image, tmp_path):
+    write_image(tmp_path / 'in/a.bmp')
+    source, target = tmp_path / 'in/a.bmp', tmp_path / 'b.jpg'
+    assert plan_images([source], target) == [(source, target)]
+    with pytest.raises(ValueError, match='name a folder'):
+        plan_images([tmp_path / 'in'], target)
+
+
+@pytest.mark.parametrize('path, message', [
+    ('', 'empty path'),
+    ('https://example.org/a.jpg', 'is a URL'),
+    ('https:/example.org/a.jpg', 'is a URL'),
+])
+def test_paths_that_cannot_be_meant_are_refused(tmp_path, path, message):
+    with pytest.raises(ValueError, match=message):
+        plan_images([path], tmp_path / 'out')
+
+
+def test_the_home_folder_is_expanded(write_image, tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    write_image(tmp_path / 'in/a.bmp')
+    assert plan_images(['~/in'], '~/out') == [
+        (tmp_path / 'in/a.bmp', tmp_path / 'out/a.png')
+    ]
+
+
+def test_all_results_of_one_name_are_told_at_once(write_image, tmp_path):
+    for name in 'ab':
+        for folder in ('one', 'two'):
+            write_image(tmp_path / folder / f'{name}.bmp')
+    with pytest.raises(ValueError, match=r'out/a\.png.*out/b\.png'):
+        plan_images([tmp_path / 'one', tmp_path / 'two'], tmp_path / 'out')

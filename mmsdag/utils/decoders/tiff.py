@@ -7,6 +7,7 @@ bytes mean is told by the tags of the file, see the TIFF 6.0 specification.
 from __future__ import annotations
 
 import io
+import lzma
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _COLOR_SPACES = {3: 'palette', 4: 'mask', 6: 'YCbCr', 8: 'CIELab',
 _RAW_SPACES = (32803, 34892)  # color filter array, linear raw
 # None, LZW, Deflate (two numbers), PackBits, LZMA, Zstandard.
 _COMPRESSIONS = (1, 5, 8, 32946, 32773, 34925, 50000)
+_LZMA = 34925
 _FOREIGN = {34712: 'JPEG 2000', 34887: 'LERC', 34934: 'JPEG XL',
             50001: 'WebP', 50002: 'JPEG XL', 52546: 'JPEG XL'}
 _FORMATS = {2: 'signed integer', 3: 'floating-point', 5: 'complex',
@@ -67,10 +69,12 @@ class TiffHeader:
         """Whether :func:`decode_tiff` decodes it, and Pillow does not."""
         photometric = self.get(_PHOTOMETRIC, _BLACK_IS_ZERO)
         extra = self.get(_SAMPLES, 1) - _CHANNELS.get(photometric, 99)
-        # Pillow knows extra channels of black-is-zero, and one of RGB.
+        # Pillow knows extra channels of black-is-zero, and one of RGB, if
+        # the samples of a pixel are stored together.
+        known = self.get(_PLANAR, 1) == 1 and (
+            photometric == _BLACK_IS_ZERO or extra <= int(photometric == _RGB))
         return self.deep or (
-            set(self.bits) == {8} and extra > int(photometric == _RGB)
-            and photometric != _BLACK_IS_ZERO
+            set(self.bits) == {8} and extra > 0 and not known
             and self.get(_COMPRESSION, 1) in _COMPRESSIONS)
 
     @property
@@ -105,6 +109,7 @@ def read_header(content: bytes) -> TiffHeader:
                         bool(directory.next))
     check_size(header.get(_WIDTH, 0), header.get(_HEIGHT, 0))
     _check(header)
+    _check_parts(header, content)
     return header
 
 
@@ -150,6 +155,21 @@ def _check(header: TiffHeader) -> None:
     if header.get(_SAMPLES, 1) < _CHANNELS[photometric]:
         raise ValueError(f'damaged: {header.get(_SAMPLES, 1)} samples a pixel '
                          'are too few for its color space')
+
+
+def _check_parts(header: TiffHeader, content: bytes) -> None:
+    """Refuse strips and tiles that libtiff would read without a word."""
+    for offsets, sizes in ((_STRIPS, _STRIP_BYTES), (_TILES, _TILE_BYTES)):
+        for start, size in zip(
+                header.tags.get(offsets, ()), header.tags.get(sizes, ())):
+            part = content[start:start + size]
+            if len(part) < size and offsets == _TILES:
+                raise ValueError('truncated')
+            if header.get(_COMPRESSION, 1) == _LZMA:
+                try:
+                    lzma.decompress(part)
+                except lzma.LZMAError as error:
+                    raise ValueError(f'damaged: {error}') from None
 
 
 def decode_tiff(content: bytes,
@@ -231,6 +251,9 @@ def _decode_plane(content: bytes, header: TiffHeader, samples: int,
     if any(start + size > len(content)
            for start, size in zip(fields[offsets], fields[sizes])):
         raise ValueError('truncated')
+    if fields[_COMPRESSION] == [1] and offsets == _TILES and (
+            min(fields[sizes]) < _bytes_of(tile[0] * bits) * tile[1]):
+        raise ValueError('damaged: a tile has too few bytes')
     rows = _decompress(content, fields, offsets)
     shape = height, width, samples
     if bits // samples not in (8, 16):
