@@ -23,8 +23,10 @@ from .decoders.headers import (
     MAX_PIXELS_VARIABLE,
     UnsupportedError,
     check_size,
+    max_pixels,
     recognize,
 )
+from .decoders.limits import pillow_limit
 from .decoders.pnm import decode_pnm
 from .image_metadata import keep_exif, orientation_of, parse_exif, read_exif
 from .image_writer import encode_image, write_image
@@ -214,7 +216,10 @@ def _decode(content: bytes, metadata: bool = False) -> Photograph:
         header = tiff.read_header(content)
         if header.own_decoder:
             return _decode_own_tiff(content, header, metadata)
-    with _refusals_of_pillow(), _open(kind, io.BytesIO(content)) as file:
+    # The size of a TIFF was checked; a frame of a GIF may have any.
+    with _refusals_of_pillow(), pillow_limit(
+            None if kind == 'TIFF' else max_pixels()), _open(
+                kind, io.BytesIO(content)) as file:
         image: Image.Image = file
         notes = _note_frames(kind, content)
         deep = kind == 'PNG' and png.is_deep(content)

@@ -284,3 +284,18 @@ def test_a_first_frame_that_is_larger_than_its_gif_is_refused(refuse):
     content = bytearray(encode('gif'))
     content[6:8] = b'\x08\x00'  # the width, 40 before
     assert 'larger than the image' in refuse(bytes(content), 'gif')
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('content, suffix', [
+    (encode('tif'), 'tif'),
+    (deep('.tif', BGR.astype(np.uint16) * 257), 'tif'),
+    (encode('webp', lossless=True), 'webp'),
+    (encode('gif', Image.fromarray(RGB[..., 0])), 'gif'),
+])
+def test_the_limit_of_pixels_is_ours_not_that_of_pillow(
+        read, monkeypatch, content, suffix):
+    # 24 x 40 pixels: more than twice as many as Pillow would take.
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 300)
+    assert read(content, suffix).shape == (H, W, 3)
+    assert Image.MAX_IMAGE_PIXELS == 300

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import TiffImagePlugin
 
 from .headers import UnsupportedError, check_size
+from .limits import pillow_limit
 
 _REDUCED, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 256, 257, 258, 259
 _PHOTOMETRIC, _FILL_ORDER, _STRIPS, _SAMPLES = 262, 266, 273, 277
@@ -289,7 +290,8 @@ def _decompress(content: bytes, fields: dict[int, Sequence[int]],
         b'II*\0\x08\0\0\0', struct.pack('<H', len(fields)), entries,
         bytes(4), arrays, content)))
     image = TiffImagePlugin.TiffImageFile(file)
-    image.load()
+    with pillow_limit(None):
+        image.load()
     return np.asarray(image)
 
 
