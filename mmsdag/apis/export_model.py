@@ -56,10 +56,7 @@ def export_model_onnx(model: nn.Module,
         ValueError: If ONNX cannot say what the model does, or onnxruntime
             computes something else from it.
     """
-    for package in ('onnx', 'onnxruntime'):
-        if find_spec(package) is None:
-            raise ImportError(f'export to ONNX needs the package {package}: '
-                              "pip install 'mmsdag[onnx]'")
+    _check_packages()
     if images.ndim != 4:
         raise ValueError(f'images of shape {tuple(images.shape)}: must be '
                          '(N, 3, H, W)')
@@ -80,6 +77,13 @@ def export_model_onnx(model: nn.Module,
             'it is, or scores that are so close that they change places')
     write_atomically(os.fspath(path), content)
     return difference
+
+
+def _check_packages() -> None:
+    for package in ('onnx', 'onnxruntime'):
+        if find_spec(package) is None:
+            raise ImportError(f'export to ONNX needs the package {package}: '
+                              "pip install 'mmsdag[onnx]'")
 
 
 class _Flat(nn.Module):
