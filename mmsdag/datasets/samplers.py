@@ -1,11 +1,15 @@
 """An endless sampler that can start anywhere at once."""
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sized
 from itertools import count
+from typing import Any
 
+from mmengine.dataset import ClassBalancedDataset
 from mmengine.dist import get_dist_info, sync_random_seed
-from torch.utils.data import Sampler
+from mmengine.logging import print_log
+from torch.utils.data import Sampler, Subset
 
 from mmsdag.registry import DATA_SAMPLERS
 
@@ -43,6 +47,14 @@ class ResumableSampler(Sampler):
             raise ValueError(
                 f'{type(dataset).__name__} of train_dataloader is empty: '
                 'check its paths (data_root, data_prefix)')
+        lost = _without_positions(dataset)
+        if lost:
+            print_log(
+                f"{lost} in train_dataloader replaces the sampler's indices "
+                'by plain numbers: the random numbers of its samples depend '
+                'on the number of workers, and a resumed training will '
+                'differ from an uninterrupted one', 'current',
+                logging.WARNING)
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else seed
         self.start = 0
@@ -69,3 +81,15 @@ class ResumableSampler(Sampler):
     def __len__(self) -> int:
         """Length of one pass over the dataset."""
         return self.size
+
+
+def _without_positions(dataset: Any) -> str | None:
+    """Return the class of a wrapper that looks indices up in a list."""
+    if isinstance(dataset, (ClassBalancedDataset, Subset)):
+        return type(dataset).__name__
+    wrapped = getattr(dataset, 'datasets', None) or [
+        getattr(dataset, 'dataset', None)
+    ]
+    return next(
+        filter(None, (_without_positions(d) for d in wrapped
+                      if d is not None)), None)

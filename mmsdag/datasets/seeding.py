@@ -18,9 +18,11 @@ _SAMPLE, _ORDER, _STEP = 1, 2, 3
 
 
 class DrawIndex(int):
-    """An index into a dataset that knows the how-manieth draw it is.
+    """A dataset index that also records its position in the sampling sequence.
 
-    An ``int`` for datasets that want no more.
+    It is an ``int`` for datasets that need no more. Sums, differences and
+    remainders keep the position: MMEngine's ``ConcatDataset`` and
+    ``RepeatDataset`` compute the index of the dataset that they wrap so.
 
     Args:
         index: Index into the dataset.
@@ -37,6 +39,15 @@ class DrawIndex(int):
         self.draw = draw
         self.seed = seed
         return self
+
+    def __add__(self, other: int) -> DrawIndex:
+        return DrawIndex(int(self) + other, self.draw, self.seed)
+
+    def __sub__(self, other: int) -> DrawIndex:
+        return DrawIndex(int(self) - other, self.draw, self.seed)
+
+    def __mod__(self, other: int) -> DrawIndex:
+        return DrawIndex(int(self) % other, self.draw, self.seed)
 
     def __reduce__(self) -> tuple:
         return DrawIndex, (int(self), self.draw, self.seed)
