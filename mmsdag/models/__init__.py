@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from mmsdag.registry import MODELS
 
-from .data_preprocessors import ImageDataPreprocessor
+from .data_preprocessors import (
+    EnhancedDataPreprocessor,
+    ImageDataPreprocessor,
+)
 from .enhancers import (
     BlendUNet,
     CLAHEEnhancer,
@@ -53,7 +56,8 @@ from .sdag.sdag import SDAG
 __all__ = [
     'BackboneExtractor', 'BlendUNet', 'CLAHEEnhancer', 'ColorConstancyLoss',
     'ConsistencyGuidanceLoss',
-    'DeepVGGExtractor', 'DenoisedEnhancer', 'EnhancerWrapper', 'EnlightenGAN',
+    'DeepVGGExtractor', 'DenoisedEnhancer', 'EnhancedDataPreprocessor',
+    'EnhancerWrapper', 'EnlightenGAN',
     'EnlightenGANNet', 'ExposureControlLoss', 'GammaEnhancer',
     'HistogramEqualizationEnhancer', 'IlluminationSmoothnessLoss',
     'ImageDataPreprocessor', 'InverseGainEnhancer', 'LIMEEnhancer',

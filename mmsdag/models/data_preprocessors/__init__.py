@@ -1,4 +1,5 @@
 """Batches on the device; enhancement before data preprocessors of others."""
+from .enhanced_any import EnhancedDataPreprocessor
 from .image import ImageDataPreprocessor
 
-__all__ = ['ImageDataPreprocessor']
+__all__ = ['EnhancedDataPreprocessor', 'ImageDataPreprocessor']

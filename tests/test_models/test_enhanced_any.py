@@ -1,0 +1,106 @@
+"""Any data preprocessor gets enhanced images, by composition."""
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.model import BaseDataPreprocessor
+
+from mmsdag.models import EnhancedDataPreprocessor
+from mmsdag.registry import MODELS
+
+GAMMA = dict(type='mmsdag.GammaEnhancer')
+
+
+@MODELS.register_module(force=True)
+class OwnDataPreprocessor(BaseDataPreprocessor):
+    """A user's own: gives back what it gets."""
+    scale = 7
+
+    def forward(self, data, training=False):
+        return dict(data, training=training)
+
+
+def image(height: int = 6, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(
+        0, 90, (3, height, 8), generator=generator).to(torch.uint8)
+
+
+def brightened(x: torch.Tensor) -> torch.Tensor:
+    """Gamma 2.2, by hand."""
+    return ((x / 255)**(1 / 2.2) * 255).round().to(torch.uint8)
+
+
+def build(inner: dict, **options) -> EnhancedDataPreprocessor:
+    return EnhancedDataPreprocessor(inner, enhancer=GAMMA, **options)
+
+
+def test_users_own_gets_enhanced_images_and_the_rest():
+    own = build(dict(type='OwnDataPreprocessor'))
+    out = own(dict(inputs=[image(), image(9)], data_samples=[1, 2]), True)
+    assert (out['data_samples'], out['training'], own.scale) == (
+        [1, 2], True, 7)
+    assert all(map(torch.equal, out['inputs'],
+                   [brightened(image()), brightened(image(9))]))
+
+
+@pytest.mark.parametrize('shape', [(6, ), (2, 3)])
+def test_clips_keep_their_shape(shape):
+    clip = torch.stack([image(seed=i) for i in range(6)]).view(*shape, 3, 6, 8)
+    out = build(dict(type='OwnDataPreprocessor'))(dict(inputs=clip))
+    assert torch.equal(out['inputs'], brightened(clip))
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_multi_branch_equals_its_own_output_of_enhanced_images(training):
+    mmdet = pytest.importorskip('mmdet.structures')
+    inner = dict(
+        type='mmdet.MultiBranchDataPreprocessor',
+        data_preprocessor=dict(
+            type='mmdet.DetDataPreprocessor', mean=[1., 2., 3.],
+            std=[4., 5., 6.], bgr_to_rgb=True, pad_size_divisor=32))
+
+    def samples(*shown):
+        return [mmdet.DetDataSample(metainfo=dict(img_shape=(6, 8)))
+                if there else None for there in shown]
+
+    def batch(change):
+        if not training:
+            return dict(inputs=[change(image())], data_samples=samples(1))
+        return dict(
+            inputs=dict(sup=[change(image()), None],
+                        unsup=[None, change(image(seed=1))]),
+            data_samples=dict(sup=samples(1, 0), unsup=samples(0, 1)))
+
+    found = build(inner)(batch(lambda x: x), training)['inputs']
+    stock = MODELS.build(inner)(batch(brightened), training)['inputs']
+    if not training:
+        found, stock = dict(all=found), dict(all=stock)
+    assert found.keys() == stock.keys()
+    assert all(torch.equal(found[key], stock[key]) for key in stock)
+
+
+def test_track_preprocessor_gets_enhanced_frames():
+    mmdet = pytest.importorskip('mmdet.structures')
+    inner = dict(type='mmdet.TrackDataPreprocessor', mean=[1.] * 3,
+                 std=[2.] * 3)
+    clip = torch.stack([image(seed=i) for i in range(2)])
+
+    def batch(inputs):
+        sample = mmdet.TrackDataSample(video_data_samples=[
+            mmdet.DetDataSample(metainfo=dict(img_shape=(6, 8)))] * 2)
+        return dict(inputs=[inputs], data_samples=[sample])
+
+    found = build(inner)(batch(clip))['inputs']
+    assert torch.equal(found, MODELS.build(inner)(batch(brightened(clip)))[
+        'inputs'])
+
+
+def test_what_is_not_a_data_preprocessor_is_refused():
+    with pytest.raises(TypeError, match='GammaEnhancer, not a BaseData'):
+        build(GAMMA)
+
+
+def test_unknown_channel_order_is_refused():
+    with pytest.raises(ValueError, match="channel_order='gbr'"):
+        build(dict(type='OwnDataPreprocessor'), channel_order='gbr')
