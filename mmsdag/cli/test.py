@@ -133,7 +133,8 @@ def augment(cfg: Config, name: str) -> None:
     """Wrap the model for test-time augmentation.
 
     Raises:
-        ValueError: If the config has no ``tta_model`` or ``tta_pipeline``.
+        ValueError: If the config has no ``tta_model`` or ``tta_pipeline``, or
+            only its test pipeline enhances the images.
     """
     missing = [key for key in ('tta_model', 'tta_pipeline')
                if not cfg.get(key)]
@@ -145,7 +146,24 @@ def augment(cfg: Config, name: str) -> None:
     dataset = cfg.test_dataloader.dataset
     while 'dataset' in dataset:
         dataset = dataset.dataset
+    if _enhances(dataset.get('pipeline')) and not _enhances(cfg.tta_pipeline):
+        raise ValueError(
+            f'--tta: the test pipeline of config {name!r} has EnhanceImage, '
+            'its tta_pipeline does not, so that the images would not be '
+            'enhanced; put it there too, after LoadImageFromFile, or take '
+            'the data preprocessor that enhances')
     dataset.pipeline = cfg.tta_pipeline
+
+
+def _enhances(node: Any) -> bool:
+    """Whether there is an ``EnhanceImage`` in a nested pipeline."""
+    if isinstance(node, dict):
+        kind = node.get('type')
+        name = kind if isinstance(kind, str) else getattr(
+            kind, '__name__', '')
+        return name.split('.')[-1] == 'EnhanceImage' or any(
+            map(_enhances, node.values()))
+    return isinstance(node, (list, tuple)) and any(map(_enhances, node))
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
