@@ -128,6 +128,16 @@ def test_a_tiff_whose_last_tile_is_cut_off_is_refused(read, bits):
         read(content[:-100])
 
 
+def test_a_tiff_that_lacks_strips_is_refused(read):
+    content = tiff(noise(40, 8, bits=8), rowsperstrip=40)
+    rows = struct.pack('<HHI', 278, 3, 1)  # tag 278 of one short number
+    if rows not in content:
+        rows = struct.pack('<HHI', 278, 4, 1)
+    at = content.index(rows) + 8
+    with pytest.raises(BrokenImageError, match='1 strips of 5 rows'):
+        read(content[:at] + struct.pack('<I', 5) + content[at + 4:])
+
+
 def lzma_tiff(samples: np.ndarray) -> bytes:
     """Encode gray samples (H, W) in one strip, without imagecodecs."""
     strip = lzma.compress(samples.tobytes())

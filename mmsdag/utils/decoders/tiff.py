@@ -159,7 +159,13 @@ def _check(header: TiffHeader) -> None:
 
 
 def _check_parts(header: TiffHeader, content: bytes) -> None:
-    """Refuse strips and tiles that libtiff would read without a word."""
+    """Refuse strips and tiles that would be read without a word."""
+    rows, height = header.get(_ROWS, 0), header.get(_HEIGHT, 0)
+    strips = header.tags.get(_STRIPS, ())
+    # Pillow leaves the rows of missing strips black.
+    if strips and rows > 0 and len(strips) < -(-height // rows):
+        raise ValueError(f'damaged: {len(strips)} strips of {rows} rows, '
+                         f'which are too few for {height} rows')
     for offsets, sizes in ((_STRIPS, _STRIP_BYTES), (_TILES, _TILE_BYTES)):
         for start, size in zip(
                 header.tags.get(offsets, ()), header.tags.get(sizes, ())):
