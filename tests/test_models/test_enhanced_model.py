@@ -242,3 +242,24 @@ def test_package_imports_none_of_these_models_by_itself():
             '"ultralytics", "mmsdag.models"} & set(sys.modules), '
             'sorted(sys.modules)')
     subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_graph_of_segmentor_and_enhancer_is_one_onnx_file(tmp_path):
+    pytest.importorskip('mmseg')
+    pytest.importorskip('onnxruntime')
+    from mmsdag.registry import MODELS
+    segmentor = MODELS.build(dict(
+        type='mmseg.EncoderDecoder',
+        backbone=dict(type='mmseg.ResNet', depth=18, base_channels=8),
+        decode_head=dict(
+            type='mmseg.FCNHead', in_channels=64, channels=8, num_convs=1,
+            num_classes=3, in_index=3),
+        test_cfg=dict(mode='whole')))
+    model = EnhancedModel(
+        segmentor, ZeroDCENet(channels=4), channel_order='rgb',
+        value_range=(0, 255), mean=(123.675, 116.28, 103.53),
+        std=(58.395, 57.12, 57.375))
+    difference = export_model_onnx(
+        model, tmp_path / 'segmentor.onnx', torch.randn(1, 3, 64, 96),
+        mode='tensor')
+    assert difference < 1e-3
