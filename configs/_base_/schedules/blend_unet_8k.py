@@ -1,5 +1,5 @@
 # Short, at a high rate, annealed; the averaged weights are the result.
-train_cfg = dict(type='ResumableTrainLoop', max_iters=8000)
+train_cfg = dict(type='ResumableTrainLoop', max_iters=8172)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
@@ -10,7 +10,7 @@ param_scheduler = [
         type='CosineAnnealingLR',
         by_epoch=False,
         begin=100,
-        T_max=7900,
+        T_max=8072,
         eta_min=1e-6),
 ]
 custom_hooks = [dict(type='EMAHook', momentum=0.002)]
