@@ -13,7 +13,7 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from mmsdag.utils.checkpoint import load_checkpoint
+from mmsdag.utils.checkpoint import check_finite, load_checkpoint
 
 ConfigLike = Union[str, 'os.PathLike[str]', Mapping]
 
@@ -42,7 +42,7 @@ class RecognizerFeatures(nn.Module):
     Raises:
         FileNotFoundError: If the config or the checkpoint is missing.
         ValueError: If there is no model in the config, a layer is missing,
-            or the checkpoint lacks weights of the model.
+            or the checkpoint does not fit the model, or is not finite.
     """
 
     mean: Tensor
@@ -125,7 +125,7 @@ def _tensors(output: Any) -> Iterator[Tensor]:
             yield output
     elif isinstance(output, Mapping):
         yield from _tensors(list(output.values()))
-    elif isinstance(output, Iterable):
+    elif isinstance(output, Iterable) and not isinstance(output, str):
         for item in output:
             yield from _tensors(item)
 
@@ -161,16 +161,24 @@ def _build(config: ConfigLike, options: Mapping[str, Any] | None) -> nn.Module:
 def _load(model: nn.Module, checkpoint: str | os.PathLike[str]) -> None:
     weights = load_checkpoint(os.fspath(checkpoint))
     weights = weights.get('state_dict', weights)
-    report = model.load_state_dict(weights, strict=False)
-    missing = [
-        name for name in report.missing_keys
+    own = {
+        name: value
+        for name, value in model.state_dict().items()
         if not name.startswith('data_preprocessor.')
+    }
+    unfit = [
+        name for name, value in own.items()
+        if name not in weights or weights[name].shape != value.shape
     ]
-    if missing:
+    if unfit:
         raise ValueError(
             f'checkpoint={str(checkpoint)!r} of a recognizer lacks '
-            f'{len(missing)} weights of {type(model).__name__}, e.g. '
-            f'{missing[:3]}: give the checkpoint of this config')
+            f'{len(unfit)} weights of {type(model).__name__}, or they are of '
+            f'another shape, e.g. {unfit[:3]}: give the checkpoint of this '
+            'config')
+    weights = {name: weights[name] for name in own}
+    check_finite(weights, checkpoint)
+    model.load_state_dict(weights, strict=False)
 
 
 def _normalization(

@@ -8,7 +8,8 @@ from helpers.guided_training import DATA_SAMPLE, Photographs, Recorder, train
 from mmengine.model import BaseModel
 from torch import nn
 
-from mmsdag.registry import MODELS
+from mmsdag.engine.hooks.guidance_hook import Batch
+from mmsdag.registry import HOOKS, MODELS
 
 #: Halves an image; the term then has a known size.
 HALF = dict(
@@ -118,3 +119,28 @@ def test_a_missing_checkpoint_ends_the_run_before_the_training(
     with pytest.raises(FileNotFoundError, match='nowhere.pth'):
         train(tmp_path, HALF, [hook, recorder], iters=1)
     assert not recorder.losses
+
+
+class Normalized(nn.Module):
+    """A batch norm, which counts its passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(x)
+
+
+def test_the_reference_of_dark_images_leaves_batch_statistics_alone(hook):
+    built = HOOKS.build(hook)
+    built.loss = lambda images, reference: (images - reference).mean()
+    target = Normalized().train()
+    inputs = torch.rand(2, 3, 4, 4)
+    images = target(inputs)
+    before = {k: v.clone() for k, v in target.named_buffers()}
+    samples = [DATA_SAMPLE(metainfo=dict(is_dark=True))] * 2
+    built.term(images, Batch(inputs, samples, target))
+    for name, buffer in target.named_buffers():
+        torch.testing.assert_close(buffer, before[name], rtol=0, atol=0)
+    assert target.norm.num_batches_tracked == 1

@@ -7,9 +7,9 @@ import torch
 from helpers import linear_recognizer
 from mmengine.config import Config
 from mmengine.hub import get_config
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 
-from mmsdag.models.recognizer import RecognizerFeatures
+from mmsdag.models.recognizer import RecognizerFeatures, _tensors
 
 YOLOX = 'mmdet::yolox/yolox_nano_8xb8-300e_coco.py'
 
@@ -92,9 +92,9 @@ def test_a_detector_gives_what_it_computes_in_its_own_test_loop(shared):
     pytest.importorskip('mmdet')
     path = shared / 'weights' / 'yolox_nano_coco_mmdet.pth'
     features = RecognizerFeatures(YOLOX, path)
-    init_default_scope('mmdet')
     from mmdet.registry import MODELS
-    model = MODELS.build(get_config(YOLOX).model).eval()
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model = MODELS.build(get_config(YOLOX).model).eval()
     model.load_state_dict(torch.load(path, weights_only=True)['state_dict'])
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     pixels = torch.from_numpy(image).permute(2, 0, 1)
@@ -108,3 +108,19 @@ def test_a_detector_gives_what_it_computes_in_its_own_test_loop(shared):
                           got[3:]):
         torch.testing.assert_close(have, want, atol=1e-4, rtol=1e-4)
     assert len(got) == 3 + 3 + 9
+
+
+@pytest.mark.parametrize('weight, message', [
+    (torch.ones(4, 3, 1, 1), 'another shape'),
+    (torch.full((3, 3, 1, 1), torch.nan), 'undefined'),
+])
+def test_a_checkpoint_that_does_not_fit_is_named(tmp_path, weight, message):
+    path = tmp_path / 'other.pth'
+    torch.save({'state_dict': {'backbone.weight': weight}}, path)
+    with pytest.raises(ValueError, match=f'other.pth.*{message}'):
+        RecognizerFeatures(linear_recognizer.config(), path)
+
+
+def test_text_among_the_outputs_is_passed_over():
+    outputs = dict(name='logits', values=[torch.ones(1)])
+    assert list(_tensors(outputs)) == [torch.ones(1)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from mmsdag.models.base import are_dark
 from mmsdag.registry import HOOKS
@@ -103,9 +104,15 @@ class ConsistencyGuidanceHook(GuidanceHook):
             reference = self.pixels.decode(inputs).float()
             dark = are_dark(inputs, batch.data_samples)
             if dark.any():
+                # Copied buffers: batch statistics count one pass a step.
+                buffers = {
+                    name: buffer.clone()
+                    for name, buffer in batch.target.named_buffers()
+                }
+                output = functional_call(batch.target, buffers,
+                                         (inputs[dark], ))
                 restored = self.pixels.decode(
-                    image_in(
-                        batch.target(inputs[dark]), self.output, self._where))
+                    image_in(output, self.output, self._where))
                 reference = reference.clone()
                 reference[dark] = restored.float().clamp(0, 1)
         return self.loss(images, reference)
