@@ -1,8 +1,8 @@
 """Pack the training images of tools/gpu/train_restorers.py into one file.
 
 CamVid's training frames (c), the bracket shots up to number 900 of a mean
-level from 75 to 175 (b) and between 5 and 70 (k), every second well-lit (g) and
-all dark (d) traffic signs. Photographs are WebP of quality 84 and 85, brackets
+level from 75 to 175 (b) and between 5 and 70 (k), every second well-lit sign
+(g) and all dark ones (d). Photographs are WebP of quality 84 and 85, brackets
 scaled to 320 pixels; signs are lossless.
 """
 from __future__ import annotations
