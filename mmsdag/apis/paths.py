@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,16 +34,12 @@ def find_images(folder: Path) -> list[Path]:
     return found
 
 
-def others_in(folder: Path) -> dict[str, int]:
-    """Count the files of a folder that are not images, by their suffix.
-
-    Hidden files are not counted.
-    """
-    return dict(
-        Counter(
-            Path(name).suffix.lower() or 'no suffix'
-            for name in walk_files(folder, hidden=False)
-            if not name.lower().endswith(IMAGE_SUFFIXES)))
+def others_in(folder: Path) -> list[str]:
+    """Files in a folder that are not images, hidden ones left out, sorted."""
+    return sorted(
+        os.path.relpath(path, folder)
+        for path in walk_files(folder, hidden=False)
+        if not path.lower().endswith(IMAGE_SUFFIXES))
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:

@@ -199,15 +199,14 @@ def _enhance(plan: Callable[[], list[tuple[Path, Path]]],
 
 
 def _name_others(inputs: Sequence[str]) -> None:
-    """Print how many files of the folders are not images."""
+    """Print which files of the folders are not images."""
     from mmsdag.apis.paths import checked_path, others_in
+    from mmsdag.datasets.low_light_folder import named
     for folder in filter(Path.is_dir, map(checked_path, inputs)):
         others = others_in(folder)
         if others:
-            kinds = ', '.join(f'{suffix}: {count}'
-                              for suffix, count in sorted(others.items()))
-            print(f'{sum(others.values())} other files in {folder} were left '
-                  f'out ({kinds})')
+            print(f'{len(others)} other files in {folder} were left out:'
+                  f'{named(others)}')
 
 
 def _device(name: str | None) -> str | None:

@@ -165,8 +165,8 @@ def test_files_that_are_not_images_are_counted_and_named(photos, capsys):
     Path('folder/notes.txt').touch()
     Path('folder/sub/clip.mov').touch()
     assert main(['enhance', 'folder', '--device', 'cpu']) == 0
-    assert ('2 other files in folder were left out (.mov: 1, .txt: 1)'
-            in capsys.readouterr().out)
+    assert ('2 other files in folder were left out:\n  notes.txt\n'
+            '  sub/clip.mov\n') in capsys.readouterr().out
 
 
 def test_an_empty_path_does_not_stand_for_the_current_folder(photos, capsys):
