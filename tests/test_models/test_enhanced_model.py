@@ -117,6 +117,10 @@ def test_enhancer_sees_rgb_whatever_the_model_takes(order, red):
     other = 2 - red
     assert not array[..., red].any() and array[..., other].all()
     assert not tensor[:, red].any() and tensor[:, other].all()
+    pixels = torch.arange(1, 61, dtype=torch.uint8).view(1, 3, 4, 5)
+    levels = model(pixels)
+    assert not levels[:, red].any()
+    assert torch.equal(levels[:, [1, other]], pixels[:, [1, other]])
 
 
 @pytest.mark.parametrize('image', [
