@@ -208,14 +208,56 @@ def test_the_turn_that_stands_behind_the_pixels_is_applied(read):
 # --- color profiles, other formats, sizes -----------------------------------
 
 
+#: Red, green and blue of Display P3 and of sRGB, columns, as XYZ under D50.
+P3 = np.array([[0.51512, 0.29198, 0.15710], [0.24120, 0.69225, 0.06657],
+               [-0.00105, 0.04189, 0.78407]])
+SRGB = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061],
+                 [0.01392, 0.09708, 0.71410]])
+
+
+def display_profile(primaries: np.ndarray, gamma: float) -> bytes:
+    """Make an ICC profile of a display, version 2.4."""
+    def xyz(values: np.ndarray) -> bytes:
+        return b'XYZ ' + bytes(4) + struct.pack(
+            '>3i', *np.rint(values * 65536).astype(int))
+
+    curve = b'curv' + bytes(4) + struct.pack('>IHH', 1, round(gamma * 256), 0)
+    white = np.array([0.96420, 1., 0.82491])
+    tags = {b'desc': b'desc' + bytes(4) + struct.pack('>I', 2) + b'a' +
+            bytes(79), b'wtpt': xyz(white)}
+    for letter, column in zip('rgb', primaries.T):
+        tags[f'{letter}XYZ'.encode()] = xyz(column)
+        tags[f'{letter}TRC'.encode()] = curve
+    start = 128 + 4 + 12 * len(tags)
+    table = body = b''
+    for name, data in tags.items():
+        table += name + struct.pack('>II', start + len(body), len(data))
+        body += data.ljust(-(-len(data) // 4) * 4, b'\0')
+    size = start + len(body)
+    header = struct.pack('>I', size) + bytes(4) + b'\x02\x40\0\0mntrRGB XYZ '
+    header = header.ljust(36, b'\0') + b'acsp' + bytes(28) + struct.pack(
+        '>3i', *np.rint(white * 65536).astype(int))
+    return header.ljust(128, b'\0') + struct.pack(
+        '>I', len(tags)) + table + body
+
+
 def test_colors_of_a_profile_become_srgb(tmp_path):
+    rgb = np.array([[[128, 102, 77], [60, 90, 120], [200, 200, 200]]],
+                   np.uint8)
+    Image.fromarray(rgb).save(
+        tmp_path / 'a.png', icc_profile=display_profile(P3, 2.2))
+    light = np.linalg.inv(SRGB) @ P3 @ ((rgb[0] / 255)**2.2).T
+    expected = 255 * (1.055 * light**(1 / 2.4) - 0.055).T
+    found = read_photograph(tmp_path / 'a.png').pixels[0, :, ::-1]
+    assert np.abs(found - expected).max() <= 1.5
+    assert np.abs(expected - rgb[0]).max() > 4
+
+
+def test_a_profile_that_does_not_fit_is_named(tmp_path):
     rgb = noise(8, 8, 3, bits=8)
-    # A profile in which red and blue have changed places.
-    space = ImageCms.createProfile('LAB')
-    lab = ImageCms.ImageCmsProfile(space).tobytes()
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile('LAB')).tobytes()
     Image.fromarray(rgb).save(tmp_path / 'a.png', icc_profile=lab)
     photograph = read_photograph(tmp_path / 'a.png')
-    # A profile that does not fit is named, not applied.
     np.testing.assert_array_equal(photograph.pixels[..., ::-1], rgb)
     assert 'ICC profile ignored' in photograph.notes[0]
 
