@@ -118,7 +118,7 @@ def test_weights_are_no_config(checkpoint):
     ('', FileNotFoundError, "checkpoint '' is an empty name"),
     (3, TypeError, 'checkpoint=3 of an enhancer'),
     ('none.pth', FileNotFoundError, "'none.pth' does not exist, nor .* zero-"),
-    ('sdag_vgg16', FileNotFoundError, 'for another task.*: zero-dce,'),
+    ('sdag_vgg16', FileNotFoundError, 'for another task.* zero-dce,'),
     ('/tmp', FileNotFoundError, "'/tmp' is a folder: name the .pth file"),
 ])
 def test_wrong_weights_of_a_name_are_refused(wrong, error, message):

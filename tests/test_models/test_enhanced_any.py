@@ -36,7 +36,7 @@ def build(inner: dict, **options) -> EnhancedDataPreprocessor:
 
 
 def test_users_own_gets_enhanced_images_and_the_rest():
-    own = build(dict(type='OwnDataPreprocessor'))
+    own = build(dict(type='mmsdag.OwnDataPreprocessor'))
     out = own(dict(inputs=[image(), image(9)], data_samples=[1, 2]), True)
     assert (out['data_samples'], out['training'], own.scale) == (
         [1, 2], True, 7)
@@ -47,7 +47,7 @@ def test_users_own_gets_enhanced_images_and_the_rest():
 @pytest.mark.parametrize('shape', [(6, ), (2, 3)])
 def test_clips_keep_their_shape(shape):
     clip = torch.stack([image(seed=i) for i in range(6)]).view(*shape, 3, 6, 8)
-    out = build(dict(type='OwnDataPreprocessor'))(dict(inputs=clip))
+    out = build(dict(type='mmsdag.OwnDataPreprocessor'))(dict(inputs=clip))
     assert torch.equal(out['inputs'], brightened(clip))
 
 
@@ -103,4 +103,4 @@ def test_what_is_not_a_data_preprocessor_is_refused():
 
 def test_unknown_channel_order_is_refused():
     with pytest.raises(ValueError, match="channel_order='gbr'"):
-        build(dict(type='OwnDataPreprocessor'), channel_order='gbr')
+        build(dict(type='mmsdag.OwnDataPreprocessor'), channel_order='gbr')

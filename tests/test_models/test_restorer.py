@@ -30,7 +30,7 @@ SQUARE = dict(type='mmsdag.GammaDegradation', gamma=0.5)
 
 def model(**options) -> SelfSupervisedRestorer:
     return SelfSupervisedRestorer(
-        dict(type='AddOne'), degradation=SQUARE, **options)
+        dict(type='mmsdag.AddOne'), degradation=SQUARE, **options)
 
 
 def samples(*flags: bool) -> list[BaseDataElement]:
@@ -76,4 +76,4 @@ def test_without_data_samples_images_are_well_lit():
 def test_a_transform_that_is_no_degradation_is_refused():
     with pytest.raises(TypeError, match='degradation=.*RandomFlip'):
         SelfSupervisedRestorer(
-            dict(type='AddOne'), degradation=dict(type='mmsdag.RandomFlip'))
+            dict(type='mmsdag.AddOne'), degradation=dict(type='mmsdag.RandomFlip'))
