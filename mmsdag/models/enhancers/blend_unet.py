@@ -66,12 +66,15 @@ class BlendUNet(BaseModule):
             pixel would have no gradient.
         """
         height, width = x.shape[2:]
-        mean = x.mean((1, 2, 3), keepdim=True)
+        # Powers and the blend are taken in float32 or better.
+        image = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        mean = image.mean((1, 2, 3), keepdim=True)
         gain = (_LEVEL / mean.clamp_min(0.01)).clamp(1, _MAX_GAIN)
-        versions = (x, x.clamp_min(1e-4)**(1 / _GAMMA),
-                    (x * gain).clamp(0, 1))
+        versions = (image, image.clamp_min(1e-4)**(1 / _GAMMA),
+                    (image * gain).clamp(0, 1))
         inputs = torch.cat([*versions, mean.expand(-1, 1, height, width)], 1)
-        outputs = self._run(inputs)[..., :height, :width].to(x.dtype)
+        outputs = self._run(inputs.to(x.dtype))[..., :height, :width]
+        outputs = outputs.to(image.dtype)
         weights = outputs[:, :3].softmax(1)
         return outputs[:, 3:] + sum(
             weights[:, index:index + 1] * version
