@@ -76,4 +76,5 @@ def test_without_data_samples_images_are_well_lit():
 def test_a_transform_that_is_no_degradation_is_refused():
     with pytest.raises(TypeError, match='degradation=.*RandomFlip'):
         SelfSupervisedRestorer(
-            dict(type='mmsdag.AddOne'), degradation=dict(type='mmsdag.RandomFlip'))
+            dict(type='mmsdag.AddOne'),
+            degradation=dict(type='mmsdag.RandomFlip'))
