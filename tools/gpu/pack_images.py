@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from mmsdag.utils.files import write_atomically
+from mmsdag.utils.image_io import read_image
 
 #: Signs in a row of a mosaic; WebP's lossless setting is above 100.
 _COLUMNS, _LOSSLESS = 80, 101
@@ -31,7 +32,7 @@ def encode(image: np.ndarray, quality: int) -> np.ndarray:
 
 def read(path: Path, size: int | None = None) -> np.ndarray:
     """Read an image, scaled to ``size`` x ``size`` pixels if given."""
-    image = cv2.imread(str(path))
+    image = read_image(path)
     if size is None or image.shape[:2] == (size, size):
         return image
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)

@@ -39,11 +39,20 @@ RATE, DECAY, WARMUP, AVERAGE = 1e-3, 1e-4, 100, 0.002
 REPORT, MEASURED = 100, 150
 
 
+def decode(content: np.ndarray, name: str) -> np.ndarray:
+    """Decode the bytes of an image of a domain to (H, W, 3), RGB, uint8."""
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f'{name!r} of the pack has an image that OpenCV '
+                         'cannot decode: pack it again')
+    return image[..., ::-1]
+
+
 def load_images(pack: Any, name: str) -> Tensor:
     """Decode the images of a domain to (N, 3, H, W), RGB, uint8."""
     if f'{name}_n' in pack:  # a mosaic of small images
         count = int(pack[f'{name}_n'])
-        mosaic = cv2.imdecode(pack[name], cv2.IMREAD_COLOR)[..., ::-1]
+        mosaic = decode(pack[name], name)
         rows, columns = mosaic.shape[0] // 32, mosaic.shape[1] // 32
         tiles = mosaic.reshape(rows, 32, columns, 32, 3).transpose(
             0, 2, 4, 1, 3).reshape(-1, 3, 32, 32)
@@ -51,8 +60,8 @@ def load_images(pack: Any, name: str) -> Tensor:
     ends, data = pack[f'{name}_off'], pack[name]
     return torch.stack([
         torch.from_numpy(
-            cv2.imdecode(data[a:b], cv2.IMREAD_COLOR)[..., ::-1].transpose(
-                2, 0, 1).copy()) for a, b in zip(ends[:-1], ends[1:])
+            decode(data[a:b], name).transpose(2, 0, 1).copy())
+        for a, b in zip(ends[:-1], ends[1:])
     ])
 
 
