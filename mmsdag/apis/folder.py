@@ -201,7 +201,7 @@ def enhance_folder(inferencer: LowLightInferencer,
     with bar, ThreadPoolExecutor(2 * _WAITING) as threads:
         jobs = _ahead(threads, partial(_read, metadata=keep_metadata), todo,
                       max(_WAITING, batch_size))
-        for batch in _batches(jobs, batch_size, inferencer.max_pixels):
+        for batch in _batches(jobs, batch_size, inferencer.runner.max_pixels):
             _enhance(batch, inferencer, dtype)
             writing += [threads.submit(_write, job, quality) for job in batch]
             while len(writing) > _WAITING:

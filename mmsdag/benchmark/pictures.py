@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from mmsdag.datasets.transforms import Darken
-from mmsdag.models.precision import autocast
+from mmsdag.models.runner import EnhancerRunner
 from mmsdag.utils.drawing import overlay_boxes, overlay_mask, shrink
 from mmsdag.utils.hashing import digest, file_digest
 from mmsdag.utils.image_io import read_image
@@ -103,12 +103,14 @@ def _enhanced(plan: Plan, enhancer: Enhancer, seed: int,
     kept = plan.work_dir / 'pictures' / f'{key}.png'
     if kept.is_file():
         return read_image(kept)[..., ::-1]
-    network: Any = enhancer.networks[seed]
-    planes = np.ascontiguousarray(full.transpose(2, 0, 1))
-    inputs = torch.from_numpy(planes).float()[None] / 255
-    with torch.inference_mode(), autocast(enhancer.amp_dtype, inputs.device):
-        image = network.enhance(inputs)[0].float()
-    image = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    runner = EnhancerRunner(
+        enhancer.networks[seed],
+        'the benchmark',
+        amp_dtype=enhancer.amp_dtype,
+        device=torch.device('cpu'))
+    bgr = np.ascontiguousarray(full[None, ..., ::-1])
+    image, = runner.enhance_array(bgr, np.dtype(np.uint8))
+    image = image[..., ::-1]
     image = _small(image)
     write_image(kept, image[..., ::-1])
     return image

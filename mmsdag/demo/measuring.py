@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from mmsdag.evaluation.fidelity import psnr, ssim
 from mmsdag.models.enhancers import build_enhancer
+from mmsdag.models.runner import EnhancerRunner
 from mmsdag.registry import MODELS
 from mmsdag.utils.image_io import read_image
 from mmsdag.utils.image_writer import write_image
@@ -48,24 +49,26 @@ def measure(options: DemoOptions, photographs: Photographs,
         photographs: The prepared photographs.
         sdag: Config of the SDAG network.
     """
-    device = get_device()
+    device = torch.device(get_device())
     guide: Any = MODELS.build(
         dict(
             type='mmsdag.SDAGGuidanceLoss',
             checkpoint=str(options.weights('sdag')),
             sdag=sdag))
-    enhancers: dict[str, Any] = {
-        name: build_enhancer(
-            dict(type='mmsdag.ZeroDCENet'),
-            options.weights(name)).to(device)
+    enhancers = {
+        name: EnhancerRunner(
+            build_enhancer(
+                dict(type='mmsdag.ZeroDCENet'), options.weights(name)),
+            'the demonstration',
+            device=device)
         for name in ('unguided', 'guided')
     }
     views = []
     for path in tqdm(photographs.held_out(), desc='measure', disable=None):
         versions = dict(dark=_read_rgb(path).to(device))
         versions.update({
-            name: network.enhance(versions['dark'][None])[0]
-            for name, network in enhancers.items()
+            name: runner.enhance_rgb(versions['dark'][None])[0]
+            for name, runner in enhancers.items()
         })
         if photographs.paired:
             versions['reference'] = _read_rgb(

@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 from tqdm import tqdm
 
 from mmsdag.models.enhancers import build_enhancer
+from mmsdag.models.runner import EnhancerRunner
 from mmsdag.synthetic.night_scenes import (
     PALETTE,
     overlay_shapes,
@@ -68,9 +69,10 @@ class Pictures:
                 / f'{number:04}.png')
         image = np.ascontiguousarray(read_image(path)[..., ::-1])
         if condition.enhancer:
-            network: Any = build_enhancer(condition.enhancer,
-                                          condition.checkpoint)
-            image = to_bytes(network.enhance(to_tensor(image)[None])[0])
+            enhancer = EnhancerRunner(
+                build_enhancer(condition.enhancer, condition.checkpoint),
+                'the demonstration')
+            image = to_bytes(enhancer.enhance_rgb(to_tensor(image)[None])[0])
         return cv2.resize(
             image,
             None,

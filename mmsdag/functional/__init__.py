@@ -20,11 +20,13 @@ from .normalization import (
     normalize,
 )
 from .pixels import (
+    array_from_unit_rgb,
     map_pixels,
     to_uint8,
     to_unit_rgb,
     uint8_from_unit,
     unit_from_uint8,
+    unit_rgb_from_array,
 )
 from .pointwise import pointwise_conv
 from .similarity import SIMILARITY_DIMS, cosine_similarity
@@ -38,11 +40,12 @@ from .window import window_maximum
 __all__ = [
     'IMAGENET_MEAN', 'IMAGENET_STD', 'SIMILARITY_DIMS', 'add_gaussian_noise',
     'add_poisson_gaussian_noise', 'affine_coupling', 'apply_curves',
-    'conv_of_parts', 'cosine_similarity', 'coupling_gain', 'darken_gamma',
+    'array_from_unit_rgb', 'conv_of_parts', 'cosine_similarity',
+    'coupling_gain', 'darken_gamma',
     'denormalize', 'flattened_ycbcr', 'half_instance_norm',
     'half_instance_norm_block', 'linear_to_srgb', 'map_pixels',
     'mean_smoothness', 'neighbor_smoothness', 'normalize', 'pointwise_conv',
     'read_variance', 'simulate_low_light', 'srgb_to_linear',
     'standard_normal', 'to_uint8', 'to_unit_rgb', 'uint8_from_unit',
-    'unit_from_uint8', 'window_maximum'
+    'unit_from_uint8', 'unit_rgb_from_array', 'window_maximum'
 ]

@@ -95,5 +95,61 @@ def map_pixels(function: Callable[[np.ndarray], np.ndarray], image: Tensor,
     return torch.from_numpy(result)
 
 
+def unit_rgb_from_array(batch: np.ndarray, device: torch.device) -> Tensor:
+    """Convert image arrays to the input of an enhancer.
+
+    Args:
+        batch: (N, H, W, 3), BGR: uint8, uint16, or floating point in
+            [0, 255].
+        device: Of the result.
+
+    Returns:
+        (N, 3, H, W), RGB, [0, 1], float32, channels last in memory.
+
+    Raises:
+        ValueError: For another type.
+    """
+    if batch.dtype == np.uint8 and device.type == 'cpu':
+        pixels = np.empty(batch.shape, np.float32)
+        for image, out in zip(batch, pixels):
+            unit_from_uint8(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), out)
+        return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    scale = 255
+    if batch.dtype == np.uint16:  # which older torch does not know
+        batch, scale = batch.astype(np.float32), 65535
+    elif batch.dtype != np.uint8:
+        if not np.issubdtype(batch.dtype, np.floating):
+            raise ValueError(f'images of type {batch.dtype}: must be uint8, '
+                             'uint16, or floating point in [0, 255]')
+        batch = batch.astype(np.float32)
+    tensor = torch.from_numpy(np.ascontiguousarray(batch)).to(device)
+    tensor = tensor.permute(0, 3, 1, 2).flip(1).float() / scale
+    return tensor.contiguous(memory_format=torch.channels_last)
+
+
+def array_from_unit_rgb(images: Tensor, dtype: np.dtype) -> np.ndarray:
+    """Convert the output of an enhancer to image arrays.
+
+    Args:
+        images: (N, 3, H, W), RGB, [0, 1], float32.
+        dtype: Of the result: uint8, uint16 (rounded), or float32 in
+            [0, 255].
+
+    Returns:
+        (N, H, W, 3), BGR.
+    """
+    if dtype == np.uint8 and images.device.type == 'cpu':
+        pixels = images.permute(0, 2, 3, 1).contiguous().numpy()
+        return np.stack([
+            cv2.cvtColor(uint8_from_unit(image), cv2.COLOR_RGB2BGR)
+            for image in pixels
+        ])
+    scale = 255 if dtype == np.float32 else np.iinfo(dtype).max
+    images = images.flip(1).permute(0, 2, 3, 1) * scale
+    if dtype != np.float32:
+        images = images.round().to(torch.int32)
+    return images.cpu().numpy().astype(dtype)
+
+
 def _in_rgb(planes: np.ndarray, is_bgr: bool) -> list[np.ndarray]:
     return list(planes[::-1] if is_bgr else planes)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from mmsdag.models.enhancers.build import EnhancerLike, build_enhancer
-from mmsdag.models.precision import autocast, check_amp_dtype
-from mmsdag.utils.darkness import DarknessGate, When
+from mmsdag.models.runner import EnhancerRunner
+from mmsdag.utils.darkness import When
 from mmsdag.utils.outputs import PixelFormat
 
 Images = Union[Tensor, np.ndarray, Sequence[Tensor], Sequence[np.ndarray]]
@@ -84,8 +84,6 @@ class EnhancedModel(nn.Module):
                             'module, or another callable')
         self.format = PixelFormat('EnhancedModel', '', channel_order,
                                   value_range, mean, std)
-        self.gate = DarknessGate(when)
-        self.amp_dtype = check_amp_dtype(amp_dtype, 'EnhancedModel')
         self.trainable = trainable
         if isinstance(enhancer, nn.Module):
             if not callable(getattr(enhancer, 'enhance', None)):
@@ -98,6 +96,12 @@ class EnhancedModel(nn.Module):
             raise ValueError('trainable=True of EnhancedModel: '
                              f'{type(enhancer).__name__} has no parameters')
         self.enhancer = enhancer.requires_grad_(trainable).train(trainable)
+        self.runner = EnhancerRunner(
+            enhancer,
+            'EnhancedModel',
+            amp_dtype=amp_dtype,
+            trainable=trainable,
+            when=when)
         if _is_plain_module(model):
             self.model = model
         else:
@@ -142,14 +146,14 @@ class EnhancedModel(nn.Module):
         if batch.dtype == torch.uint8:
             rgb = batch.flip(1) if self.format.is_bgr else batch
             with torch.no_grad():
-                enhanced = (self._enhance_rgb(rgb.float() / 255) *
+                enhanced = (self.runner.enhance_rgb(rgb.float() / 255) *
                             255).round().to(torch.uint8)
             return enhanced.flip(1) if self.format.is_bgr else enhanced
         if not batch.is_floating_point():
             raise TypeError(f'EnhancedModel got images of {batch.dtype}: they '
                             'are floating point or uint8')
         rgb = self.format.decode(batch.float()).clamp(0, 1)
-        return self.format.encode(self._enhance_rgb(rgb)).to(batch.dtype)
+        return self.format.encode(self.runner.enhance_rgb(rgb)).to(batch.dtype)
 
     def _enhance_array(self, batch: np.ndarray) -> np.ndarray:
         device = next((p.device for p in self.enhancer.parameters()),
@@ -168,31 +172,9 @@ class EnhancedModel(nn.Module):
                         'floating point, uint8 or uint16')
                 white = float(np.iinfo(batch.dtype).max)
                 rgb = pixels.flip(1) if self.format.is_bgr else pixels
-                out = (self._enhance_rgb(rgb / white) * white).round()
+                out = (self.runner.enhance_rgb(rgb / white) * white).round()
                 out = out.flip(1) if self.format.is_bgr else out
         return out.permute(0, 2, 3, 1).cpu().numpy().astype(batch.dtype)
-
-    def _enhance_rgb(self, rgb: Tensor) -> Tensor:
-        """Enhance images (N, 3, H, W), RGB, [0, 1], float32."""
-        if torch.jit.is_tracing() or torch.compiler.is_compiling():
-            # In a graph, which cannot choose, all are enhanced.
-            enhanced = self._run(rgb)
-            if self.gate.is_open:
-                return enhanced
-            return torch.where(
-                self.gate.mask(rgb)[:, None, None, None], enhanced, rgb)
-        dark = self.gate.are_dark(list(rgb))
-        if all(dark):
-            return self._run(rgb)
-        chosen = torch.tensor(dark, device=rgb.device).nonzero()[:, 0]
-        if not len(chosen):
-            return rgb
-        return rgb.index_copy(0, chosen, self._run(rgb[chosen]))
-
-    def _run(self, rgb: Tensor) -> Tensor:
-        with autocast(self.amp_dtype, rgb.device):
-            enhanced = self.enhancer.enhance(rgb)  # type: ignore[operator]
-        return enhanced.float().clamp(0, 1)
 
 
 def _check_shape(shape: Sequence[int], channels: int) -> None:

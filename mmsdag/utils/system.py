@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import os
 import platform
 from pathlib import Path
 
@@ -31,6 +32,36 @@ def device_name(device: str | torch.device = 'cpu') -> str:
             if line.startswith('model name'):
                 return line.partition(':')[2].strip()
     return platform.processor() or platform.machine()
+
+
+def check_device(device: str | torch.device | None) -> torch.device:
+    """Return a device that exists; CUDA by default, where there is one.
+
+    Raises:
+        ValueError: If PyTorch does not know or find the device.
+    """
+    has_cuda = torch.cuda.is_available()
+    if device is None:
+        device = 'cuda' if has_cuda else 'cpu'
+    try:
+        checked = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={device!r}: must be 'cpu', 'cuda', 'cuda:0', ..."
+        ) from error
+    if checked.type == 'cuda' and (checked.index or
+                                   0) >= torch.cuda.device_count():
+        raise ValueError(f"device={str(device)!r}: torch finds "
+                         f'{torch.cuda.device_count()} CUDA devices; '
+                         "choose another, or 'cpu'")
+    return checked
+
+
+def total_memory(device: torch.device) -> int:
+    """Return the memory of a device in bytes."""
+    if device.type == 'cuda':
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
 
 
 def duration(seconds: float) -> str:

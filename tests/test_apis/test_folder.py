@@ -114,7 +114,7 @@ def test_a_batch_is_no_larger_than_memory_allows(identity, write_image,
                                                  tmp_path, monkeypatch):
     for name in 'abc':
         write_image(tmp_path / f'in/{name}.bmp', 4, 4)
-    identity.max_pixels = 40
+    identity.runner.max_pixels = 40
     batches = []
     monkeypatch.setattr(identity.network, 'enhance', lambda x:
                         (batches.append(len(x)), x)[1])

@@ -100,7 +100,7 @@ def test_a_smaller_overlap_would_show(config_file, checkpoint, photo):
     whole, cut = (
         LowLightInferencer(config_file, checkpoint, 'cpu', tile=size)
         for size in (0, 50))
-    cut.radius = 6
+    cut.runner.radius = 6
     difference = whole.enhance(photo, np.float32) - cut.enhance(
         photo, np.float32)
     assert np.abs(difference).max() / 255 > 1e-4
@@ -120,7 +120,7 @@ def test_no_piece_is_larger_than_the_tile(config_file, checkpoint, photo,
 
 
 def test_an_image_that_fits_is_not_cut(inferencer, photo, monkeypatch):
-    assert inferencer.tile**2 >= 400 * 600
+    assert inferencer.runner.tile**2 >= 400 * 600
     sizes = []
     monkeypatch.setattr(inferencer.network, 'enhance', lambda x:
                         (sizes.append(x.shape), x)[1])
@@ -130,14 +130,14 @@ def test_an_image_that_fits_is_not_cut(inferencer, photo, monkeypatch):
 
 def test_a_global_network_warns_and_blends_its_pieces(make_inferencer):
     inferencer = make_inferencer('mmsdag.GlobalEnhancer')
-    assert inferencer.radius is None
+    assert inferencer.runner.radius is None
     ramp = np.linspace(0, 150, 240, dtype=np.float32)
     photo = np.tile(ramp[:, None, None], (1, 100, 3))
     whole = inferencer.enhance(photo, np.float32)
-    inferencer.tile = 150
+    inferencer.runner.tile = 150
     with pytest.warns(UserWarning, match='GlobalEnhancer looks at the whole'):
         cut = inferencer.enhance(photo, np.float32)
-    inferencer.radius = 32  # the same overlap, but cut
+    inferencer.runner.radius = 32  # the same overlap, but cut
     seamed = inferencer.enhance(photo, np.float32)
 
     def largest_step(image):
@@ -150,7 +150,7 @@ def test_a_global_network_warns_and_blends_its_pieces(make_inferencer):
 
 def test_constant_pieces_blend_to_the_constant(make_inferencer):
     inferencer = make_inferencer('mmsdag.Identity', tile=150)
-    inferencer.radius = None
+    inferencer.runner.radius = None
     image = np.full((200, 170, 3), 77, np.uint8)
     with pytest.warns(UserWarning, match='pieces'):
         np.testing.assert_array_equal(inferencer.enhance(image), image)
@@ -191,11 +191,11 @@ def test_a_batch_gives_what_its_images_give(inferencer, photo):
 
 def test_bfloat16_stays_within_a_few_levels(config_file, published, photo):
     exact = published.enhance(photo).astype(int)
-    published.amp_dtype = 'bfloat16'
+    published.runner.amp_dtype = 'bfloat16'
     try:
         rough = published.enhance(photo).astype(int)
     finally:
-        published.amp_dtype = None
+        published.runner.amp_dtype = None
     assert 0 < np.abs(exact - rough).max() <= 4
 
 
@@ -212,7 +212,7 @@ def test_memory_running_out_makes_the_pieces_smaller(
     image = np.arange(64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
     np.testing.assert_array_equal(inferencer.enhance(image), image)
     # The next image may fit again.
-    assert inferencer.tile**2 > 64 * 64
+    assert inferencer.runner.tile**2 > 64 * 64
 
 
 def test_memory_running_out_is_an_error_where_nothing_may_be_cut(
@@ -286,7 +286,7 @@ def test_an_enhancer_without_weights_needs_no_checkpoint(photo):
 
 def test_a_classical_enhancer_of_the_whole_image_is_not_cut(photo):
     clahe = LowLightInferencer(dict(type='mmsdag.CLAHEEnhancer'), device='cpu')
-    assert clahe.radius is None
+    assert clahe.runner.radius is None
     lab = cv2.cvtColor(photo, cv2.COLOR_BGR2LAB)
     lab[..., 0] = cv2.createCLAHE(2, (8, 8)).apply(lab[..., 0].copy())
     expected = cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)

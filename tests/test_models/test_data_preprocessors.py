@@ -18,8 +18,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-import mmsdag.models.data_preprocessors.enhancement as enhancement
-from mmsdag.models import SDAGNet, ZeroDCENet
+from mmsdag.models import SDAGNet, ZeroDCENet, runner
 from mmsdag.models.data_preprocessors.enhancement import content_window
 from mmsdag.registry import MODELS
 from mmsdag.utils.model_index import trained_models
@@ -351,16 +350,17 @@ def test_no_more_images_than_chunk_size_go_through_together(
                                               (True, '_PIXELS')])
 def test_by_default_a_chunk_holds_a_limited_number_of_pixels(
         trainable, limit, preprocessor, monkeypatch):
-    monkeypatch.setattr(enhancement, limit, 2 * 32 * 40 + 1)
+    monkeypatch.setattr(runner, limit, 2 * 32 * 40 + 1)
     ours = preprocessor(
         RETINANET,
         dict(type='mmsdag.GammaEnhancer', trainable=trainable),
         trainable=trainable,
         round_to_uint8=False)
     counts = []
-    run = ours._run
+    run = ours.runner.run
     monkeypatch.setattr(
-        ours, '_run', lambda batch: (counts.append(len(batch)), run(batch))[1])
+        ours.runner, 'run',
+        lambda batch: (counts.append(len(batch)), run(batch))[1])
     ours(batch_for(RETINANET, [image(32, 40, i) for i in range(3)]))
     assert counts == [2, 1]
 

@@ -96,11 +96,11 @@ def test_a_data_preprocessor_takes_it(name, rgb_to_bgr, monkeypatch):
     images[0] = torch.nn.functional.pad(images[0], (3, 0, 0, 5), value=114)
     preprocessor = EnhancedDetDataPreprocessor(
         enhancer=dict(type=name), rgb_to_bgr=rgb_to_bgr)
-    refused = 'mmsdag.models.data_preprocessors.enhancement.enhance_uint8_of'
+    refused = 'mmsdag.models.runner.enhance_uint8_of'
     with monkeypatch.context() as patch:
         patch.setattr(refused, lambda network: None)
         expected = preprocessor.enhance(images)
-    monkeypatch.setattr(preprocessor, '_enhance_batch', None)
+    monkeypatch.setattr(preprocessor.runner, 'run', None)
     found = preprocessor.enhance(images)
     assert all(map(torch.equal, found, expected))
     assert all(image.is_contiguous() for image in found)
@@ -117,15 +117,15 @@ def test_an_inferencer_gives_the_same_by_it(name, count, monkeypatch):
     expected = np.stack([the_long_way(network, image[..., ::-1])[..., ::-1]
                          for image in batch])
     np.testing.assert_array_equal(inferencer.enhance(batch), expected)
-    if next(network.parameters(), None) is None:
-        monkeypatch.setattr(inferencer, '_run', None)
-        np.testing.assert_array_equal(inferencer.enhance(batch), expected)
+    monkeypatch.setattr(inferencer.runner, 'run', None)
+    np.testing.assert_array_equal(inferencer.enhance(batch), expected)
 
 
 def test_an_inferencer_still_refuses_what_is_not_finite():
     inferencer = LowLightInferencer(
         dict(type='mmsdag.GammaEnhancer'), device='cpu')
-    inferencer.network = GammaEnhancer(trainable=True).requires_grad_(False)
+    inferencer.runner.network = GammaEnhancer(
+        trainable=True).requires_grad_(False)
     inferencer.network.log_gamma.fill_(float('nan'))
     with pytest.raises(ValueError, match='infinite or undefined'):
         inferencer.enhance(photographs()[0])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from tqdm import tqdm
 
 from mmsdag.cli.arguments import new_parser
 from mmsdag.models import build_enhancer
+from mmsdag.models.runner import EnhancerRunner
 from mmsdag.registry import DATASETS, MODELS
 from mmsdag.utils.drawing import contact_sheet, fit, titled
 from mmsdag.utils.image_writer import write_image
@@ -68,8 +68,8 @@ def compare(args: argparse.Namespace) -> str:
         enhancers[f'gamma 1/{args.gamma:g}'] = (
             lambda image: image**(1 / args.gamma))
     for name, path in args.enhancer:
-        network: Any = build_enhancer(args.config, path)
-        enhancers[name] = network.enhance
+        enhancers[name] = EnhancerRunner(
+            build_enhancer(args.config, path), name).enhance_rgb
     judges = {
         name: load_judge(path, args.amp_dtype)
         for name, path in args.judge

@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from mmsdag.models.enhancers.build import enhancer_config
+from mmsdag.models.runner import EnhancerRunner
 from mmsdag.registry import DATASETS, METRICS
 from mmsdag.utils import write_atomically
 from mmsdag.utils.configs import config_folder, find_config
@@ -71,17 +72,20 @@ class Judge:
         if path.is_file():
             bar.update(len(self.dataset))
             return json.loads(path.read_text())
-        network = method.build(checkpoint).to(self.device)
+        runner = EnhancerRunner(
+            method.build(checkpoint),
+            method.name,
+            device=torch.device(self.device))
         for index in range(len(self.dataset)):
             packed = self.dataset[index]
             # (3, H, W), BGR, [0, 255], as metrics have them.
             image = packed['inputs'].float()
-            enhanced = network.enhance(
+            enhanced = runner.enhance_rgb(
                 image.flip(0)[None].to(self.device) / 255)
             sample = packed['data_samples'].to_dict()
             sample['input'] = image
             sample['output'] = dict(
-                pred_img=enhanced[0].flip(0).float().clamp(0, 1).cpu() * 255)
+                pred_img=enhanced[0].flip(0).cpu() * 255)
             self.evaluator.process([sample])
             bar.update()
         figures = self.evaluator.evaluate(len(self.dataset))

@@ -14,14 +14,16 @@ import cv2
 import numpy as np
 
 from mmsdag.registry import TRANSFORMS
+from mmsdag.utils.arrays import check_range
 from mmsdag.utils.darkness import DarknessGate, When
+from mmsdag.utils.system import check_device
 from mmsdag.version import __version__
 
 from .base import Transform
 
 if TYPE_CHECKING:
-    from mmsdag.apis import LowLightInferencer
     from mmsdag.models.enhancers.build import EnhancerLike
+    from mmsdag.models.runner import EnhancerRunner
 
 #: Bytes of a SHA-256. PNG allows for what follows its end mark.
 _DIGEST = 32
@@ -125,22 +127,25 @@ class EnhanceImage(Transform):
         return results
 
     def _enhance(self, image: np.ndarray) -> np.ndarray:
+        check_range(image, 'images')
         dtype = np.float32 if image.dtype.kind == 'f' else image.dtype
-        return self._inferencer.enhance(image, dtype)
+        return self._runner.enhance_array(image[None], np.dtype(dtype))[0]
 
     @cached_property
-    def _inferencer(self) -> LowLightInferencer:
-        from mmsdag.apis import LowLightInferencer
-        return LowLightInferencer(
-            self.enhancer,
-            self.checkpoint,
-            device=self.device,
+    def _runner(self) -> EnhancerRunner:
+        from mmsdag.models.enhancers import build_enhancer
+        from mmsdag.models.runner import EnhancerRunner
+        return EnhancerRunner(
+            build_enhancer(self.enhancer, self.checkpoint),
+            'EnhanceImage',
             amp_dtype=self.amp_dtype,
-            when=self.gate.when)
+            when=self.gate.when,
+            device=check_device(self.device),
+            tile='auto')
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker that is spawned builds its own.
-        return {k: v for k, v in vars(self).items() if k != '_inferencer'}
+        return {k: v for k, v in vars(self).items() if k != '_runner'}
 
     def _cache_path(self, image: np.ndarray) -> Path:
         # The pixels, not the file: a transform before this one may have

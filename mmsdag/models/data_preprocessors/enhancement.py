@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections import defaultdict
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any
@@ -12,22 +11,13 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
-from mmsdag.functional import map_pixels, to_uint8, to_unit_rgb
 from mmsdag.models.enhancers.build import (
     EnhancerLike,
     build_enhancer,
     one_checkpoint,
 )
-from mmsdag.models.enhancers.uint8 import enhance_uint8_of
-from mmsdag.models.precision import autocast, check_amp_dtype
-from mmsdag.utils.darkness import DarknessGate, When
-
-#: Pixels that go through the enhancer together by default. More at once are
-#: hardly faster; in float32 they need 1 to 2 GiB.
-_PIXELS = 2**20
-#: On a CPU so many are slower, by a fifth for some: what one layer hands to
-#: the next has left the cache.
-_CPU_PIXELS = 2**17
+from mmsdag.models.runner import EnhancerRunner
+from mmsdag.utils.darkness import When
 
 
 class EnhancementMixin(BaseDataPreprocessor):
@@ -99,23 +89,15 @@ class EnhancementMixin(BaseDataPreprocessor):
         owner = type(self).__name__
         checkpoint = one_checkpoint(checkpoint, enhancer_checkpoint, owner)
         super().__init__(*args, **kwargs)
-        if chunk_size is not None and (not isinstance(chunk_size, int)
-                                       or chunk_size < 1):
-            raise ValueError(f'chunk_size={chunk_size!r} of {owner}: must be '
-                             'a number of images, or None')
         if trainable and round_to_uint8:
             raise ValueError(f'round_to_uint8=True of {owner}: rounding has '
                              'no gradient; leave it out, or trainable=True')
-        self.amp_dtype = check_amp_dtype(amp_dtype, owner)
         self.trainable = trainable
-        self.chunk_size = chunk_size
         self.round_to_uint8 = (not trainable if round_to_uint8 is None else
                                round_to_uint8)
         self.padding_value = _check_color(padding_value, owner)
-        self.gate = DarknessGate(when)
         self._is_bgr = not kwargs.get('rgb_to_bgr', False)
         self._source = (enhancer, checkpoint)
-        self._enhancer_device: torch.device | None = None
         network = build_enhancer(
             *self._source, weights_required=not trainable)
         if trainable:
@@ -128,6 +110,13 @@ class EnhancementMixin(BaseDataPreprocessor):
             # Not as nn.Module sets attributes: hidden from parameters(),
             # state_dict() and train().
             object.__setattr__(self, 'enhancer', network)
+        self.runner = EnhancerRunner(
+            network,
+            owner,
+            amp_dtype=amp_dtype,
+            trainable=trainable,
+            when=when,
+            chunk_size=chunk_size)
 
     def init_weights(self) -> None:
         """Undo what the recogniser's initialisation did to the enhancer."""
@@ -183,95 +172,10 @@ class EnhancementMixin(BaseDataPreprocessor):
         return [
             enhanced if window is None else _pasted(enhanced, image, window)
             for enhanced, image, window in zip(
-                self._enhance_dark(contents), images, windows)
+                self.runner.enhance_planes(
+                    contents, self._is_bgr, self.round_to_uint8), images,
+                windows)
         ]
-
-    def _enhance_dark(self, contents: list[Tensor]) -> list[Tensor]:
-        """Enhance images (3, H, W), [0, 255]; leave the light ones."""
-        dark = self.gate.are_dark(contents, self._is_bgr, white=255)
-        chosen = iter(self._enhance_contents(
-            [content for content, is_dark in zip(contents, dark) if is_dark]))
-        return [
-            next(chosen) if is_dark else
-            content if self.rounds(content) else content.float()
-            for content, is_dark in zip(contents, dark)
-        ]
-
-    def _enhance_contents(self, contents: list[Tensor]) -> list[Tensor]:
-        """Images (3, H, W), [0, 255], to the same, one size together."""
-        if contents and contents[0].device != self._enhancer_device:
-            # Remembered: moving goes through every module, each time.
-            self._enhancer_device = contents[0].device
-            self.enhancer.to(self._enhancer_device)
-        # One that trains may normalise by its batch: everywhere by the same.
-        most = (_CPU_PIXELS if self._enhancer_device == torch.device('cpu')
-                and not self.trainable else _PIXELS)
-        enhance_uint8 = enhance_uint8_of(self.enhancer)
-        enhanced = list(contents)
-        same_size = defaultdict(list)
-        for index, content in enumerate(contents):
-            if (enhance_uint8 is not None and self.rounds(content)
-                    and content.device.type == 'cpu'):
-                with autocast(self.amp_dtype, content.device):
-                    enhanced[index] = map_pixels(
-                        enhance_uint8, content, self._is_bgr)
-            else:
-                same_size[content.shape, content.dtype].append(index)
-        for (shape, _), members in same_size.items():
-            size = self.chunk_size or max(1, most // shape[1:].numel())
-            for start in range(0, len(members), size):
-                chunk = members[start:start + size]
-                batch = self._enhance_batch(
-                    torch.stack([contents[index] for index in chunk]) if
-                    len(chunk) > 1 else contents[chunk[0]][None])
-                for index, image in zip(chunk, batch):
-                    enhanced[index] = image
-        return enhanced
-
-    def _enhance_batch(self, batch: Tensor) -> Tensor:
-        """(N, 3, H, W), [0, 255], to the same."""
-        try:
-            return self._run(batch)
-        except torch.cuda.OutOfMemoryError:
-            if len(batch) == 1:
-                raise
-        # Outside of the handler, which keeps the tensors alive.
-        return torch.cat([
-            self._enhance_batch(half) for half in batch.tensor_split(2)
-        ])
-
-    def _run(self, batch: Tensor) -> Tensor:
-        network = self.enhancer
-        # A recogniser in half precision has a trainable enhancer to match.
-        dtype = next((p.dtype for p in network.parameters()), torch.float32)
-        rgb = to_unit_rgb(batch, self._is_bgr).to(dtype)
-        with torch.set_grad_enabled(
-                self.trainable and torch.is_grad_enabled()), autocast(
-                    self.amp_dtype, batch.device):
-            enhanced = network.enhance(rgb)
-            is_exact = dtype == torch.float32 and not _is_lowered(batch)
-        shape = getattr(enhanced, 'shape', type(enhanced).__name__)
-        if shape != rgb.shape:
-            raise ValueError(
-                f'the enhancer {type(network).__name__} of '
-                f'{type(self).__name__} makes {shape} of images {rgb.shape}; '
-                'its enhance(x) must return a tensor of the same shape')
-        # Weights are finite, and so is what float32 makes of 8-bit images.
-        # Loss scaling needs to see what overflows in a training.
-        if not (self.trainable or is_exact and batch.dtype == torch.uint8
-                or torch.isfinite(enhanced).all()):
-            raise ValueError(
-                f'the enhancer {type(network).__name__} of '
-                f'{type(self).__name__} returned infinite or undefined '
-                'numbers: the images have some, or '
-                f'amp_dtype={self.amp_dtype!r} is not precise enough (None is '
-                'float32)')
-        if self.rounds(batch):
-            return to_uint8(enhanced, self._is_bgr)
-        # Plane by plane, as the other base class has its images: turning the
-        # channels around takes a fifth of the time there.
-        enhanced = enhanced.float().contiguous().clamp(0, 1).mul_(255)
-        return enhanced.flip(1) if self._is_bgr else enhanced
 
     def rounds(self, images: Tensor) -> bool:
         """Whether what becomes of ``images`` is rounded."""
@@ -287,13 +191,6 @@ class EnhancementMixin(BaseDataPreprocessor):
                 raise ValueError(
                     f'an input of {type(self).__name__} is {image.dtype}; '
                     'images are uint8, or floating point in [0, 255]')
-
-
-def _is_lowered(images: Tensor) -> bool:
-    """Whether the precision on the images' device is lowered here."""
-    device = images.device.type
-    return torch.amp.is_autocast_available(device) and (
-        torch.is_autocast_enabled(device))
 
 
 def _check_color(

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from mmsdag.apis.tiling import (
+from mmsdag.models import ZeroDCENet
+from mmsdag.models.tiling import (
     Span,
     blend_weights,
     bytes_per_pixel,
     receptive_radius,
     spans,
 )
-from mmsdag.models import ZeroDCENet
 
 
 class Enhancer(nn.Sequential):

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +78,59 @@ def blend_weights(piece: Span, length: int, halo: int) -> np.ndarray:
     # Where one piece falls its neighbour rises, so that the sum telescopes.
     weights = np.ones_like(pixels) if piece.first == 0 else rise(piece.first)
     return weights if piece.last == length else weights - rise(piece.last)
+
+
+class Tile(NamedTuple):
+    """A part of an image: what the network sees, and its share of the result.
+
+    ``weights``, (h, w), fade it into its neighbors; None: it is cropped.
+    """
+    row: Span
+    column: Span
+    weights: np.ndarray | None
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns that the network sees."""
+        return (slice(self.row.start, self.row.stop),
+                slice(self.column.start, self.column.stop))
+
+    @property
+    def kept(self) -> tuple[slice, slice]:
+        """Rows and columns of the image that the tile contributes to."""
+        if self.weights is not None:
+            return self.window
+        return (slice(self.row.first, self.row.last),
+                slice(self.column.first, self.column.last))
+
+    def crop(self, output: Tensor) -> Tensor:
+        """Crop the output of the network to :attr:`kept`."""
+        top, left = (kept.start - seen.start
+                     for kept, seen in zip(self.kept, self.window))
+        height, width = (kept.stop - kept.start for kept in self.kept)
+        return output[..., top:top + height, left:left + width]
+
+
+def cut(size: Sequence[int], tile: int, halo: int,
+        blends: bool) -> list[Tile]:
+    """Cut an image into tiles.
+
+    Args:
+        size: Height and width.
+        tile: Longest edge of a tile, overlap included; 0 does not cut.
+        halo: As for :func:`spans`.
+        blends: Whether tiles fade into each other instead of being cropped.
+    """
+    rows, columns = (spans(length, tile or length, halo) for length in size)
+    blends = blends and len(rows) * len(columns) > 1
+    return [
+        Tile(
+            row, column,
+            np.multiply.outer(
+                blend_weights(row, size[0], halo),
+                blend_weights(column, size[1], halo)) if blends else None)
+        for row, column in product(rows, columns)
+    ]
 
 
 def receptive_radius(network: nn.Module) -> int | None:
