@@ -21,7 +21,6 @@ from mmengine.registry import (
     OPTIMIZERS,
     PARAM_SCHEDULERS,
     VISBACKENDS,
-    VISUALIZERS,
     WEIGHT_INITIALIZERS,
     Registry,
 )
@@ -34,6 +33,7 @@ from mmengine.registry import (
     OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
 )
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
 
 from ._stack import remedy_for
 
@@ -161,12 +161,21 @@ METRICS = Registry(
     parent=MMENGINE_METRICS,
     scope=SCOPE,
     locations=['mmsdag.evaluation'])
+VISUALIZERS = DeferringRegistry(
+    'visualizer',
+    parent=MMENGINE_VISUALIZERS,
+    scope=SCOPE,
+    locations=['mmsdag.visualization'],
+    deferred=dict(
+        mmdet=dict(
+            EnhancedDetLocalVisualizer='mmsdag.visualization.enhanced_det'),
+        mmseg=dict(
+            EnhancedSegLocalVisualizer='mmsdag.visualization.enhanced_seg')))
 
 # Nothing of ours is in these: with a child of its own in each, MMEngine does
 # not warn, at every lookup, that the scope is missing there.
 for _parent in (EVALUATOR, LOG_PROCESSORS, OPTIM_WRAPPERS, OPTIMIZERS,
-                PARAM_SCHEDULERS, VISBACKENDS, VISUALIZERS,
-                WEIGHT_INITIALIZERS):
+                PARAM_SCHEDULERS, VISBACKENDS, WEIGHT_INITIALIZERS):
     Registry(
         _parent.name,
         parent=_parent,

@@ -20,6 +20,7 @@ RANKS = {
     'synthetic': 5,
     'engine': 5,
     'evaluation': 5,
+    'visualization': 5,
     'apis': 6,
     'report': 6,  # a base template and charts for the pages of others
     'benchmark': 7,
