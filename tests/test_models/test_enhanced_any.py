@@ -104,3 +104,9 @@ def test_what_is_not_a_data_preprocessor_is_refused():
 def test_unknown_channel_order_is_refused():
     with pytest.raises(ValueError, match="channel_order='gbr'"):
         build(dict(type='mmsdag.OwnDataPreprocessor'), channel_order='gbr')
+
+
+def test_an_empty_batch_is_refused():
+    own = build(dict(type='mmsdag.OwnDataPreprocessor'))
+    with pytest.raises(ValueError, match='inputs of EnhancedData.* empty'):
+        own(dict(inputs=[]))

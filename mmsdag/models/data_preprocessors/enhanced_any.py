@@ -90,7 +90,12 @@ class EnhancedDataPreprocessor(EnhancementMixin):
         Args:
             data: With ``inputs``: images (3, H, W), [0, 255], nested.
             training: Passed on.
+
+        Raises:
+            ValueError: For an empty batch, or images of another shape or
+                type.
         """
+        self._check_batch(data['inputs'])
         inputs = self._enhance_nested(self.cast_data(data['inputs']))
         return self.data_preprocessor({**data, 'inputs': inputs}, training)
 

@@ -138,10 +138,7 @@ class EnhancementMixin(BaseDataPreprocessor):
                 or an output of a frozen enhancer that is not finite.
         """
         inputs = data['inputs']
-        if not len(inputs):
-            raise ValueError(
-                f'inputs of {type(self).__name__} is an empty batch: check '
-                'batch_size, drop_last and the length of the dataset')
+        self._check_batch(inputs)
         if any(image.device != self.device for image in inputs):
             inputs = self.cast_data(inputs)
         enhanced: Any = self.enhance(inputs)
@@ -180,6 +177,12 @@ class EnhancementMixin(BaseDataPreprocessor):
     def rounds(self, images: Tensor) -> bool:
         """Whether what becomes of ``images`` is rounded."""
         return self.round_to_uint8 and images.dtype == torch.uint8
+
+    def _check_batch(self, inputs: Any) -> None:
+        if not len(inputs):
+            raise ValueError(
+                f'inputs of {type(self).__name__} is an empty batch: check '
+                'batch_size, drop_last and the length of the dataset')
 
     def _check(self, images: Sequence[Tensor]) -> None:
         for image in images:
