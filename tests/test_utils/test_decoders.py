@@ -290,6 +290,18 @@ def test_formats_that_are_not_read_are_named(read, content, name):
         read(content)
 
 
+def test_a_row_that_is_too_long_for_decoders_is_refused(read):
+    # Found by fuzzing: Pillow raised MemoryError.
+    width = 134_228_553
+    entries = [(256, 4, 1, width), (257, 4, 1, 1), (258, 3, 1, 8),
+               (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8),
+               (277, 3, 1, 1), (278, 4, 1, 1), (279, 4, 1, 3)]
+    content = b'II*\0' + struct.pack('<IH', 8, len(entries)) + b''.join(
+        struct.pack('<HHII', *entry) for entry in entries) + bytes(8)
+    with pytest.raises(UnsupportedImageError, match=f'{width}x1 pixels, more'):
+        read(content)
+
+
 def test_the_limit_of_pixels_is_stated_and_can_be_raised(
         read, monkeypatch):
     content = b'P5 40 30 255\n' + bytes(1200)

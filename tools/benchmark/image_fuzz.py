@@ -4,7 +4,8 @@ Each copy is read by mmsdag.utils.image_io in a process of its own. It must
 end in time, with an image or an error that says why; and an image must equal
 that of an independent decoder, see image_corpus.py. Copies that do otherwise
 are kept and named; decoders read some damaged files in different ways, so look
-at each. The exit status is 1 if the reader crashed or took too long.
+at each. The exit status is 1 if the reader crashed, took too long, or raised an
+error that it does not announce.
 """
 from __future__ import annotations
 
@@ -83,12 +84,19 @@ def mend_checksums(content: bytes) -> bytes:
     return result + content[at:]
 
 
-def read(path: Path) -> None:
-    """Read a file with the reader alone; errors that it announces are fine."""
+def read(path: Path) -> str:
+    """Read a file with the reader alone; errors that it announces are fine.
+
+    Returns:
+        What it raised besides these, as text; ``''`` for nothing.
+    """
     try:
         read_photograph(path)
     except BrokenImageError:
         pass
+    except Exception as error:
+        return f'{type(error).__name__}: {error}'
+    return ''
 
 
 class Processes:
@@ -126,16 +134,18 @@ def fuzz(seeds: Sequence[Path], seconds: float, draw: random.Random,
     while time.monotonic() < end:
         seed = draw.choice(seeds)
         path.write_bytes(damage(seed.read_bytes(), draw))
-        outcome, _ = processes.run(read, path)
-        remark = ''
-        if outcome == 'done':
+        outcome, raised = processes.run(read, path)
+        remark = str(raised or '')
+        if remark:
+            outcome = 'other error'
+        elif outcome == 'done':
             state, found = processes.run(check, path)
             # A decoder that crashes or hangs is not the reader.
             outcome = 'another decoder failed'
             if state == 'done':
                 _, outcome, remark = found  # type: ignore[misc]
         counts[outcome] += 1
-        if outcome in ('crash', 'hang', 'differs'):
+        if outcome in ('crash', 'hang', 'other error', 'differs'):
             kept = out / file_digest(path)[:12]
             path.rename(kept)
             print(f'{outcome}: {kept} of {seed}: {remark}', flush=True)
@@ -161,7 +171,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                      f'{[str(folder) for folder in args.corpus]}')
     counts = fuzz(seeds, args.seconds, random.Random(args.seed), args.out)
     print(markdown_table(['outcome', 'files'], counts.most_common()))
-    return int(counts['crash'] + counts['hang'] > 0)
+    return int(any(
+        counts[name] for name in ('crash', 'hang', 'other error')))
 
 
 if __name__ == '__main__':

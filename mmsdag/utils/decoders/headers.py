@@ -88,6 +88,11 @@ def recognize(header: bytes) -> str | None:
     return None
 
 
+#: Pixels along an edge. Decoders count the bits of a row in 32 bits: above it,
+#: Pillow's raise MemoryError, whatever the memory.
+MAX_EDGE = 2**25
+
+
 def max_pixels() -> int:
     """Return the limit of pixels: the environment's, or :data:`MAX_PIXELS`.
 
@@ -106,10 +111,15 @@ def check_size(width: int, height: int) -> None:
 
     Raises:
         ValueError: If it has no pixels.
-        UnsupportedError: If it has more than :func:`max_pixels`.
+        UnsupportedError: If it has more than :func:`max_pixels`, or more than
+            :data:`MAX_EDGE` along an edge.
     """
     if width <= 0 or height <= 0:
         raise ValueError(f'an image of {width}x{height} pixels')
+    if max(width, height) > MAX_EDGE:
+        raise UnsupportedError(
+            f'has {width}x{height} pixels, more than {MAX_EDGE} along an '
+            'edge: the file is damaged, or has to be cut into parts')
     if width * height > (limit := max_pixels()):
         raise UnsupportedError(
             f'has {width}x{height} = {width * height} pixels, more than the '
