@@ -4,8 +4,8 @@ Each copy is read by mmsdag.utils.image_io in a process of its own. It must
 end in time, with an image or an error that says why; and an image must equal
 that of an independent decoder, see image_corpus.py. Copies that do otherwise
 are kept and named; decoders read some damaged files in different ways, so look
-at each. The exit status is 1 if the reader crashed, took too long, or raised an
-error that it does not announce.
+at each. The exit status is 1 if the reader crashed, took too long, or raised
+an error that it does not announce.
 """
 from __future__ import annotations
 
