@@ -103,6 +103,8 @@ setup(
         'metrics': ['scipy', 'lpips==0.1.4'],
         # Later ml_dtypes, which onnx asks for, would replace numpy by 2.
         'onnx': ['onnx', 'onnxruntime', 'ml_dtypes<0.6'],
+        # For `mmsdag enhance` of videos.
+        'video': ['av>=13'],
         'dev': requirements('dev'),
         # `mim install` reads this one: it gets mmcv from OpenMMLab's wheels.
         'mim': ['mmcv>=2.0.0,<2.2.0', 'mmengine>=0.10.0,<1.0.0'],

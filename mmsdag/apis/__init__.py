@@ -2,9 +2,10 @@ from .export import export_onnx
 from .export_model import export_model_onnx
 from .folder import FolderReport, enhance_folder, plan_folder, plan_images
 from .inferencer import LowLightInferencer
+from .video import VideoReport, enhance_video
 
 __all__ = [
-    'FolderReport', 'LowLightInferencer', 'enhance_folder',
-    'export_model_onnx',
-    'export_onnx', 'plan_folder', 'plan_images'
+    'FolderReport', 'LowLightInferencer', 'VideoReport', 'enhance_folder',
+    'enhance_video', 'export_model_onnx', 'export_onnx', 'plan_folder',
+    'plan_images'
 ]

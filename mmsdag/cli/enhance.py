@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from .arguments import edge, new_parser
 if TYPE_CHECKING:
     from mmsdag.apis import FolderReport
 
-DESCRIPTION = 'Enhance photographs, and folders of them.'
+DESCRIPTION = 'Enhance photographs, folders of them, and videos.'
 DEFAULT_MODEL = 'zero-dce_sdag'
 
 _RESULTS = """
@@ -29,6 +30,7 @@ EXAMPLES = _RESULTS.format(out='--out') + """
 examples:
   mmsdag enhance photo.jpg
   mmsdag enhance a.jpg holiday/ --out bright --model zero-dce
+  mmsdag enhance clip.mp4 --out bright.mp4
   # 16-bit results; on a machine with little memory
   mmsdag enhance holiday/ --bit-depth 16 --tile 256
   # a model that you trained
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mmsdag enhance``."""
     parser.add_argument(
         'inputs', nargs='+', metavar='PHOTO',
-        help='photographs, or folders')
+        help='photographs, folders of them, or videos (these need PyAV)')
     parser.add_argument(
         '--model',
         default=DEFAULT_MODEL,
@@ -67,6 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--out', default='enhanced', metavar='DIR',
         help='folder of the results, or the file of the only one (default: '
         '%(default)s)')
+    parser.add_argument(
+        '--steady', type=float, default=0.5, metavar='SECONDS',
+        help='of videos: time over which the brightness is averaged within a '
+        'shot; 0: not at all (default: %(default)s)')
     _add_options(parser)
 
 
@@ -132,9 +138,54 @@ def _when(text: str) -> str | float:
 def run(args: argparse.Namespace) -> int:
     """Enhance the inputs of ``mmsdag enhance``; return the exit status."""
     from mmsdag.apis import plan_images
-    return _enhance(
-        lambda: plan_images(args.inputs, args.out, args.format), args.inputs,
-        args.model, args.checkpoint, args)
+    from mmsdag.apis.video import videos_in
+    videos = list(videos_in(args.inputs))
+    images = [path for path in args.inputs if path not in videos]
+    status = 0
+    if images:
+        status = _enhance(
+            lambda: plan_images(images, args.out, args.format), images,
+            args.model, args.checkpoint, args)
+    return max(status, _enhance_videos(videos, args) if videos else 0)
+
+
+def _enhance_videos(videos: Sequence[str], args: argparse.Namespace) -> int:
+    from mmsdag.apis import LowLightInferencer
+    from mmsdag.apis.video import (
+        Steadier,
+        check_pyav,
+        enhance_video,
+        plan_video,
+    )
+    from mmsdag.utils.launch import clear_errors
+    with clear_errors():
+        check_pyav()
+        pairs = [plan_video(path, args.out) for path in videos]
+        targets = [target for _, target in pairs]
+        for source, target in pairs:
+            if targets.count(target) > 1:
+                raise ValueError(
+                    f'{str(source)!r} and another video would both be written '
+                    f'to {str(target)!r}: rename one, or give a folder as '
+                    '--out')
+        Steadier(args.steady)
+        inferencer = LowLightInferencer(
+            args.model, args.checkpoint, device=_device(args.device),
+            tile=args.tile, amp_dtype=args.amp_dtype, when=args.when)
+    failed = 0
+    for source, target in pairs:
+        if target.exists() and not args.overwrite:
+            print(f'{target}: exists, skipped')
+            continue
+        try:
+            report = enhance_video(
+                inferencer, source, target, args.steady, progress=True)
+        except ValueError as error:
+            failed += 1
+            print(f'error: {error}', file=sys.stderr)
+            continue
+        print(f'{target}: {report}')
+    return 1 if failed else 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
