@@ -14,12 +14,14 @@ from .enhancers import (
     EnlightenGANNet,
     GammaEnhancer,
     HistogramEqualizationEnhancer,
+    IATNet,
     InverseGainEnhancer,
     LIMEEnhancer,
     MeanScaleEnhancer,
     MultiScaleRetinexEnhancer,
     RUASNet,
     SCINet,
+    YOLANet,
     ZeroDCENet,
     ZeroDCEPPNet,
     build_enhancer,
@@ -59,7 +61,7 @@ __all__ = [
     'DeepVGGExtractor', 'DenoisedEnhancer', 'EnhancedDataPreprocessor',
     'EnhancerWrapper', 'EnlightenGAN',
     'EnlightenGANNet', 'ExposureControlLoss', 'GammaEnhancer',
-    'HistogramEqualizationEnhancer', 'IlluminationSmoothnessLoss',
+    'HistogramEqualizationEnhancer', 'IATNet', 'IlluminationSmoothnessLoss',
     'ImageDataPreprocessor', 'InverseGainEnhancer', 'LIMEEnhancer',
     'LeastSquaresGANLoss', 'MSELoss', 'MarginRankingLoss', 'MeanScaleEnhancer',
     'MeanSmoothnessLoss', 'MultiScaleRetinexEnhancer',
@@ -67,8 +69,8 @@ __all__ = [
     'SCI', 'SCINet', 'SDAG', 'SDAGGuidanceLoss', 'SDAGNet',
     'SelfFeaturePreservingLoss', 'SelfSupervisedRestorer',
     'SpatialConsistencyLoss',
-    'UnsupervisedEnhancer', 'VGGExtractor', 'ZeroDCE', 'ZeroDCENet',
-    'ZeroDCEPP', 'ZeroDCEPPNet', 'build_enhancer'
+    'UnsupervisedEnhancer', 'VGGExtractor', 'YOLANet', 'ZeroDCE',
+    'ZeroDCENet', 'ZeroDCEPP', 'ZeroDCEPPNet', 'build_enhancer'
 ]
 
 

@@ -20,6 +20,8 @@ ENHANCERS = {
     'ruas': dict(type='RUASNet'),
     'ruas, noise left': dict(type='RUASNet', denoise=False),
     'enlighten-gan': dict(type='EnlightenGANNet', channels=8),
+    'iat': dict(type='IATNet'),
+    'yola': dict(type='YOLANet'),
     'blend-unet': dict(type='BlendUNet', channels=8),
 }
 SIZES = [(16, 16), (17, 23), (33, 50)]

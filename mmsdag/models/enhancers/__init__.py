@@ -13,16 +13,18 @@ from .classical import (
     MultiScaleRetinexEnhancer,
 )
 from .enlighten_gan_net import EnlightenGANNet
+from .iat import IATNet
 from .ruas_net import RUASNet
 from .sci_net import SCINet
 from .wrapper import EnhancerWrapper
+from .yola import YOLANet
 from .zero_dce_net import ZeroDCENet
 from .zero_dce_pp_net import ZeroDCEPPNet
 
 __all__ = [
     'BlendUNet', 'CLAHEEnhancer', 'DenoisedEnhancer', 'EnhancerWrapper',
     'EnlightenGANNet', 'GammaEnhancer', 'HistogramEqualizationEnhancer',
-    'InverseGainEnhancer', 'LIMEEnhancer', 'MeanScaleEnhancer',
-    'MultiScaleRetinexEnhancer', 'RUASNet', 'SCINet', 'ZeroDCENet',
+    'IATNet', 'InverseGainEnhancer', 'LIMEEnhancer', 'MeanScaleEnhancer',
+    'MultiScaleRetinexEnhancer', 'RUASNet', 'SCINet', 'YOLANet', 'ZeroDCENet',
     'ZeroDCEPPNet', 'build_enhancer', 'enhancer_config', 'with_weights'
 ]
