@@ -3,9 +3,10 @@
 _base_ = [
     'mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
     '../_base_/protocols/brackets.py',
-    '../_base_/enhancers/{{$MMSDAG_ENHANCER:gamma}}.py'
+    '../_base_/enhancers/{{$MMSDAG_ENHANCER:fixed_gamma}}.py'
 ]
-work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:gamma}}'
+work_dir = ('work_dirs/{{fileBasenameNoExtension}}_'
+            '{{$MMSDAG_ENHANCER:fixed_gamma}}')
 
 model = dict(
     data_preprocessor=dict(

@@ -25,7 +25,9 @@ from mmsdag.models import EnlightenGANNet
 from mmsdag.utils import load_checkpoint
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
-EVERY = sorted(CONFIGS.rglob('*.py'))
+#: A value of MMSDAG_ENHANCER that is refused.
+REFUSED = CONFIGS / '_base_/enhancers/gamma.py'
+EVERY = sorted(path for path in CONFIGS.rglob('*.py') if path != REFUSED)
 BASES = [path for path in EVERY if '_base_' in path.parts]
 #: What tools/benchmark_downstream.py reads: no model, but many to compare.
 SPECS = [path for path in EVERY if path.parent.name == 'benchmark']
@@ -34,7 +36,7 @@ RECOGNITION = [
     path for path in LEAVES
     if path.parent.name in ('detection', 'segmentation', 'classification')
 ]
-ENHANCERS = sorted((CONFIGS / '_base_' / 'enhancers').glob('*.py'))
+ENHANCERS = [path for path in EVERY if path.parent.name == 'enhancers']
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -154,6 +156,19 @@ def test_environment_chooses_the_enhancer_of_a_recognition_config(
     assert {k: v for k, v in ours.items() if k in theirs and k != 'type'
             } == {k: v for k, v in theirs.items() if k != 'type'}
     assert MODELS.build(ours).enhancer is not None
+
+
+def test_gamma_in_the_environment_is_refused_as_it_meant_the_fixed_one(
+        monkeypatch):
+    leaf = CONFIGS / 'detection/yolox_nano_exdark_frozen.py'
+    monkeypatch.setenv('MMSDAG_ENHANCER', 'gamma')
+    with pytest.raises(ValueError, match='fixed_gamma .* or .*learned_gamma'):
+        Config.fromfile(leaf)
+    monkeypatch.setenv('MMSDAG_ENHANCER', 'fixed_gamma')
+    fixed = Config.fromfile(leaf).model.data_preprocessor.enhancer
+    assert fixed == dict(type='mmsdag.GammaEnhancer', gamma=2.2)
+    monkeypatch.setenv('MMSDAG_ENHANCER', 'learned_gamma')
+    assert Config.fromfile(leaf).model.data_preprocessor.enhancer == 'gamma'
 
 
 def test_frozen_detectors_know_the_classes_of_exdark_by_their_coco_places():

@@ -34,10 +34,11 @@ def test_an_enhancer_that_takes_long_shows(tmp_path, monkeypatch):
     path = tmp_path / 'cost.json'
     tool.main([
         '--quick', '--no-memory', '--recognisers', 'yolox-nano',
-        '--enhancers', 'gamma', '--json', str(path)
+        '--enhancers', 'fixed-gamma', '--json', str(path)
     ])
     none, with_gamma = json.loads(path.read_text())['rows']
-    assert (none['enhancer'], with_gamma['enhancer']) == ('none', 'gamma')
+    assert (none['enhancer'], with_gamma['enhancer']) == (
+        'none', 'fixed-gamma')
     assert min(with_gamma['step']) >= 0.05
     assert min(with_gamma['alone']) >= 0.05
     assert min(with_gamma['added']) >= 0.04

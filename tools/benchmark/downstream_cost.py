@@ -90,8 +90,8 @@ RECOGNISERS = {
         'mmsdag.EnhancedSegDataPreprocessor', (512, 1024)),
 }
 #: Names of their configs, with ", auto" for the precision.
-ENHANCERS = ('gamma', 'clahe', 'histogram', 'retinex', 'lime', 'zero-dce',
-             'zero-dce, auto', 'zero-dce-pp', 'sci', 'ruas')
+ENHANCERS = ('fixed-gamma', 'clahe', 'histogram', 'retinex', 'lime',
+             'zero-dce', 'zero-dce, auto', 'zero-dce-pp', 'sci', 'ruas')
 #: Height and width of the photograph for EnhanceImage.
 PHOTO = (512, 512)
 
