@@ -68,10 +68,10 @@ class LowLightInferencer:
                  when: When = None) -> None:
         device = check_device(device)
         # Only now: they import torchvision, which takes seconds.
-        from mmsdag.models.enhancers import build_enhancer
+        from mmsdag.models.loading import load_enhancer
         from mmsdag.models.runner import EnhancerRunner
         self.runner = EnhancerRunner(
-            build_enhancer(model, weights),
+            load_enhancer(model, weights),
             type(self).__name__,
             amp_dtype=amp_dtype,
             when=when,

@@ -15,9 +15,9 @@ from mmengine.utils import get_installed_path
 from torch import nn
 
 from mmsdag.datasets.transforms import Darken
-from mmsdag.models.enhancers.build import (
-    build_enhancer,
+from mmsdag.models.loading import (
     enhancer_config,
+    load_enhancer,
     with_weights,
 )
 from mmsdag.utils.checkpoint import check_fit
@@ -167,7 +167,7 @@ def read_enhancer(name: str, entry: EnhancerEntry, folder: Path) -> Enhancer:
             config = enhancer_config(source)[0]
             if checkpoints == [None]:
                 checkpoints = [None if own is None else str(own)]
-            networks = [build_enhancer(config, file) for file in checkpoints]
+            networks = [load_enhancer(config, file) for file in checkpoints]
         except _INPUT_ERRORS as error:
             raise ValueError(f'{where}: {_text(error)}') from error
     return Enhancer(

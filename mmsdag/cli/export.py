@@ -39,11 +39,11 @@ def run(args: argparse.Namespace) -> None:
     """Export the model and print the difference of both runtimes."""
     # After the arguments, because these take seconds.
     from mmsdag.apis.export import TOLERANCE, export_onnx
-    from mmsdag.models.enhancers import build_enhancer
+    from mmsdag.models.loading import load_enhancer
     from mmsdag.utils.launch import clear_errors
 
     with clear_errors():
-        network = build_enhancer(args.config, args.checkpoint)
+        network = load_enhancer(args.config, args.checkpoint)
         difference = export_onnx(network, args.out)
     print(f'{args.out}: {args.out.stat().st_size / 1024:.0f} KiB; onnxruntime '
           f'differs from PyTorch by at most {difference:.1e} (allowed: '

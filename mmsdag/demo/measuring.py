@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mmsdag.evaluation.fidelity import psnr, ssim
-from mmsdag.models.enhancers import build_enhancer
+from mmsdag.models.loading import load_enhancer
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.registry import MODELS
 from mmsdag.utils.image_io import read_image
@@ -57,7 +57,7 @@ def measure(options: DemoOptions, photographs: Photographs,
             sdag=sdag))
     enhancers = {
         name: EnhancerRunner(
-            build_enhancer(
+            load_enhancer(
                 dict(type='mmsdag.ZeroDCENet'), options.weights(name)),
             'the demonstration',
             device=device)

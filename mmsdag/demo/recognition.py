@@ -18,7 +18,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from tqdm import tqdm
 
-from mmsdag.models.enhancers import build_enhancer
+from mmsdag.models.loading import load_enhancer
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.synthetic.night_scenes import (
     PALETTE,
@@ -70,7 +70,7 @@ class Pictures:
         image = np.ascontiguousarray(read_image(path)[..., ::-1])
         if condition.enhancer:
             enhancer = EnhancerRunner(
-                build_enhancer(condition.enhancer, condition.checkpoint),
+                load_enhancer(condition.enhancer, condition.checkpoint),
                 'the demonstration')
             image = to_bytes(enhancer.enhance_rgb(to_tensor(image)[None])[0])
         return cv2.resize(

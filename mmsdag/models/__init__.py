@@ -24,7 +24,6 @@ from .enhancers import (
     YOLANet,
     ZeroDCENet,
     ZeroDCEPPNet,
-    build_enhancer,
 )
 from .enhancers.enlighten_gan import EnlightenGAN, NormFreePatchDiscriminator
 from .enhancers.restorer import SelfSupervisedRestorer
@@ -33,6 +32,7 @@ from .enhancers.sci import SCI
 from .enhancers.unsupervised import UnsupervisedEnhancer
 from .enhancers.zero_dce import ZeroDCE
 from .enhancers.zero_dce_pp import ZeroDCEPP
+from .loading import build_enhancer, load_enhancer
 from .losses import (
     ColorConstancyLoss,
     ConsistencyGuidanceLoss,
@@ -70,7 +70,8 @@ __all__ = [
     'SelfFeaturePreservingLoss', 'SelfSupervisedRestorer',
     'SpatialConsistencyLoss',
     'UnsupervisedEnhancer', 'VGGExtractor', 'YOLANet', 'ZeroDCE',
-    'ZeroDCENet', 'ZeroDCEPP', 'ZeroDCEPPNet', 'build_enhancer'
+    'ZeroDCENet', 'ZeroDCEPP', 'ZeroDCEPPNet', 'build_enhancer',
+    'load_enhancer'
 ]
 
 

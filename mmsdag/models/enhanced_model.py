@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmsdag.models.enhancers.build import EnhancerLike, build_enhancer
+from mmsdag.models.loading import EnhancerLike, load_enhancer
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.utils.darkness import When
 from mmsdag.utils.outputs import PixelFormat
@@ -38,7 +38,7 @@ class EnhancedModel(nn.Module):
         model: The model. A module becomes a submodule, if its ``train`` is a
             module's ``train(mode)`` (that of Ultralytics starts a training).
         enhancer: Config or name of the enhancer, see
-            :func:`mmsdag.models.enhancers.enhancer_config`; or a module with
+            :func:`mmsdag.models.loading.enhancer_config`; or a module with
             ``enhance(x)``, images (N, 3, H, W), RGB, [0, 1], to the same.
         checkpoint: Weights of the enhancer; None for one without any, or
             called by its name.
@@ -90,7 +90,7 @@ class EnhancedModel(nn.Module):
                 raise ValueError(f'enhancer={type(enhancer).__name__} of '
                                  'EnhancedModel has no enhance(x)')
         else:
-            enhancer = build_enhancer(
+            enhancer = load_enhancer(
                 enhancer, checkpoint, weights_required=not trainable)
         if trainable and next(enhancer.parameters(), None) is None:
             raise ValueError('trainable=True of EnhancedModel: '

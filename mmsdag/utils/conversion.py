@@ -126,7 +126,7 @@ def convert(method: str, source: Path, key: str | None = None) -> dict:
     Returns:
         ``state_dict`` with the prefix ``generator.``, and ``meta``; its
         ``generator`` holds the options of the network that belong to these
-        weights, which :func:`mmsdag.models.build_enhancer` applies.
+        weights, which :func:`mmsdag.models.load_enhancer` applies.
 
     Raises:
         ValueError: If the file does not fit the method's network.

@@ -10,7 +10,7 @@ from mmengine.dist import master_only
 from mmengine.visualization import Visualizer
 
 from mmsdag.datasets.transforms import EnhanceImage
-from mmsdag.models.enhancers.build import EnhancerLike
+from mmsdag.models.loading import EnhancerLike
 from mmsdag.utils.darkness import When
 
 

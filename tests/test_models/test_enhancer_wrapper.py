@@ -10,7 +10,7 @@ from torch import nn
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from mmsdag.apis import LowLightInferencer
-from mmsdag.models import EnhancerWrapper, build_enhancer
+from mmsdag.models import EnhancerWrapper, load_enhancer
 from mmsdag.registry import MODELS
 
 RGB = torch.tensor([0.2, 0.4, 0.6]).view(1, 3, 1, 1)
@@ -145,7 +145,7 @@ def test_weights_load_with_the_wrapper_and_without(prefix, kind, tmp_path):
     network = kind()
     state = {prefix + k: v for k, v in network.state_dict().items()}
     torch.save(dict(state_dict=state), tmp_path / 'a.pth')
-    enhancer = build_enhancer(
+    enhancer = load_enhancer(
         dict(
             type='mmsdag.EnhancerWrapper',
             module=f'{__name__}:{kind.__name__}'), tmp_path / 'a.pth')
@@ -156,7 +156,7 @@ def test_weights_load_with_the_wrapper_and_without(prefix, kind, tmp_path):
 def test_weights_of_another_network_are_refused(tmp_path):
     torch.save(Foreign(bias=False).state_dict(), tmp_path / 'a.pth')
     with pytest.raises(ValueError, match='not of the network'):
-        build_enhancer(
+        load_enhancer(
             dict(type='mmsdag.EnhancerWrapper', module=Foreign()),
             tmp_path / 'a.pth')
 

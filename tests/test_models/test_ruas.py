@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
-from mmsdag.models import RUAS, RUASNet, build_enhancer
+from mmsdag.models import RUAS, RUASNet, load_enhancer
 from mmsdag.models.enhancers.ruas_net import (
     DENOISING_CELL,
     ILLUMINATION_CELL,
@@ -386,7 +386,7 @@ def test_whether_to_denoise_belongs_to_the_authors_weights(
     config = 'ruas/ruas_1xb1-400_brackets'
     assert Config.fromfile(find_config(config)).model.generator == dict(
         type='RUASNet', denoise=False)
-    network = build_enhancer(config, tmp_path / 'converted.pth')
+    network = load_enhancer(config, tmp_path / 'converted.pth')
     assert network.denoise == denoise
     reference = np.load(shared / 'reference' / 'lol_lsrw_00001.npz')
     with torch.no_grad():

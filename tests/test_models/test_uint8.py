@@ -89,7 +89,7 @@ def test_it_is_bit_for_bit_what_enhance_gives(name):
 def test_a_data_preprocessor_takes_it(name, rgb_to_bgr, monkeypatch):
     network = MAKERS[name]()
     monkeypatch.setattr(
-        'mmsdag.models.data_preprocessors.enhancement.build_enhancer',
+        'mmsdag.models.data_preprocessors.enhancement.load_enhancer',
         lambda *args, **kwargs: network)
     images = [planes(image) for image in photographs()]
     # One of them with margins, which stay as they are.
@@ -110,7 +110,7 @@ def test_a_data_preprocessor_takes_it(name, rgb_to_bgr, monkeypatch):
 @pytest.mark.parametrize('count', [1, 3])
 def test_an_inferencer_gives_the_same_by_it(name, count, monkeypatch):
     network = MAKERS[name]()
-    monkeypatch.setattr('mmsdag.models.enhancers.build_enhancer',
+    monkeypatch.setattr('mmsdag.models.loading.load_enhancer',
                         lambda *args, **kwargs: network)
     batch = np.stack([photographs()[0]] * count)[..., ::-1]
     inferencer = LowLightInferencer(dict(type=name), device='cpu')

@@ -19,7 +19,7 @@ def one_thread():
 
 @pytest.mark.slow
 def test_an_enhancer_that_takes_long_shows(tmp_path, monkeypatch):
-    gamma = tool.build_enhancer
+    gamma = tool.load_enhancer
 
     def slow(*args, **kwargs):
         network = gamma(*args, **kwargs)
@@ -29,8 +29,8 @@ def test_an_enhancer_that_takes_long_shows(tmp_path, monkeypatch):
         return network
 
     monkeypatch.setattr(
-        'mmsdag.models.data_preprocessors.enhancement.build_enhancer', slow)
-    monkeypatch.setattr(tool, 'build_enhancer', slow)
+        'mmsdag.models.data_preprocessors.enhancement.load_enhancer', slow)
+    monkeypatch.setattr(tool, 'load_enhancer', slow)
     path = tmp_path / 'cost.json'
     tool.main([
         '--quick', '--no-memory', '--recognisers', 'yolox-nano',

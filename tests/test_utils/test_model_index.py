@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mmsdag.models.enhancers import enhancer_config
+from mmsdag.models.loading import enhancer_config
 from mmsdag.registry import MODELS
 from mmsdag.utils.model_index import (
     GUIDANCE,

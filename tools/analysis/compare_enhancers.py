@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mmsdag.cli.arguments import new_parser
-from mmsdag.models import build_enhancer
+from mmsdag.models import load_enhancer
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.registry import DATASETS, MODELS
 from mmsdag.utils.drawing import contact_sheet, fit, titled
@@ -69,7 +69,7 @@ def compare(args: argparse.Namespace) -> str:
             lambda image: image**(1 / args.gamma))
     for name, path in args.enhancer:
         enhancers[name] = EnhancerRunner(
-            build_enhancer(args.config, path), name).enhance_rgb
+            load_enhancer(args.config, path), name).enhance_rgb
     judges = {
         name: load_judge(path, args.amp_dtype)
         for name, path in args.judge

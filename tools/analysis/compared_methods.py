@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from mmsdag.models import build_enhancer
+from mmsdag.models import load_enhancer
 from mmsdag.utils.configs import find_config
 from mmsdag.utils.model_index import trained_models
 
@@ -37,7 +37,7 @@ class Method:
     Attributes:
         name: Name, here and in a benchmark's CSV.
         title: Name for people.
-        enhancer: Argument of ``build_enhancer``; None: raw images.
+        enhancer: Argument of ``load_enhancer``; None: raw images.
         checkpoints: One file for each seed; ``[None]`` without weights.
         figures: Values by the names of the columns.
     """
@@ -51,7 +51,7 @@ class Method:
         """Build the network with the weights of a checkpoint."""
         if self.enhancer is None:
             return Raw()
-        return build_enhancer(self.enhancer, checkpoint)
+        return load_enhancer(self.enhancer, checkpoint)
 
 
 def named_method(text: str) -> Method:

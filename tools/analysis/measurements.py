@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from mmsdag.models.enhancers.build import enhancer_config
+from mmsdag.models.loading import enhancer_config
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.registry import DATASETS, METRICS
 from mmsdag.utils import write_atomically

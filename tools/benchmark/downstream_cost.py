@@ -38,7 +38,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmsdag.cli.arguments import new_parser
 from mmsdag.datasets.transforms import EnhanceImage
-from mmsdag.models import build_enhancer
+from mmsdag.models import load_enhancer
 from mmsdag.models.precision import autocast
 from mmsdag.utils import write_atomically
 from mmsdag.utils.launch import clear_errors
@@ -74,7 +74,7 @@ class Recognizer(NamedTuple):
 
 
 class Enhancer(NamedTuple):
-    """Argument of ``build_enhancer``, and the precision."""
+    """Argument of ``load_enhancer``, and the precision."""
     config: dict | str
     amp_dtype: str | None = None
 
@@ -185,7 +185,7 @@ def enhancer_alone(
         name: str, device: str) -> Callable[[Sequence[torch.Tensor]], None]:
     """Return the enhancer alone, for images (1, 3, H, W), RGB, [0, 1]."""
     config, amp_dtype = enhancer_of(name)
-    network: Any = build_enhancer(config).to(device)
+    network: Any = load_enhancer(config).to(device)
 
     @torch.no_grad()
     def run(images: Sequence[torch.Tensor]) -> None:

@@ -22,7 +22,7 @@ from mmsdag.version import __version__
 from .base import Transform
 
 if TYPE_CHECKING:
-    from mmsdag.models.enhancers.build import EnhancerLike
+    from mmsdag.models.loading import EnhancerLike
     from mmsdag.models.runner import EnhancerRunner
 
 #: Bytes of a SHA-256. PNG allows for what follows its end mark.
@@ -50,7 +50,7 @@ class EnhanceImage(Transform):
     Args:
         enhancer: Config of the enhancer, or of a model or config file whose
             ``generator`` it is, or the name of a trained model; see
-            :func:`mmsdag.models.enhancers.enhancer_config`.
+            :func:`mmsdag.models.loading.enhancer_config`.
         checkpoint: Its weights; ``None`` for one that has none, or that is
             called by its name.
         cache_dir: Folder of results; ``None`` keeps nothing.
@@ -82,8 +82,11 @@ class EnhanceImage(Transform):
                  enhancer_checkpoint: str | os.PathLike[str] | None = None,
                  when: When = None) -> None:
         # Only now: they import torchvision, which takes seconds.
-        from mmsdag.models.enhancers import enhancer_config, with_weights
-        from mmsdag.models.enhancers.build import one_checkpoint
+        from mmsdag.models.loading import (
+            enhancer_config,
+            one_checkpoint,
+            with_weights,
+        )
         from mmsdag.models.precision import check_amp_dtype
         checkpoint = one_checkpoint(checkpoint, enhancer_checkpoint,
                                     'EnhanceImage')
@@ -133,10 +136,10 @@ class EnhanceImage(Transform):
 
     @cached_property
     def _runner(self) -> EnhancerRunner:
-        from mmsdag.models.enhancers import build_enhancer
+        from mmsdag.models.loading import load_enhancer
         from mmsdag.models.runner import EnhancerRunner
         return EnhancerRunner(
-            build_enhancer(self.enhancer, self.checkpoint),
+            load_enhancer(self.enhancer, self.checkpoint),
             'EnhanceImage',
             amp_dtype=self.amp_dtype,
             when=self.gate.when,

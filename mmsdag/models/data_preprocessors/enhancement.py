@@ -11,9 +11,9 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
-from mmsdag.models.enhancers.build import (
+from mmsdag.models.loading import (
     EnhancerLike,
-    build_enhancer,
+    load_enhancer,
     one_checkpoint,
 )
 from mmsdag.models.runner import EnhancerRunner
@@ -34,7 +34,7 @@ class EnhancementMixin(BaseDataPreprocessor):
         *args: Of the other base class.
         enhancer: Config of the enhancer, or of a model or config file whose
             ``generator`` it is, or the name of a trained model; see
-            :func:`mmsdag.models.enhancers.enhancer_config`.
+            :func:`mmsdag.models.loading.enhancer_config`.
         checkpoint: Its weights: a file, or the name of a trained model. May
             be missing for an enhancer that has none or is called by its name,
             or if ``trainable`` (they are then initialized, or in the
@@ -98,7 +98,7 @@ class EnhancementMixin(BaseDataPreprocessor):
         self.padding_value = _check_color(padding_value, owner)
         self._is_bgr = not kwargs.get('rgb_to_bgr', False)
         self._source = (enhancer, checkpoint)
-        network = build_enhancer(
+        network = load_enhancer(
             *self._source, weights_required=not trainable)
         if trainable:
             if next(network.parameters(), None) is None:
@@ -122,7 +122,7 @@ class EnhancementMixin(BaseDataPreprocessor):
         """Undo what the recogniser's initialisation did to the enhancer."""
         if self.trainable:
             self.enhancer.load_state_dict(
-                build_enhancer(*self._source,
+                load_enhancer(*self._source,
                                weights_required=False).state_dict())
 
     def forward(self, data: dict, training: bool = False) -> dict:

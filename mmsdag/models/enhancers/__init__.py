@@ -1,10 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 from .baselines import (
     DenoisedEnhancer,
     InverseGainEnhancer,
     MeanScaleEnhancer,
 )
 from .blend_unet import BlendUNet
-from .build import build_enhancer, enhancer_config, with_weights
 from .classical import (
     CLAHEEnhancer,
     GammaEnhancer,
@@ -26,5 +29,13 @@ __all__ = [
     'EnlightenGANNet', 'GammaEnhancer', 'HistogramEqualizationEnhancer',
     'IATNet', 'InverseGainEnhancer', 'LIMEEnhancer', 'MeanScaleEnhancer',
     'MultiScaleRetinexEnhancer', 'RUASNet', 'SCINet', 'YOLANet', 'ZeroDCENet',
-    'ZeroDCEPPNet', 'build_enhancer', 'enhancer_config', 'with_weights'
+    'ZeroDCEPPNet'
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Find the loader, which was here, at its place."""
+    if name in ('build_enhancer', 'enhancer_config', 'with_weights'):
+        from mmsdag.models import loading  # imports this package
+        return getattr(loading, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

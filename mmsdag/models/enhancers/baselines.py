@@ -1,6 +1,8 @@
 """Plain baselines: gains, and denoising filters behind any enhancer."""
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 import torch
@@ -9,7 +11,8 @@ from torch import Tensor, nn
 from mmsdag.functional import linear_to_srgb, srgb_to_linear
 from mmsdag.registry import MODELS
 
-from .build import EnhancerLike, build_enhancer
+if TYPE_CHECKING:
+    from mmsdag.models.loading import EnhancerLike
 
 
 @MODELS.register_module()
@@ -103,7 +106,7 @@ class DenoisedEnhancer(nn.Module):
 
     Args:
         enhancer: The enhancer, without weights; see
-            :func:`mmsdag.models.enhancers.enhancer_config`. ``None`` denoises
+            :func:`mmsdag.models.loading.enhancer_config`. ``None`` denoises
             the image as it is.
         filter: ``'bilateral'`` or ``'nlm'``.
 
@@ -119,7 +122,8 @@ class DenoisedEnhancer(nn.Module):
             raise ValueError(f'filter={filter!r} of DenoisedEnhancer: must be '
                              f'one of {", ".join(_FILTERS)}')
         self.filter = filter
-        self.enhancer = None if enhancer is None else build_enhancer(enhancer)
+        from mmsdag.models.loading import load_enhancer  # imports enhancers
+        self.enhancer = None if enhancer is None else load_enhancer(enhancer)
 
     @torch.no_grad()
     def enhance(self, x: Tensor) -> Tensor:

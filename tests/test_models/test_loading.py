@@ -8,7 +8,13 @@ import torch
 from helpers.weights import save_weights
 from mmengine.config import Config, ConfigDict
 
-from mmsdag.models import ZeroDCENet, build_enhancer
+import mmsdag.models.loading
+from mmsdag.models import (
+    EnhancedDataPreprocessor,
+    ZeroDCENet,
+    load_enhancer,
+)
+from mmsdag.utils import save_checkpoint
 from mmsdag.utils.model_index import trained_models
 
 NETWORK = dict(type='mmsdag.ZeroDCENet', channels=4)
@@ -36,7 +42,7 @@ def config_file(tmp_path) -> Path:
                                                    type='ZeroDCENet')))
 ])
 def test_any_description_leads_to_the_network(enhancer, checkpoint):
-    network = build_enhancer(enhancer, checkpoint)
+    network = load_enhancer(enhancer, checkpoint)
     saved = torch.load(checkpoint, weights_only=True)['state_dict']
     for name, value in network.state_dict().items():
         assert torch.equal(value, saved[f'generator.{name}'])
@@ -46,13 +52,13 @@ def test_any_description_leads_to_the_network(enhancer, checkpoint):
 
 @pytest.mark.parametrize('kind', [str, Path])
 def test_a_path_of_a_config_will_do(kind, config_file, checkpoint):
-    network = build_enhancer(kind(config_file), kind(checkpoint))
+    network = load_enhancer(kind(config_file), kind(checkpoint))
     assert type(network).__name__ == 'ZeroDCENet'
 
 
 def test_what_describes_it_is_left_as_it_is(checkpoint):
     config = Config(dict(model=MODEL, default_scope='mmsdag'))
-    build_enhancer(config, checkpoint)
+    load_enhancer(config, checkpoint)
     assert config.model.to_dict() == MODEL
 
 
@@ -63,12 +69,12 @@ def test_what_describes_it_is_left_as_it_is(checkpoint):
 ])
 def test_what_describes_none_is_refused(enhancer, message):
     with pytest.raises(ValueError, match=message):
-        build_enhancer(enhancer)
+        load_enhancer(enhancer)
 
 
 def test_a_checkpoint_of_an_enhancer_without_weights_is_refused(checkpoint):
     with pytest.raises(ValueError, match='not of the network') as error:
-        build_enhancer(dict(type='mmsdag.GammaEnhancer'), checkpoint)
+        load_enhancer(dict(type='mmsdag.GammaEnhancer'), checkpoint)
     # A network may have hundreds of weights.
     assert len(str(error.value)) < 600
 
@@ -76,21 +82,21 @@ def test_a_checkpoint_of_an_enhancer_without_weights_is_refused(checkpoint):
 def test_a_trained_model_is_called_by_its_name():
     model, = (m for m in trained_models() if 'zero-dce_sdag' in m.names)
     saved = torch.load(model.weights, weights_only=True)['state_dict']
-    network = build_enhancer('zero-dce_sdag')
+    network = load_enhancer('zero-dce_sdag')
     for name, value in network.state_dict().items():
         torch.testing.assert_close(value, saved[f'generator.{name}'])
 
 
 def test_a_trained_model_takes_other_weights():
     other, = (m for m in trained_models() if 'zero-dce_sdag' in m.names)
-    given = build_enhancer('zero-dce', other.weights).state_dict()
-    for name, value in build_enhancer('zero-dce_sdag').state_dict().items():
+    given = load_enhancer('zero-dce', other.weights).state_dict()
+    for name, value in load_enhancer('zero-dce_sdag').state_dict().items():
         assert torch.equal(value, given[name])
 
 
 def test_weights_are_called_by_their_models_name():
-    named = build_enhancer(dict(type='mmsdag.ZeroDCENet'), 'zero-dce_sdag')
-    for name, value in build_enhancer('zero-dce_sdag').state_dict().items():
+    named = load_enhancer(dict(type='mmsdag.ZeroDCENet'), 'zero-dce_sdag')
+    for name, value in load_enhancer('zero-dce_sdag').state_dict().items():
         assert torch.equal(value, named.state_dict()[name])
 
 
@@ -101,17 +107,17 @@ def test_weights_that_are_not_finite_are_refused(checkpoint, value):
     torch.save(content, checkpoint)
     with pytest.raises(ValueError, match="a.pth': 1 of 14 weights .*, e.g. "
                        "'conv2.weight': .* take an earlier"):
-        build_enhancer(NETWORK, checkpoint)
+        load_enhancer(NETWORK, checkpoint)
 
 
 def test_a_config_tells_which_models_it_has_trained():
     with pytest.raises(ValueError, match='by this config: zero-dce_sdag'):
-        build_enhancer('zero_dce/zero-dce-sdag_1xb8-1k_brackets')
+        load_enhancer('zero_dce/zero-dce-sdag_1xb8-1k_brackets')
 
 
 def test_weights_are_no_config(checkpoint):
     with pytest.raises(ValueError, match="enhancer='.*a.pth' is not a config"):
-        build_enhancer(str(checkpoint))
+        load_enhancer(str(checkpoint))
 
 
 @pytest.mark.parametrize('wrong, error, message', [
@@ -123,12 +129,12 @@ def test_weights_are_no_config(checkpoint):
 ])
 def test_wrong_weights_of_a_name_are_refused(wrong, error, message):
     with pytest.raises(error, match=message):
-        build_enhancer('zero-dce', wrong)
+        load_enhancer('zero-dce', wrong)
 
 
 def test_a_name_that_nothing_has_is_told_with_similar_ones():
     with pytest.raises(FileNotFoundError, match='zero-dce_sdag'):
-        build_enhancer('zero-dce_sdga')
+        load_enhancer('zero-dce_sdga')
 
 
 def test_an_enhancer_comes_out_of_the_checkpoint_of_its_detector(tmp_path):
@@ -140,7 +146,7 @@ def test_an_enhancer_comes_out_of_the_checkpoint_of_its_detector(tmp_path):
     torch.save(
         dict(state_dict={'backbone.conv.weight': torch.ones(1), **weights}),
         tmp_path / 'detector.pth')
-    loaded = build_enhancer(NETWORK, tmp_path / 'detector.pth')
+    loaded = load_enhancer(NETWORK, tmp_path / 'detector.pth')
     for name, value in net.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
 
@@ -159,10 +165,36 @@ def with_settings(tmp_path) -> Path:
 def test_options_of_a_checkpoint_replace_those_of_a_config(
         with_settings, tmp_path):
     eight = dict(MODEL, generator=dict(NETWORK, channels=8))
-    network = build_enhancer(Config(dict(model=eight)), with_settings)
+    network = load_enhancer(Config(dict(model=eight)), with_settings)
     assert network.conv1.out_channels == 4
 
 
 def test_the_network_s_own_config_has_the_last_word(with_settings):
     with pytest.raises(ValueError, match='is not of the network'):
-        build_enhancer(dict(NETWORK, channels=8), with_settings)
+        load_enhancer(dict(NETWORK, channels=8), with_settings)
+
+
+def test_the_loader_has_its_older_name_at_its_older_places():
+    assert mmsdag.models.build_enhancer is load_enhancer
+    for name in ('build_enhancer', 'enhancer_config', 'with_weights'):
+        assert getattr(mmsdag.models.enhancers, name) is getattr(
+            mmsdag.models.loading, name)
+    with pytest.raises(AttributeError, match='no attribute .*build_enhancers'):
+        mmsdag.models.enhancers.build_enhancers  # noqa: B018
+
+
+def test_a_fine_tuned_enhancer_comes_out_of_what_its_detector_saves(tmp_path):
+    detector = torch.nn.Module()
+    detector.data_preprocessor = EnhancedDataPreprocessor(
+        dict(type='mmengine.ImgDataPreprocessor'), enhancer=NETWORK,
+        trainable=True)
+    trained = detector.data_preprocessor.enhancer
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            parameter.add_(0.25)
+    save_checkpoint(
+        dict(state_dict=detector.state_dict()), tmp_path / 'detector.pth')
+    loaded = load_enhancer(NETWORK, tmp_path / 'detector.pth')
+    x = torch.rand(1, 3, 16, 16)
+    assert torch.equal(loaded.enhance(x), trained.enhance(x))
+    assert not any(p.requires_grad for p in loaded.parameters())

@@ -1,4 +1,7 @@
-"""One way to an enhancer: from its config, or from a model's, and a file."""
+"""Load an enhancer, by its name or config and a checkpoint.
+
+The only loader: detectors, inferencers and tools get their enhancers here.
+"""
 from __future__ import annotations
 
 import copy
@@ -23,7 +26,7 @@ from mmsdag.utils.model_index import (
     trained_models,
 )
 
-from .wrapper import EnhancerWrapper
+from .enhancers.wrapper import EnhancerWrapper
 
 #: What describes an enhancer; see :func:`enhancer_config`.
 EnhancerLike = Union[str, 'os.PathLike[str]', Mapping]
@@ -33,7 +36,7 @@ EnhancerLike = Union[str, 'os.PathLike[str]', Mapping]
 _PREFIXES = ('generator.', 'data_preprocessor.enhancer.')
 
 
-def build_enhancer(
+def load_enhancer(
         enhancer: EnhancerLike,
         checkpoint: str | os.PathLike[str] | None = None,
         weights_required: bool = True) -> nn.Module:
@@ -93,6 +96,10 @@ def build_enhancer(
         if isinstance(network, BaseModule):
             network.init_weights()
     return network.eval().requires_grad_(False)
+
+
+#: Older name of :func:`load_enhancer`.
+build_enhancer = load_enhancer
 
 
 def _load_weights(network: nn.Module, content: Any,
