@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,19 +62,24 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
 def check_out_dir(folder: Path) -> None:
     """Refuse a folder of results that cannot be made or written.
 
+    A file without a name is written for a moment: permissions alone do not
+    tell of read-only and virtual file systems.
+
     Raises:
-        ValueError: If it, or a part of its path, is a file, or there is no
-            permission.
+        ValueError: If it, or a part of its path, is a file, or nothing can be
+            written there.
     """
     existing = folder
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        raise ValueError(f'results cannot be written to {str(folder)!r}: '
-                         f'{str(existing)!r} is a file')
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise ValueError(f'results cannot be written to {str(folder)!r}: no '
-                         f'permission in {str(existing)!r}')
+    try:
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+        if existing.is_dir():
+            with tempfile.TemporaryFile(dir=existing):
+                return
+        reason = f'{str(existing)!r} is a file'
+    except OSError as error:
+        reason = f'{error.strerror} in {str(existing)!r}'
+    raise ValueError(f'results cannot be written to {str(folder)!r}: {reason}')
 
 
 def output_paths(names: Sequence[Path], sources: Sequence[Path],

@@ -222,6 +222,27 @@ def test_a_folder_of_results_that_is_a_file_is_refused(write_image, tmp_path):
         plan_folder(tmp_path / 'in', tmp_path / 'file' / 'out')
 
 
+@pytest.mark.skipif(not Path('/proc/self').is_dir(), reason='no /proc here')
+def test_a_folder_of_results_that_cannot_be_made_is_refused(
+        write_image, tmp_path):
+    write_image(tmp_path / 'in/a.bmp')
+    with pytest.raises(ValueError, match="written to '/proc/out': .* '/proc'"):
+        plan_folder(tmp_path / 'in', '/proc/out')
+
+
+def test_the_name_of_a_folder_that_is_too_long_is_refused(
+        write_image, tmp_path):
+    write_image(tmp_path / 'in/a.bmp')
+    with pytest.raises(ValueError, match='results cannot be written to'):
+        plan_folder(tmp_path / 'in', tmp_path / ('o' * 300))
+
+
+def test_a_folder_of_results_is_not_made_by_planning(write_image, tmp_path):
+    write_image(tmp_path / 'in/a.bmp')
+    plan_folder(tmp_path / 'in', tmp_path / 'out')
+    assert [path.name for path in tmp_path.iterdir()] == ['in']
+
+
 def test_a_single_result_may_be_named(write_image, tmp_path):
     write_image(tmp_path / 'in/a.bmp')
     source, target = tmp_path / 'in/a.bmp', tmp_path / 'b.jpg'
