@@ -290,6 +290,15 @@ def test_formats_that_are_not_read_are_named(read, content, name):
         read(content)
 
 
+@pytest.mark.parametrize('compression', ['tiff_ccitt', 'group3', 'group4'])
+def test_fax_pages_are_refused(read, compression):
+    # Found by fuzzing: damaged ones came out as stripes, without an error.
+    file = io.BytesIO()
+    Image.new('1', (32, 8)).save(file, 'TIFF', compression=compression)
+    with pytest.raises(UnsupportedImageError, match='fax page'):
+        read(file.getvalue())
+
+
 def test_a_row_that_is_too_long_for_decoders_is_refused(read):
     # Found by fuzzing: Pillow raised MemoryError.
     width = 134_228_553

@@ -34,6 +34,7 @@ _COMPRESSIONS = (1, 5, 8, 32946, 32773, 34925, 50000)
 _LZMA = 34925
 _FOREIGN = {34712: 'JPEG 2000', 34887: 'LERC', 34934: 'JPEG XL',
             50001: 'WebP', 50002: 'JPEG XL', 52546: 'JPEG XL'}
+_FAX = (2, 3, 4, 32771)
 _FORMATS = {2: 'signed integer', 3: 'floating-point', 5: 'complex',
             6: 'complex'}
 
@@ -137,6 +138,11 @@ def _check(header: TiffHeader) -> None:
             f'is compressed with {_FOREIGN[header.get(_COMPRESSION, 1)]}, '
             'which libtiff often lacks and is not supported: save it without '
             'compression, with LZW or Deflate')
+    if header.get(_COMPRESSION, 1) in _FAX:
+        # Of these, libtiff decodes damaged rows to stripes without an error.
+        raise UnsupportedError(
+            'is a fax page (CCITT compression), which is not supported, '
+            'since damage to it would not be found: save it as PNG')
     if not header.deep:
         return
     if photometric not in _CHANNELS or (
