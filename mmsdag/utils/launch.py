@@ -248,4 +248,7 @@ def start_processes(cfg: Config) -> None:
 def stop_processes() -> None:
     """Leave the other processes, if there are any."""
     if distributed.is_available() and distributed.is_initialized():
+        if sys.exc_info()[0] is None:
+            # One that leaves first aborts those that still talk to it.
+            distributed.barrier()
         distributed.destroy_process_group()
