@@ -108,10 +108,8 @@ class LowLightFolderDataset(BaseDataset):
 
     def full_init(self) -> None:
         """Find and check the images; load them where they are kept."""
-        if self._fully_initialized:
-            return
         super().full_init()
-        if self.in_memory:
+        if self.in_memory and not self._pixels:
             self._load_all()
 
     def load_data_list(self) -> list[dict]:

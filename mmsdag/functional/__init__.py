@@ -1,4 +1,5 @@
 """Pure tensor kernels: no registry, no config, no randomness of their own."""
+from ._onednn import set_private_ops, uses_private_ops
 from .convolution import conv_of_parts
 from .coupling import affine_coupling, coupling_gain
 from .curves import apply_curves
@@ -45,7 +46,8 @@ __all__ = [
     'denormalize', 'flattened_ycbcr', 'half_instance_norm',
     'half_instance_norm_block', 'linear_to_srgb', 'map_pixels',
     'mean_smoothness', 'neighbor_smoothness', 'normalize', 'pointwise_conv',
-    'read_variance', 'simulate_low_light', 'srgb_to_linear',
+    'read_variance', 'set_private_ops', 'simulate_low_light', 'srgb_to_linear',
     'standard_normal', 'to_uint8', 'to_unit_rgb', 'uint8_from_unit',
-    'unit_from_uint8', 'unit_rgb_from_array', 'window_maximum'
+    'unit_from_uint8', 'unit_rgb_from_array', 'uses_private_ops',
+    'window_maximum'
 ]

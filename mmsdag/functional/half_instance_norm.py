@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .convolution import fusible_dtype
+from ._hooks import has_hooks
+from ._onednn import add_convolution_, convolution, fusible_dtype
 
 
 def half_instance_norm(x: Tensor,
@@ -74,8 +75,8 @@ def half_instance_norm_block(x: Tensor,
     out = half_instance_norm(
         conv1(x), norm.weight, norm.bias, norm.eps, negative_slope)
     out = conv2(out)
-    # In place, unless it is what a backward hook has made of it.
-    out = F.leaky_relu(out, negative_slope, inplace=out._base is None)
+    # A backward hook makes a view of it, which cannot change in place.
+    out = F.leaky_relu(out, negative_slope, inplace=not has_hooks(conv2))
     out = out + identity(x)
     return out if residual is None else residual + out
 
@@ -128,9 +129,8 @@ class _HalfInstanceNormBlock(torch.autograd.Function):
         y, rstd, scale = _scale_and_activate(
             centred, norm_weight, torch.cat((norm_bias, bias1[half:])), eps,
             negative_slope)
-        z = torch.ops.mkldnn._convolution_pointwise(
-            y, weight2, bias2, [1, 1], [1, 1], [1, 1], 1, 'leaky_relu',
-            [negative_slope], '')
+        z = convolution(y, weight2, bias2, (1, 1), activation='leaky_relu',
+                        scalars=[negative_slope])
         ctx.save_for_backward(centred, rstd, scale, y, z, x, weight1, weight2,
                               weight)
         ctx.negative_slope = negative_slope
@@ -153,10 +153,9 @@ class _HalfInstanceNormBlock(torch.autograd.Function):
         grad1, along, total = _before_norm(grad_y, *of_norm)
         grad_x, grad_weight1 = _conv_backward(grad1, x, weight1, needs_x,
                                               trained)
-        if needs_x:
-            torch.ops.mkldnn._convolution_pointwise_.binary(
-                grad_x, out, weight.transpose(0, 1).contiguous(), None, [0, 0],
-                [1, 1], [1, 1], 1, 'add', 1.0, None, [], '')
+        if grad_x is not None:
+            add_convolution_(grad_x, out,
+                             weight.transpose(0, 1).contiguous(), (0, 0))
         of_weights: list[Tensor | None] = [None] * 9
         if trained:
             half = len(along)

@@ -218,8 +218,7 @@ def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
     def recognize(prepared: dict) -> float:
         # The second half of test_step, after the data preprocessor.
         return timed(
-            partial(stock._run_forward, prepared, mode='predict'), device,
-            clock)
+            partial(stock, **prepared, mode='predict'), device, clock)
 
     def prepare(preprocessor: Callable) -> tuple[float, float]:
         """Return the seconds of the data preprocessor and of the step."""

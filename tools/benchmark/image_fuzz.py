@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children
 from pathlib import Path
 
 from image_corpus import check, find_files
@@ -114,7 +115,7 @@ class Processes:
             outcome = 'crash'
         except TimeoutError:
             outcome = 'hang'
-            for process in self._pool._processes.values():
+            for process in active_children():
                 process.kill()
         self._pool = ProcessPoolExecutor(1)
         return outcome, None

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 import mmsdag.datasets.transforms  # noqa: F401
 from mmsdag.models.enhancers.blend_unet import BlendUNet
@@ -101,6 +102,7 @@ class Run:
         self.net = BlendUNet().to(device, memory_format=torch.channels_last)
         self.parameters = list(self.net.parameters())
         self.average = [p.detach().clone() for p in self.parameters]
+        self.update_average = get_ema_multi_avg_fn(1 - AVERAGE)
         self.is_cuda = device.type == 'cuda'
         self.rate = torch.zeros((), device=device)
         self.optimizer = torch.optim.AdamW(
@@ -144,7 +146,7 @@ class Run:
         nn.utils.clip_grad_norm_(self.parameters, 1.)
         self.optimizer.step()
         with torch.no_grad():
-            torch._foreach_lerp_(self.average, self.parameters, AVERAGE)
+            self.update_average(self.average, self.parameters, None)
             self.terms[domain.name].copy_(torch.stack((pixels, features)))
 
     def restore(self, y: Tensor) -> Tensor:

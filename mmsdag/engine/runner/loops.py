@@ -41,10 +41,10 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             hub.update_info('sampler_seed', sampler.seed)
             # OneDL's MMEngine calls the sampler's skip().
             batches = self.dataloader_iterator  # type: ignore[has-type]
-            if self._iter > 0 and not hasattr(batches, 'skip_iter'):
-                sampler.start = self._iter * self.dataloader.batch_size
+            if self.iter > 0 and not hasattr(batches, 'skip_iter'):
+                sampler.start = self.iter * self.dataloader.batch_size
                 # The base class takes as many batches as were seen; they
                 # cost nothing.
                 self.dataloader_iterator = chain(
-                    repeat(None, self._iter), self.dataloader)
+                    repeat(None, self.iter), self.dataloader)
         return super().run()

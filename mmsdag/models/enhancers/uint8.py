@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from mmsdag.functional._hooks import has_hooks
+
 
 def enhance_uint8_of(
         network: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -24,7 +26,7 @@ def enhance_uint8_of(
     cls: Any = type(network)
     if (getattr(cls, 'enhance_uint8', None) is None or _is_changed(cls)
             or 'enhance' in vars(network) or 'forward' in vars(network)
-            or network._forward_hooks or network._forward_pre_hooks):
+            or has_hooks(network)):
         return None
     return network.enhance_uint8  # type: ignore[return-value]
 
