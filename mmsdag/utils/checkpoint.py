@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler import OneCycleParamScheduler
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
@@ -32,29 +33,36 @@ from .files import write_atomically
 _NO_WEIGHTS = ('meta', 'message_hub', 'optimizer', 'param_schedulers')
 
 
-def _history_statistic(owner: Any, name: str) -> Callable:
-    """What ``getattr`` may do in a checkpoint, and no more.
+#: Methods in training checkpoints: of the log's statistics, and of the
+#: schedule OneCycleLR, which keeps its annealing function.
+_METHODS: dict[type, tuple[str, ...]] = {
+    HistoryBuffer: ('current', 'max', 'mean', 'min'),
+    OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
+}
 
-    A ``HistoryBuffer`` is pickled with its four methods, each as a call of
-    ``getattr``; the real one would hand a pickle ``__globals__`` to write to.
+
+def _method(owner: Any, name: str) -> Callable:
+    """Do what ``getattr`` may do in a checkpoint, and no more.
+
+    Methods are pickled as calls of ``getattr``; the real one would hand a
+    pickle ``__globals__`` to write to.
     """
-    if owner is not HistoryBuffer or name not in ('current', 'max', 'mean',
-                                                  'min'):
+    if not (isinstance(owner, type) and name in _METHODS.get(owner, ())):
         raise pickle.UnpicklingError(f'GLOBAL getattr({owner!r}, {name!r})')
-    return getattr(HistoryBuffer, name)
+    return getattr(owner, name)
 
 
 # torch finds an allowed function by the name it goes by.
-_history_statistic.__module__ = 'builtins'
-_history_statistic.__qualname__ = _history_statistic.__name__ = 'getattr'
+_method.__module__ = 'builtins'
+_method.__qualname__ = _method.__name__ = 'getattr'
 
 
 def _training_globals() -> list:
     """Exactly what MMEngine's training checkpoints need beyond tensors."""
     dtypes = {type(np.dtype(code)) for code in '?bhilqBHILQefdU'}
     return [
-        HistoryBuffer,
-        _history_statistic,
+        *_METHODS,
+        _method,
         np.ndarray,
         np.dtype,
         *sorted(dtypes, key=str),

@@ -11,9 +11,11 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.model import BaseModule
+from mmengine.optim import OneCycleLR, OneCycleParamScheduler
 from mmengine.runner import CheckpointLoader
 from mmengine.runner import load_checkpoint as mmengine_load
 from torch import nn
+from torch.optim import SGD
 
 from mmsdag.utils import (
     find_latest_checkpoint,
@@ -127,10 +129,48 @@ def test_the_users_leave_to_run_pickles_does_not_hold_here(evil, monkeypatch):
     assert 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ
 
 
-def test_getattr_gets_nothing_but_the_statistics_of_a_history(tmp_path):
+def test_getattr_gets_nothing_but_methods_of_training_checkpoints(tmp_path):
     torch.save(dict(x=CallsGetattr()), tmp_path / 'evil.pth')
     with pytest.raises(ValueError, match='refused.*getattr'):
         load_checkpoint(tmp_path / 'evil.pth')
+
+
+class CallsOtherMethod:
+    """Asks an allowed class for a method that no checkpoint needs."""
+
+    def __reduce__(self):
+        return getattr, (OneCycleParamScheduler, 'build_iter_from_epoch')
+
+
+def test_a_class_in_training_checkpoints_gives_no_other_method(tmp_path):
+    torch.save(dict(x=CallsOtherMethod()), tmp_path / 'evil.pth')
+    with pytest.raises(ValueError, match='refused.*getattr'):
+        load_checkpoint(tmp_path / 'evil.pth')
+
+
+@pytest.mark.parametrize('strategy', ['cos', 'linear'])
+def test_a_one_cycle_schedule_resumes_where_it_was(tmp_path, strategy):
+    # Of MMEngine's schedules, the one that keeps a function in its state.
+    def schedule() -> tuple[SGD, OneCycleLR]:
+        optimizer = SGD(nn.Linear(1, 1).parameters(), lr=0.1)
+        return optimizer, OneCycleLR(
+            optimizer, eta_max=1., total_steps=10, by_epoch=False,
+            anneal_strategy=strategy)
+
+    optimizer, steps = schedule()
+    for _ in range(4):
+        optimizer.step()
+        steps.step()
+    save_checkpoint(
+        dict(param_schedulers=[steps.state_dict()]), tmp_path / 'a.pth')
+    state, = load_checkpoint(tmp_path / 'a.pth')['param_schedulers']
+    other, resumed = schedule()
+    resumed.load_state_dict(state)
+    other.load_state_dict(optimizer.state_dict())
+    for scheduler in (steps, resumed):
+        scheduler.step()
+    assert 0 < other.param_groups[0]['lr'] < 1
+    assert other.param_groups[0]['lr'] == optimizer.param_groups[0]['lr']
 
 
 def test_every_scheme_of_mmengine_is_covered():
