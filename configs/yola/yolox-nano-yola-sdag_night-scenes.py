@@ -5,5 +5,5 @@ custom_hooks = [
         type='mmsdag.SDAGGuidanceHook',
         checkpoint='sdag_vgg16',
         target='data_preprocessor.enhancer',
-        loss_weight=1.)
+        loss_weight=10.)
 ]

@@ -13,6 +13,7 @@ from .degradations import (
     srgb_to_linear,
     standard_normal,
 )
+from .fourier import filter_by_matrices, filter_frequencies, frequencies
 from .half_instance_norm import half_instance_norm, half_instance_norm_block
 from .normalization import (
     IMAGENET_MEAN,
@@ -43,7 +44,8 @@ __all__ = [
     'add_poisson_gaussian_noise', 'affine_coupling', 'apply_curves',
     'array_from_unit_rgb', 'conv_of_parts', 'cosine_similarity',
     'coupling_gain', 'darken_gamma',
-    'denormalize', 'flattened_ycbcr', 'half_instance_norm',
+    'denormalize', 'filter_by_matrices', 'filter_frequencies',
+    'flattened_ycbcr', 'frequencies', 'half_instance_norm',
     'half_instance_norm_block', 'linear_to_srgb', 'map_pixels',
     'mean_smoothness', 'neighbor_smoothness', 'normalize', 'pointwise_conv',
     'read_variance', 'set_private_ops', 'simulate_low_light', 'srgb_to_linear',

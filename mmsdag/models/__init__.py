@@ -9,9 +9,12 @@ from .data_preprocessors import (
 from .enhancers import (
     BlendUNet,
     CLAHEEnhancer,
+    DENet,
     DenoisedEnhancer,
     EnhancerWrapper,
     EnlightenGANNet,
+    FeatEnHancer,
+    FRBNet,
     GammaEnhancer,
     HistogramEqualizationEnhancer,
     IATNet,
@@ -57,10 +60,11 @@ from .sdag.sdag import SDAG
 
 __all__ = [
     'BackboneExtractor', 'BlendUNet', 'CLAHEEnhancer', 'ColorConstancyLoss',
-    'ConsistencyGuidanceLoss',
+    'ConsistencyGuidanceLoss', 'DENet',
     'DeepVGGExtractor', 'DenoisedEnhancer', 'EnhancedDataPreprocessor',
     'EnhancerWrapper', 'EnlightenGAN',
-    'EnlightenGANNet', 'ExposureControlLoss', 'GammaEnhancer',
+    'EnlightenGANNet', 'ExposureControlLoss', 'FRBNet', 'FeatEnHancer',
+    'GammaEnhancer',
     'HistogramEqualizationEnhancer', 'IATNet', 'IlluminationSmoothnessLoss',
     'ImageDataPreprocessor', 'InverseGainEnhancer', 'LIMEEnhancer',
     'LeastSquaresGANLoss', 'MSELoss', 'MarginRankingLoss', 'MeanScaleEnhancer',

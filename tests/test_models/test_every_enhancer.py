@@ -22,6 +22,9 @@ ENHANCERS = {
     'enlighten-gan': dict(type='EnlightenGANNet', channels=8),
     'iat': dict(type='IATNet'),
     'yola': dict(type='YOLANet'),
+    'denet': dict(type='DENet'),
+    'frbnet': dict(type='FRBNet'),
+    'feat-enhancer': dict(type='FeatEnHancer'),
     'blend-unet': dict(type='BlendUNet', channels=8),
 }
 SIZES = [(16, 16), (17, 23), (33, 50)]

@@ -15,7 +15,10 @@ from .classical import (
     LIMEEnhancer,
     MultiScaleRetinexEnhancer,
 )
+from .denet import DENet
 from .enlighten_gan_net import EnlightenGANNet
+from .feat_enhancer import FeatEnHancer
+from .frbnet import FRBNet
 from .iat import IATNet
 from .ruas_net import RUASNet
 from .sci_net import SCINet
@@ -25,9 +28,10 @@ from .zero_dce_net import ZeroDCENet
 from .zero_dce_pp_net import ZeroDCEPPNet
 
 __all__ = [
-    'BlendUNet', 'CLAHEEnhancer', 'DenoisedEnhancer', 'EnhancerWrapper',
-    'EnlightenGANNet', 'GammaEnhancer', 'HistogramEqualizationEnhancer',
-    'IATNet', 'InverseGainEnhancer', 'LIMEEnhancer', 'MeanScaleEnhancer',
+    'BlendUNet', 'CLAHEEnhancer', 'DENet', 'DenoisedEnhancer',
+    'EnhancerWrapper', 'EnlightenGANNet', 'FRBNet', 'FeatEnHancer',
+    'GammaEnhancer', 'HistogramEqualizationEnhancer', 'IATNet',
+    'InverseGainEnhancer', 'LIMEEnhancer', 'MeanScaleEnhancer',
     'MultiScaleRetinexEnhancer', 'RUASNet', 'SCINet', 'YOLANet', 'ZeroDCENet',
     'ZeroDCEPPNet'
 ]
