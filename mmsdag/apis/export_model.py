@@ -1,12 +1,8 @@
 """An enhancer and the model behind it as one ONNX file."""
 from __future__ import annotations
 
-import inspect
-import io
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -14,8 +10,7 @@ from torch import Tensor, nn
 
 from mmsdag.utils import write_atomically
 
-#: The newest that every exporter since torch 2.0 writes.
-_OPSET = 17
+from .onnx_file import FREE_AXES, check_packages, largest_difference, trace
 
 
 def export_model_onnx(model: nn.Module,
@@ -24,13 +19,14 @@ def export_model_onnx(model: nn.Module,
                       as_list: bool = False,
                       static: bool = True,
                       tolerance: float = 1e-3,
+                      checked: Sequence[Tensor] = (),
                       **kwargs: Any) -> float:
     """Write a model, such as an ``EnhancedModel``, as an ONNX file.
 
     Its input is ``image``, its outputs have the names of the model's dict of
     results (``boxes``, ``scores``, ...), else ``output_0``, ``output_1``, ...
     The file is written once onnxruntime has computed from it what PyTorch
-    computes from ``images``.
+    computes from ``images`` and ``checked``.
 
     Args:
         model: The model; what it does in eval mode, on a CPU and in float32
@@ -44,7 +40,9 @@ def export_model_onnx(model: nn.Module,
             LiteRT want it; otherwise N (not with ``as_list``), H and W are
             free, if the model can.
         tolerance: Largest difference to PyTorch, relative to the largest
-            absolute value of an output (at least 1).
+            absolute value of an output (at least 1); of integers, such as
+            labels, the largest share that differs.
+        checked: Further batches to compare; of other sizes if these are free.
         **kwargs: Further arguments of the model, such as ``mode='tensor'`` of
             an mmdet or mmseg model.
 
@@ -56,20 +54,16 @@ def export_model_onnx(model: nn.Module,
         ValueError: If ONNX cannot say what the model does, or onnxruntime
             computes something else from it.
     """
-    _check_packages()
+    check_packages()
     if images.ndim != 4:
         raise ValueError(f'images of shape {tuple(images.shape)}: must be '
                          '(N, 3, H, W)')
     # In eval mode itself, since the exporter restores the mode it finds.
     flat = _Flat(model.cpu().float(), as_list, kwargs).eval()
-    images = images.detach().cpu().float()
-    with torch.no_grad():
-        expected = flat(images)
-        axes = {0: 'batch', 2: 'height', 3: 'width'}
-        if as_list:
-            del axes[0]
-        content = _trace(flat, images, {} if static else dict(image=axes))
-    difference = _difference(content, images, expected)
+    batches = [batch.detach().cpu().float() for batch in (images, *checked)]
+    axes = {axis: name for axis, name in FREE_AXES.items()
+            if not static and (axis or not as_list)}
+    content, difference = _checked_file(flat, batches, axes)
     if not difference <= tolerance:
         raise ValueError(
             f'onnxruntime differs from PyTorch by {difference:.1e}, more than '
@@ -79,11 +73,16 @@ def export_model_onnx(model: nn.Module,
     return difference
 
 
-def _check_packages() -> None:
-    for package in ('onnx', 'onnxruntime'):
-        if find_spec(package) is None:
-            raise ImportError(f'export to ONNX needs the package {package}: '
-                              "pip install 'mmsdag[onnx]'")
+@torch.no_grad()
+def _checked_file(flat: _Flat, batches: Sequence[Tensor],
+                  axes: Mapping[int, str]) -> tuple[bytes, float]:
+    """Return the content of the file and the difference to PyTorch."""
+    name = type(flat.model).__name__
+    flat(batches[0])  # which names the outputs
+    content = trace(flat, batches[0], flat.names,
+                    dict(image=axes) if axes else {}, name)
+    return content, largest_difference(
+        content, flat, batches, name, relative=True)
 
 
 class _Flat(nn.Module):
@@ -118,48 +117,3 @@ def _named_tensors(results: Any, name: str = '') -> Iterator[
     elif isinstance(results, (list, tuple)):
         for value in results:
             yield from _named_tensors(value, name)
-
-
-def _trace(flat: _Flat, images: Tensor,
-           axes: dict[str, dict[int, str]]) -> bytes:
-    # Before torch 2.5 there was no other exporter to choose.
-    parameters = inspect.signature(torch.onnx.export).parameters
-    older: dict[str, Any] = (
-        dict(dynamo=False) if 'dynamo' in parameters else {})
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        # Of sizes taken for constants, and of the exporter's age.
-        warnings.simplefilter('ignore')
-        try:
-            torch.onnx.export(
-                flat, (images, ),
-                file,  # type: ignore[arg-type]
-                opset_version=_OPSET,
-                input_names=['image'],
-                output_names=list(flat.names),
-                dynamic_axes=axes,
-                **older)
-        except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-            raise ValueError(f'{type(flat.model).__name__} cannot be exported '
-                             f'to ONNX: {error}') from error
-    return file.getvalue()
-
-
-def _difference(content: bytes, images: Tensor,
-                expected: Sequence[Tensor]) -> float:
-    """Between onnxruntime and PyTorch, relative to each output's largest."""
-    import onnxruntime
-    session = onnxruntime.InferenceSession(
-        content, providers=['CPUExecutionProvider'])
-    results = session.run(None, {'image': images.numpy()})
-    differences = [torch.zeros(())]
-    for result, tensor in zip(results, expected):
-        if result.shape != tuple(tensor.shape):
-            raise ValueError(
-                f'onnxruntime gives an output of shape {result.shape}, '
-                f'PyTorch {tuple(tensor.shape)}')
-        if tensor.numel():
-            tensor = tensor.double()
-            error = (torch.from_numpy(result).double() - tensor).abs().max()
-            differences.append(error / tensor.abs().max().clamp(min=1))
-    return torch.stack([d.double() for d in differences]).max().item()

@@ -54,8 +54,8 @@ class RecognizerFeatures(nn.Module):
                  layers: Sequence[str] | None = None,
                  cfg_options: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.model = _build(config, cfg_options)
-        _load(self.model, checkpoint)
+        self.model = build_recognizer(config, cfg_options)
+        load_weights(self.model, checkpoint)
         self.model.requires_grad_(False).eval()
         children = dict(self.model.named_modules())
         names = list(layers or (n for n in DEFAULT_LAYERS if n in children))
@@ -66,7 +66,7 @@ class RecognizerFeatures(nn.Module):
                 f'{type(self.model).__name__} has no module {missing}; its '
                 f'children are {[n for n, _ in self.model.named_children()]}')
         self.layers = names
-        mean, std, self.is_rgb, self.divisor = _normalization(
+        mean, std, self.is_rgb, self.divisor = normalization(
             self.model.get_submodule('data_preprocessor'))
         self.register_buffer(
             'mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
@@ -130,7 +130,19 @@ def _tensors(output: Any) -> Iterator[Tensor]:
             yield from _tensors(item)
 
 
-def _build(config: ConfigLike, options: Mapping[str, Any] | None) -> nn.Module:
+def build_recognizer(
+        config: ConfigLike,
+        options: Mapping[str, Any] | None = None) -> nn.Module:
+    """Build the model of a config, without weights.
+
+    Args:
+        config: See :class:`RecognizerFeatures`.
+        options: Changes of ``config``.
+
+    Raises:
+        FileNotFoundError: If the config is missing.
+        ValueError: If there is no model in it.
+    """
     node: Any = config
     if isinstance(config, (str, os.PathLike)):
         name = os.fspath(config)
@@ -158,7 +170,14 @@ def _build(config: ConfigLike, options: Mapping[str, Any] | None) -> nn.Module:
         return MMENGINE_MODELS.build(model)
 
 
-def _load(model: nn.Module, checkpoint: str | os.PathLike[str]) -> None:
+def load_weights(model: nn.Module,
+                 checkpoint: str | os.PathLike[str]) -> None:
+    """Load the weights of a recognizer, without its data preprocessor's.
+
+    Raises:
+        FileNotFoundError: If the checkpoint is missing.
+        ValueError: If it does not fit, or is not finite.
+    """
     weights = load_checkpoint(os.fspath(checkpoint))
     weights = weights.get('state_dict', weights)
     own = {
@@ -181,10 +200,15 @@ def _load(model: nn.Module, checkpoint: str | os.PathLike[str]) -> None:
     model.load_state_dict(weights, strict=False)
 
 
-def _normalization(
+def normalization(
         preprocessor: nn.Module
 ) -> tuple[list[float], list[float], bool, int]:
-    """Mean and standard deviation in [0, 255], RGB or BGR, size divisor."""
+    """Read how a data preprocessor normalizes BGR images.
+
+    Returns:
+        Mean and standard deviation in [0, 255], whether the model's images
+        are RGB, and the divisor of their size.
+    """
     mean, std = [0.] * 3, [1.] * 3
     buffers = dict(preprocessor.named_buffers())
     if 'mean' in buffers:

@@ -78,12 +78,24 @@ def test_what_onnx_cannot_say_is_refused_and_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_shape_is_fixed_where_asked(tmp_path):
+    onnx = pytest.importorskip('onnx')
+    assert export_onnx(Enhancer(by_size), tmp_path / 'a.onnx', (2, 9, 7)) < (
+        1e-6)
+    model = onnx.load(tmp_path / 'a.onnx')
+    for (value, ) in (model.graph.input, model.graph.output):
+        assert [d.dim_value for d in value.type.tensor_type.shape.dim] == [
+            2, 3, 9, 7]
+    with pytest.raises(ValueError, match=r'static=\(9, 7\): .*\(N, H, W\)'):
+        export_onnx(SCINet(), tmp_path / 'b.onnx', (9, 7))
+
+
 @pytest.mark.parametrize('missing', ['onnx', 'onnxruntime'])
 def test_a_missing_package_is_named_with_the_remedy(monkeypatch, tmp_path,
                                                     missing):
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        'mmsdag.apis.export.find_spec',
+        'mmsdag.apis.onnx_file.find_spec',
         lambda name: None if name == missing else find(name))
     with pytest.raises(
             ImportError, match=rf'package {missing}: .*mmsdag\[onnx\]'):
