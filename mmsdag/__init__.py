@@ -18,12 +18,12 @@ check_stack(f'mmsdag {__version__}')
 from mmengine.config.utils import MODULE2PACKAGE  # noqa: E402
 
 import mmsdag.registry  # noqa: E402, F401
-from mmsdag.utils.checkpoint import register_safe_loading  # noqa: E402
+from mmsdag.utils.checkpoint import allow_training_checkpoints  # noqa: E402
 
 # MMEngine resolves `_base_ = 'mmsdag::...'` only for the packages listed here.
 MODULE2PACKAGE.setdefault('mmsdag', 'mmsdag')
 name_packages(MODULE2PACKAGE)
-register_safe_loading()
+allow_training_checkpoints()
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.model import ImgDataPreprocessor
-from mmengine.runner import CheckpointLoader
+from mmengine.optim import OneCycleParamScheduler
 from test_structure import PACKAGE, ROOT, python_files
 from torch import nn
 from torch.nn.modules import module
@@ -113,9 +113,10 @@ PARTS = [
          'models/precision.py', "amp_dtype='auto' on a CPU would be float32",
          lambda: isinstance(torch.cpu._is_avx512_bf16_supported(), bool)
          and isinstance(torch.cpu._is_amx_tile_supported(), bool)),
-    Part(('_schemes', ), 'utils/checkpoint.py',
-         'not every way to load a checkpoint would be safe',
-         lambda: '' in CheckpointLoader._schemes),
+    Part(('_annealing_cos', '_annealing_linear'), 'utils/checkpoint.py',
+         'trainings with OneCycleLR would not resume',
+         lambda: callable(OneCycleParamScheduler._annealing_cos)
+         and callable(OneCycleParamScheduler._annealing_linear)),
     Part(('_save_checkpoint_with_step', ),
          'engine/hooks/atomic_checkpoint_hook.py',
          'checkpoints would be written in place', checkpoint_method),
@@ -144,9 +145,9 @@ def test_private_parts_of_others_are_where_they_were(part):
 
 
 def test_a_part_that_moved_fails_with_a_sentence(monkeypatch):
-    monkeypatch.delattr(CheckpointLoader, '_schemes')
-    part = next(part for part in PARTS if '_schemes' in part.names)
-    with pytest.raises(pytest.fail.Exception, match='Adapt mmsdag/utils/che'):
+    monkeypatch.delattr(torch.cpu, '_is_amx_tile_supported')
+    part = next(part for part in PARTS if 'precision' in part.home)
+    with pytest.raises(pytest.fail.Exception, match='Adapt mmsdag/models/pre'):
         test_private_parts_of_others_are_where_they_were(part)
 
 

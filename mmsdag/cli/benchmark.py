@@ -99,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from mmsdag.benchmark import read_plan, read_result, run_all
+    from mmsdag.utils import register_safe_loading
     from mmsdag.utils.launch import clear_errors
     from mmsdag.utils.memory import keep_freed_memory
     from mmsdag.utils.quiet import quiet
@@ -106,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
     # Warnings of other packages about themselves.
     warnings.simplefilter('ignore')
     keep_freed_memory()
+    register_safe_loading()
     options = dict(args.cfg_options)
     if args.work_dir:
         options['work_dir'] = args.work_dir

@@ -72,12 +72,14 @@ def run(args: argparse.Namespace) -> int:
     # After the arguments, because these take seconds.
     from mmsdag.demo.options import DemoOptions
     from mmsdag.demo.run import run_demo
+    from mmsdag.utils import register_safe_loading
     from mmsdag.utils.launch import clear_errors
     from mmsdag.utils.memory import keep_freed_memory
 
     # Warnings of other packages about themselves.
     warnings.simplefilter('ignore', FutureWarning)
     keep_freed_memory()
+    register_safe_loading()
     names = DemoOptions.__dataclass_fields__
     try:
         with clear_errors():

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from mmsdag.demo.options import RecognitionOptions
+from mmsdag.utils import register_safe_loading
 from mmsdag.utils.launch import clear_errors
 from mmsdag.utils.memory import keep_freed_memory
 
@@ -69,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool; ``argv`` without the name of the program."""
     options = RecognitionOptions(**vars(parse_args(argv)))
     keep_freed_memory()
+    register_safe_loading()
     try:
         with clear_errors():
             from mmsdag.demo import recognition

@@ -14,7 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
-from mmsdag.utils import write_atomically
+from mmsdag.utils import register_safe_loading, write_atomically
 from mmsdag.utils.checkpoint import check_fit
 from mmsdag.utils.image_writer import write_image
 from mmsdag.utils.launch import (
@@ -170,6 +170,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the tool; ``argv`` without the name of the program."""
     args = parse_args(argv)
     keep_freed_memory()
+    register_safe_loading()
     try:
         with clear_errors(config=args.config):
             cfg = prepare(args)

@@ -15,7 +15,11 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmsdag.registry import MODELS
-from mmsdag.utils import find_latest_checkpoint, load_checkpoint
+from mmsdag.utils import (
+    find_latest_checkpoint,
+    load_checkpoint,
+    register_safe_loading,
+)
 from mmsdag.utils.env import package_versions
 from mmsdag.utils.launch import (
     clear_errors,
@@ -207,6 +211,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     started = _Started()
     keep_freed_memory()
+    register_safe_loading()
     try:
         with clear_errors(lambda: started.yes, args.config):
             cfg = prepare(args)

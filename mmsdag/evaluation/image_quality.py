@@ -17,10 +17,10 @@ import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
-from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from mmsdag.registry import METRICS
+from mmsdag.utils import load_checkpoint
 
 from .fidelity import NIQE_BLOCK, niqe, niqe_statistics, prepare, psnr, ssim
 
@@ -207,7 +207,7 @@ def _perceptual_net(weights: str) -> nn.Module:
         raise ImportError('LPIPS needs the package of its authors: pip '
                           'install lpips==0.1.4') from error
     try:
-        content = CheckpointLoader.load_checkpoint(weights, 'cpu')
+        content = load_checkpoint(weights)
     except OSError as error:  # no such file, or no network
         raise FileNotFoundError(
             f"LPIPS needs AlexNet's weights, and weights={weights!r} cannot "

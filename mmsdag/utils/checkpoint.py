@@ -1,36 +1,56 @@
 """Checkpoints that cannot run code, and weights without denormals.
 
-A checkpoint is a pickle, and a pickle can run anything. Here, and after
-:func:`register_safe_loading` wherever MMEngine loads a file (``load_from``,
-``resume``, ``init_cfg``), loading has the semantics of
-``torch.load(weights_only=True)``.
+A checkpoint is a pickle, and a pickle can run anything.
+:func:`load_checkpoint` has the semantics of ``torch.load(weights_only=True)``,
+wherever the file comes from; after :func:`register_safe_loading`, so has
+MMEngine (``load_from``, ``resume``, ``init_cfg``).
 """
 from __future__ import annotations
 
 import codecs
 import errno
-import functools
 import io
 import os
 import pickle
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from urllib.parse import urlparse
 
 import numpy as np
 import torch
+from mmengine import fileio
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler import OneCycleParamScheduler
-from mmengine.runner.checkpoint import CheckpointLoader
+from mmengine.runner import (
+    CheckpointLoader,
+    get_deprecated_model_names,
+    get_external_models,
+    get_mmcls_models,
+    get_torchvision_models,
+)
+from mmengine.utils import digit_version
 from torch import Tensor, nn
 
 from .files import write_atomically
+from .suggestions import did_you_mean
 
 #: Parts of a training checkpoint that are no weights. Tiny numbers mean
 #: something in there (Adam's squared gradients), and cost little.
 _NO_WEIGHTS = ('meta', 'message_hub', 'optimizer', 'param_schedulers')
+
+#: Functions that return the URLs of the models of a scheme.
+_ZOOS: dict[str, Callable[[], Mapping[str, str]]] = {
+    'torchvision': get_torchvision_models,
+    'modelzoo': get_torchvision_models,
+    'openmmlab': get_external_models,
+    'open-mmlab': get_external_models,
+    'mmcls': get_mmcls_models,
+}
+#: What MMEngine registers loaders for: beginnings of names, as patterns.
+_SCHEMES = ('', 'http://', 'https://', *(f'{zoo}://' for zoo in _ZOOS),
+            r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'pavi://')
 
 
 #: Methods in training checkpoints: of the log's statistics, and of the
@@ -52,53 +72,36 @@ def _method(owner: Any, name: str) -> Callable:
     return getattr(owner, name)
 
 
-# torch finds an allowed function by the name it goes by.
-_method.__module__ = 'builtins'
-_method.__qualname__ = _method.__name__ = 'getattr'
+def allow_training_checkpoints() -> None:
+    """Let ``torch.load(weights_only=True)`` load MMEngine's checkpoints.
 
-
-def _training_globals() -> list:
-    """Exactly what MMEngine's training checkpoints need beyond tensors."""
+    Adds to torch's list of safe globals exactly what they need beyond
+    tensors. Without it MMEngine cannot resume its own trainings on torch 2.6
+    or later. Before torch 2.4 there is no such list.
+    """
+    if not hasattr(torch.serialization, 'add_safe_globals'):
+        return
     dtypes = {type(np.dtype(code)) for code in '?bhilqBHILQefdU'}
-    return [
+    # The functions behind pickled arrays and scalars, whose module has
+    # another name in numpy 2.
+    rebuild: list[Any] = [
+        pickled.__reduce__()[0] for pickled in (np.zeros(0), np.float64(0))]
+    getattr_: Any = (_method, 'builtins.getattr')
+    if digit_version(torch.__version__) < digit_version('2.6'):
+        # It takes no name, but looks for that of the function.
+        getattr_ = _method
+        getattr_.__module__ = 'builtins'
+        getattr_.__qualname__ = getattr_.__name__ = 'getattr'
+    torch.serialization.add_safe_globals([
         *_METHODS,
-        _method,
+        getattr_,
         np.ndarray,
         np.dtype,
-        *sorted(dtypes, key=str),
-        # The functions behind pickled arrays and scalars, whose module has
-        # another name in numpy 2.
-        np.zeros(0).__reduce__()[0],
-        np.float64(0).__reduce__()[0],
+        *dtypes,
+        *rebuild,
         # Bytes in pickles of numpy 1, which torch < 2.5 does not know.
         codecs.encode,
-    ]
-
-
-@contextmanager
-def _weights_only(source: str) -> Iterator[None]:
-    """Force ``weights_only`` on each ``torch.load`` inside; explain errors."""
-    forced = dict(
-        TORCH_FORCE_WEIGHTS_ONLY_LOAD='1',
-        TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD='0')
-    before = {name: os.environ.get(name) for name in forced}
-    os.environ.update(forced)
-    try:
-        yield
-    except Exception as error:
-        # torch seeks to impossible places in a file that is cut off.
-        elsewhere = isinstance(error, OSError) and error.errno != errno.EINVAL
-        wrong_device = 'map_location' in str(error)
-        if elsewhere or wrong_device:
-            raise
-        # torch's own advice is to switch the protection off: not repeated.
-        raise ValueError(_explain(source, error)) from None
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    ])
 
 
 def _explain(source: str, error: Exception) -> str:
@@ -125,24 +128,53 @@ def _explain(source: str, error: Exception) -> str:
 
 def load_checkpoint(path: str | Path,
                     map_location: Any = 'cpu') -> dict[str, Any]:
-    """Load a local checkpoint without running any of it.
+    """Load a checkpoint without running any of it.
 
     Training checkpoints of MMEngine load too (optimizer, schedulers, message
     hub, EMA), on torch >= 2.4; older ones load plain weights. Denormal
     weights come out as zeros, see :func:`flush_denormals`.
 
     Args:
-        path: File.
+        path: File; or what MMEngine loads from: a URL, a model of
+            ``torchvision://``, ``openmmlab://`` or ``mmcls://``, an object
+            of ``s3://`` or of another storage of ``mmengine.fileio``.
         map_location: As for ``torch.load``.
 
     Raises:
         FileNotFoundError: If there is no such file, or it is a folder.
         ValueError: If it is damaged, or would import what is no part of a
-            checkpoint. Nothing of it has run.
+            checkpoint: nothing of it has run. If the model or the storage is
+            not known.
     """
-    if not str(path):
+    source = str(path)
+    file = _fetch(source) if '://' in source else _find(source)
+    # At each call, as OneDL's MMEngine removes them from torch's list.
+    allow_training_checkpoints()
+    try:
+        content = torch.load(
+            file, map_location=map_location, weights_only=True)
+    except Exception as error:
+        # torch seeks to impossible places in a file that is cut off.
+        elsewhere = isinstance(error, OSError) and error.errno != errno.EINVAL
+        wrong_device = 'map_location' in str(error)
+        if elsewhere or wrong_device:
+            raise
+        # torch's own advice is to switch the protection off: not repeated.
+        raise ValueError(_explain(source, error)) from None
+    if source.startswith('mmcls://'):  # of a classifier, its backbone
+        weights = content.get('state_dict', content)
+        content = dict(state_dict={
+            name.removeprefix('backbone.'): value
+            for name, value in weights.items() if name.startswith('backbone.')
+        })
+    return _flush_weights(content)
+
+
+def _find(name: str) -> Path:
+    """Find a local file."""
+    if not name:
         raise FileNotFoundError("checkpoint '' is an empty name: give a file")
-    path = Path(path).expanduser()
+    path = Path(name).expanduser()
     if path.is_dir():
         raise FileNotFoundError(
             f'checkpoint {str(path)!r} is a folder: name the .pth file in it')
@@ -151,10 +183,34 @@ def load_checkpoint(path: str | Path,
     if path.stat().st_size == 0:
         raise ValueError(f'checkpoint {str(path)!r} is empty (0 bytes): '
                          'copy or download it again')
-    with _weights_only(str(path)):
-        content = torch.load(
-            path, map_location=map_location, weights_only=True)
-    return _flush_weights(content)
+    return path
+
+
+def _fetch(source: str) -> Path | BinaryIO:
+    """Fetch what has a scheme; downloads stay in torch's cache."""
+    scheme, _, name = source.partition('://')
+    url = source
+    if scheme in _ZOOS:
+        urls = _ZOOS[scheme]()
+        name = get_deprecated_model_names().get(name, name)
+        if not urls.get(name):
+            raise ValueError(f'checkpoint {source!r}: {scheme} has no such '
+                             f'model; {did_you_mean(name, urls)}')
+        url = urls[name]
+    if not url.startswith(('http://', 'https://')):
+        try:
+            return io.BytesIO(fileio.get(url))
+        except KeyError:  # a storage that MMEngine does not know
+            raise ValueError(f'checkpoint {source!r}: cannot load from '
+                             f'{scheme}://; download it and name the '
+                             'file') from None
+    path = Path(torch.hub.get_dir(), 'checkpoints',
+                Path(urlparse(url).path).name)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # To a temporary name first, so that processes need not wait.
+        torch.hub.download_url_to_file(url, str(path))
+    return path
 
 
 def check_finite(weights: Mapping[str, Tensor],
@@ -244,41 +300,19 @@ def find_latest_checkpoint(work_dir: str | Path) -> Path | None:
         'checkpoint to resume from, or delete last_checkpoint to start anew')
 
 
-def _load_from_local(filename: str, map_location: Any = None) -> Any:
+def load_from_mmsdag(filename: str, map_location: Any = None) -> Any:
+    """Load a checkpoint for MMEngine, which logs the end of this name."""
     return load_checkpoint(filename, map_location)
 
 
-# MMEngine logs a loader's name from the eleventh letter on.
-_load_from_local.__name__ = 'load_from_local'
-
-
-def _safely(load: Callable) -> Callable:
-    """Give a loader of MMEngine weights-only semantics."""
-
-    @functools.wraps(load)
-    def load_safely(filename: str, *args: Any, **kwargs: Any) -> Any:
-        with _weights_only(filename):
-            content = load(filename, *args, **kwargs)
-        return _flush_weights(content)
-
-    return load_safely
-
-
 def register_safe_loading() -> None:
-    """Make MMEngine load every checkpoint, local or remote, safely.
+    """Make MMEngine load every checkpoint of this process safely.
 
-    Left alone, MMEngine lets torch decide: before torch 2.6 any pickle runs,
-    files from ``http(s)://`` and model zoos run on any torch; from 2.6 on,
-    MMEngine's own training checkpoints do not resume.
+    The tools that train and test call it. Left alone, MMEngine lets torch
+    decide, which runs any pickle before torch 2.6; OneDL's loads again
+    without protection what torch refuses.
     """
-    if hasattr(torch.serialization, 'add_safe_globals'):
-        torch.serialization.add_safe_globals(_training_globals())
-    for prefix, load in list(CheckpointLoader._schemes.items()):
-        if prefix == '':
-            load = _load_from_local
-        elif not hasattr(load, '__wrapped__'):
-            load = _safely(load)
-        CheckpointLoader.register_scheme(prefix, load, force=True)
+    CheckpointLoader.register_scheme(_SCHEMES, load_from_mmsdag, force=True)
 
 
 def check_fit(model: nn.Module, checkpoint: str, where: str) -> None:

@@ -89,6 +89,22 @@ def test_the_last_checkpoints_are_kept_and_the_pointer_names_the_newest(
     assert pointer == str(tmp_path / 'iter_6.pth')
 
 
+def test_outdated_checkpoints_that_are_folders_go_too(make_runner, tmp_path):
+    # DeepSpeed's strategy saves a checkpoint as a folder.
+    runner = make_runner(
+        default_hooks=dict(checkpoint=checkpoint_hook(max_keep_ckpts=2)))
+
+    def save(out_dir, filename, *args, **kwargs):
+        folder = Path(out_dir, filename)
+        folder.mkdir()
+        (folder / 'model_states.pt').touch()
+
+    runner.save_checkpoint = save
+    runner.train()
+    assert {path.name for path in tmp_path.glob('iter*')
+            } == {'iter_5.pth', 'iter_6.pth'}
+
+
 def test_a_resumed_run_forgets_no_old_checkpoint(make_runner, tmp_path):
     hooks = dict(checkpoint=checkpoint_hook(max_keep_ckpts=2))
     make_runner(

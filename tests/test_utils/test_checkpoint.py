@@ -3,12 +3,16 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
+import subprocess
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmengine import fileio
 from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.model import BaseModule
 from mmengine.optim import OneCycleLR, OneCycleParamScheduler
@@ -17,6 +21,8 @@ from mmengine.runner import load_checkpoint as mmengine_load
 from torch import nn
 from torch.optim import SGD
 
+from mmsdag.cli import benchmark, demo, train
+from mmsdag.cli import test as testing
 from mmsdag.utils import (
     find_latest_checkpoint,
     flush_denormals,
@@ -25,6 +31,8 @@ from mmsdag.utils import (
     save_checkpoint,
 )
 from mmsdag.utils.checkpoint import check_fit
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Malicious:
@@ -60,6 +68,28 @@ def test_the_malicious_file_of_these_tests_does_harm_if_one_lets_it(evil):
     assert victim.exists()
 
 
+@pytest.fixture
+def restored_loaders():
+    before = dict(CheckpointLoader._schemes)
+    yield
+    CheckpointLoader._schemes.clear()
+    CheckpointLoader._schemes.update(before)
+
+
+@pytest.fixture
+def safe_mmengine(restored_loaders):
+    """MMEngine as in our tools."""
+    register_safe_loading()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Torch's folder of downloads, in which it looks before it downloads."""
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    (tmp_path / 'hub' / 'checkpoints').mkdir(parents=True)
+    return tmp_path / 'hub' / 'checkpoints'
+
+
 @pytest.mark.parametrize(
     'load', [
         load_checkpoint,
@@ -67,7 +97,8 @@ def test_the_malicious_file_of_these_tests_does_harm_if_one_lets_it(evil):
         lambda path: mmengine_load(nn.Linear(1, 1), str(path)),
     ],
     ids=['ours', 'mmengine loader', 'mmengine load_checkpoint'])
-def test_a_malicious_pickle_is_refused_by_name_and_does_not_run(evil, load):
+def test_a_malicious_pickle_is_refused_by_name_and_does_not_run(
+        evil, load, safe_mmengine):
     path, victim = evil
     with pytest.raises(ValueError, match='refused') as error:
         load(path)
@@ -77,7 +108,7 @@ def test_a_malicious_pickle_is_refused_by_name_and_does_not_run(evil, load):
     assert 'weights_only=False' not in str(error.value)
 
 
-def test_a_malicious_init_cfg_does_not_run(evil):
+def test_a_malicious_init_cfg_does_not_run(evil, safe_mmengine):
     path, victim = evil
 
     class Net(BaseModule):
@@ -91,24 +122,107 @@ def test_a_malicious_init_cfg_does_not_run(evil):
     assert not victim.exists()
 
 
-def test_a_malicious_download_does_not_run(evil, tmp_path, monkeypatch):
+@pytest.mark.parametrize('load', [
+    load_checkpoint, lambda source: CheckpointLoader.load_checkpoint(source)],
+    ids=['ours', 'MMEngine in our tools'])
+@pytest.mark.parametrize('source, name', [
+    ('https://example.org/a/evil.pth?x=1', 'evil.pth'),
+    ('http://example.org/evil.pth', 'evil.pth'),
+    ('torchvision://vgg16', 'vgg16-397923af.pth'),
+    ('modelzoo://vgg16', 'vgg16-397923af.pth'),
+    ('openmmlab://vgg16_caffe', 'vgg16_caffe-292e1171.pth'),
+    ('open-mmlab://vgg16_caffe', 'vgg16_caffe-292e1171.pth'),
+    ('mmcls://vgg11', 'vgg11_batch256_imagenet_20210208-4271cd6c.pth'),
+    ('s3://bucket/evil.pth', None),
+    ('petrel://bucket/evil.pth', None),
+    ('cluster:s3://bucket/evil.pth', None),
+])
+def test_a_malicious_file_of_any_scheme_does_not_run(
+        evil, source, name, load, cache, monkeypatch, safe_mmengine):
     path, victim = evil
-    # torch takes a file of the URL's name in its cache for the download.
-    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    (tmp_path / 'checkpoints').mkdir()
-    path.rename(tmp_path / 'checkpoints' / 'evil.pth')
+    if name:
+        shutil.copy(path, cache / name)
+    else:
+        monkeypatch.setattr(fileio, 'get', lambda uri: path.read_bytes())
     with pytest.raises(ValueError, match='refused'):
-        CheckpointLoader.load_checkpoint('https://example.org/evil.pth', 'cpu')
+        load(source)
     assert not victim.exists()
 
 
-def test_a_download_loads_without_denormals(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    save_checkpoint(
-        dict(w=torch.tensor([1e-40, 1.])), tmp_path / 'checkpoints/good.pth')
-    content = CheckpointLoader.load_checkpoint('https://example.org/good.pth',
-                                               'cpu')
+def test_every_scheme_of_mmengine_is_covered(safe_mmengine):
+    assert {load.__module__ for load in CheckpointLoader._schemes.values()
+            } == {'mmsdag.utils.checkpoint'}
+
+
+@pytest.mark.parametrize('tool', [train, testing, benchmark, demo],
+                         ids=lambda tool: tool.__name__)
+def test_our_tools_make_mmengine_load_safely(
+        tool, tmp_path, restored_loaders):
+    CheckpointLoader._schemes[''] = load_checkpoint  # not MMEngine's own
+    with pytest.raises(SystemExit):
+        tool.main({testing: ['nowhere.py', 'nowhere.pth'],
+                   demo: ['--data', 'nowhere', '--out', str(tmp_path)]}.get(tool, ['nowhere.py']))
+    assert CheckpointLoader._schemes[''].__name__ == 'load_from_mmsdag'
+
+
+@pytest.mark.parametrize('source, message', [
+    ('torchvision://vgg_16', "did you mean 'vgg16'"),
+    ('pavi://a.pth', 'cannot load from pavi://; download it'),
+])
+def test_a_model_or_storage_that_is_not_known_is_named(source, message):
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(source)
+
+
+def test_a_download_loads_without_denormals(cache):
+    save_checkpoint(dict(w=torch.tensor([1e-40, 1.])), cache / 'good.pth')
+    content = load_checkpoint('https://example.org/good.pth')
     assert content['w'].tolist() == [0, 1]
+
+
+def test_of_a_classifier_of_mmcls_the_backbone_is_loaded(cache):
+    save_checkpoint(
+        dict(state_dict={'backbone.a': torch.ones(1), 'b': torch.ones(1)}),
+        cache / 'vgg11_batch256_imagenet_20210208-4271cd6c.pth')
+    assert load_checkpoint('mmcls://vgg11')['state_dict'].keys() == {'a'}
+
+
+IMPORT = """
+import os, torch.serialization
+from mmengine.runner import CheckpointLoader
+before = dict(os.environ), dict(CheckpointLoader._schemes), vars(
+    torch.serialization).copy()
+import mmsdag
+from mmengine.logging import HistoryBuffer
+assert before == (dict(os.environ), CheckpointLoader._schemes,
+                  vars(torch.serialization))
+torch.save(HistoryBuffer([1., 3.], [1, 1]), 'a.pth')
+print(torch.load('a.pth', weights_only=True).statistics('mean', 2))
+"""
+
+
+def test_the_import_lets_mmengines_histories_load_and_changes_no_loader(
+        tmp_path):
+    run = subprocess.run([sys.executable, '-W', 'ignore', '-c', IMPORT],
+                         cwd=tmp_path, text=True, capture_output=True,
+                         env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    assert run.stdout == '2.0\n', run.stderr
+
+
+def test_a_training_checkpoint_loads_after_mmengine_has_loaded_one(tmp_path):
+    # OneDL's MMEngine takes away what it allows while it loads.
+    save_checkpoint(dict(x=HistoryBuffer([1.], [1])), tmp_path / 'a.pth')
+    for _ in range(2):
+        assert load_checkpoint(tmp_path / 'a.pth')['x'].current() == 1
+        CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'))
+
+
+def test_the_users_leave_to_run_pickles_does_not_hold_here(evil, monkeypatch):
+    path, victim = evil
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    with pytest.raises(ValueError, match='refused'):
+        load_checkpoint(path)
+    assert not victim.exists()
 
 
 def test_a_torch_that_cannot_resume_safely_is_told_apart(
@@ -117,16 +231,6 @@ def test_a_torch_that_cannot_resume_safely_is_told_apart(
     monkeypatch.delattr(torch.serialization, 'add_safe_globals')
     with pytest.raises(ValueError, match='resume it with torch >= 2.4'):
         load_checkpoint(tmp_path / 'a.pth')
-
-
-def test_the_users_leave_to_run_pickles_does_not_hold_here(evil, monkeypatch):
-    path, victim = evil
-    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
-    with pytest.raises(ValueError, match='refused'):
-        CheckpointLoader.load_checkpoint(str(path))
-    assert not victim.exists()
-    assert os.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] == '1'
-    assert 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ
 
 
 def test_getattr_gets_nothing_but_methods_of_training_checkpoints(tmp_path):
@@ -173,17 +277,6 @@ def test_a_one_cycle_schedule_resumes_where_it_was(tmp_path, strategy):
     assert other.param_groups[0]['lr'] == optimizer.param_groups[0]['lr']
 
 
-def test_every_scheme_of_mmengine_is_covered():
-    register_safe_loading()
-    schemes = dict(CheckpointLoader._schemes)
-    assert {'', 'http://', 'torchvision://', 'openmmlab://'} <= schemes.keys()
-    for prefix, load in schemes.items():
-        assert (load.__module__ == 'mmsdag.utils.checkpoint'
-                or hasattr(load, '__wrapped__')), prefix
-    register_safe_loading()
-    assert CheckpointLoader._schemes == schemes
-
-
 def test_a_message_hub_comes_back_as_it_was(tmp_path):
     hub = MessageHub.get_instance('hub of a test')
     for value in (3., 1., 2.):
@@ -215,7 +308,7 @@ def test_a_message_hub_comes_back_as_it_was(tmp_path):
 def test_weights_from_a_gpu_are_not_called_damaged_without_one(shared):
     path = str(shared / 'weights' / 'zero_dce_official.pth')
     with pytest.raises(RuntimeError, match='map_location'):
-        CheckpointLoader.load_checkpoint(path, map_location=None)
+        load_checkpoint(path, map_location=None)
 
 
 def test_a_checkpoint_of_mmdet_loads(shared):

@@ -71,3 +71,5 @@ class AtomicCheckpointHook(CheckpointHook):
                                                self.filename_tmpl.format(old))
             if self.file_backend.isfile(path):
                 self.file_backend.remove(path)
+            elif self.file_backend.isdir(path):  # as DeepSpeed saves it
+                self.file_backend.rmtree(path)

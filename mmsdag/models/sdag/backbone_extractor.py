@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from mmsdag.registry import MODELS
+from mmsdag.utils import load_checkpoint
 from mmsdag.utils.outputs import PixelFormat
 from mmsdag.utils.suggestions import did_you_mean
 
@@ -205,7 +205,7 @@ class BackboneExtractor(FrozenExtractor):
         """Weights of the layers in the recognition model's checkpoint."""
         source = self.init_cfg['checkpoint']
         prefix = self.init_cfg.get('prefix', '')
-        checkpoint = CheckpointLoader.load_checkpoint(source, 'cpu')
+        checkpoint = load_checkpoint(source)
         weights = checkpoint.get('state_dict', checkpoint)
         own = self.body.state_dict()
         found = {
