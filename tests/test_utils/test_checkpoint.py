@@ -159,9 +159,10 @@ def test_every_scheme_of_mmengine_is_covered(safe_mmengine):
 def test_our_tools_make_mmengine_load_safely(
         tool, tmp_path, restored_loaders):
     CheckpointLoader._schemes[''] = load_checkpoint  # not MMEngine's own
+    arguments = {testing: ['nowhere.py', 'nowhere.pth'],
+                 demo: ['--data', 'nowhere', '--out', str(tmp_path)]}
     with pytest.raises(SystemExit):
-        tool.main({testing: ['nowhere.py', 'nowhere.pth'],
-                   demo: ['--data', 'nowhere', '--out', str(tmp_path)]}.get(tool, ['nowhere.py']))
+        tool.main(arguments.get(tool, ['nowhere.py']))
     assert CheckpointLoader._schemes[''].__name__ == 'load_from_mmsdag'
 
 
