@@ -105,7 +105,8 @@ MODELS = DeferringRegistry(
     deferred=dict(
         mmdet=dict(
             EnhancedDetDataPreprocessor='mmsdag.models.data_preprocessors.'
-            'enhanced_det'),
+            'enhanced_det',
+            MAET='mmsdag.models.maet'),
         mmseg=dict(
             EnhancedSegDataPreprocessor='mmsdag.models.data_preprocessors.'
             'enhanced_seg'),

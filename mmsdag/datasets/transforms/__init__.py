@@ -10,11 +10,12 @@ from .degradations import (
 from .enhance_image import EnhanceImage
 from .geometry import RandomCrop, RandomFlip, RandomTranspose
 from .loading import LoadLowLightImage
+from .maet import MAETDegradation
 from .packing import PackImages
 
 __all__ = [
     'CameraDegradation', 'Darken', 'EnhanceImage', 'GammaDegradation',
     'GaussianNoiseDegradation', 'LoadLowLightImage', 'LowLightDegradation',
-    'PackImages', 'PoissonGaussianNoiseDegradation', 'RandomCrop',
-    'RandomFlip', 'RandomTranspose', 'darkened'
+    'MAETDegradation', 'PackImages', 'PoissonGaussianNoiseDegradation',
+    'RandomCrop', 'RandomFlip', 'RandomTranspose', 'darkened'
 ]

@@ -1,0 +1,118 @@
+"""MAET: a stock detector that also tells how an image was darkened."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
+
+from mmsdag.registry import MODELS
+
+mmdet_structures = pytest.importorskip('mmdet.structures')
+CONFIGS = Path(__file__).parents[2] / 'configs/maet'
+
+
+def build(name: str = 'maet', **changes):
+    cfg = Config.fromfile(CONFIGS / f'yolox-nano-{name}_night-scenes.py')
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        return MODELS.build(dict(cfg.model, **changes))
+
+
+@pytest.fixture
+def model():
+    return build()
+
+
+@pytest.fixture
+def batch() -> dict:
+    samples = []
+    for _ in range(2):
+        sample = mmdet_structures.DetDataSample(
+            metainfo=dict(
+                img_shape=(64, 64), ori_shape=(64, 64),
+                scale_factor=(1., 1.), batch_input_shape=(64, 64)))
+        sample.gt_instances = InstanceData(
+            bboxes=torch.tensor([[8., 8., 40., 40.]]),
+            labels=torch.tensor([1]))
+        samples.append(sample)
+    return dict(
+        inputs=[(torch.rand(3, 64, 64) * 255).byte() for _ in range(2)],
+        data_samples=samples)
+
+
+def losses_of(model, batch: dict) -> dict:
+    data = model.data_preprocessor(batch, True)
+    return model(**data, mode='loss')
+
+
+def test_head_has_as_many_weights_as_that_of_the_authors():
+    # AET_head of their code, for Darknet-53.
+    from mmsdag.models.maet import DegradationHead
+    head = DegradationHead(1024)
+    assert sum(p.numel() for p in head.parameters()) == 2102276
+
+
+def test_detector_sees_dark_images_in_training(model, batch):
+    seen = []
+    model.detector.backbone.register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].mean().item()))
+    losses_of(model, batch)
+    dark, light = seen
+    assert dark < 100 < light
+
+
+def test_head_compares_light_and_dark_features(model, batch):
+    model.head.hidden.weight.data.zero_()
+    model.head.predict.bias.data = torch.tensor([0.1, 0.4, 0.5, 0.6])
+    torch.manual_seed(0)
+    loss = losses_of(model, batch)['loss_parameters'].item()
+    torch.manual_seed(0)
+    parameters = model.degradation.degrade_with_parameters(
+        torch.zeros(2, 3, 64, 64))[1]
+    first = sum((0.1 - p[0])**2 for p in parameters) / 2
+    rest = sum(
+        (value - p[k])**2 for p in parameters
+        for k, value in ((1, 0.4), (2, 0.5), (3, 0.6))) / 6
+    assert loss == pytest.approx(10 * (5 * first + rest).item(), rel=1e-5)
+
+
+def test_telling_the_darkness_trains_the_backbone(model, batch):
+    losses_of(model, batch)['loss_parameters'].backward()
+    grads = [p.grad for p in model.detector.backbone.parameters()]
+    assert all(grad is not None for grad in grads)
+    assert max(grad.abs().max() for grad in grads) > 0
+    assert all(p.grad is None for p in model.detector.bbox_head.parameters())
+
+
+def test_without_the_head_the_detector_trains_on_darkened_images(batch):
+    model = build('darkened')
+    assert not hasattr(model, 'head')
+    calls = []
+    model.detector.backbone.register_forward_hook(
+        lambda *_: calls.append(1))
+    losses = losses_of(model, batch)
+    assert 'loss_parameters' not in losses and 'loss_cls' in losses
+    assert len(calls) == 1
+
+
+def test_tests_run_the_detector_alone_on_images_as_they_are(model, batch):
+    model.eval()
+    data = model.data_preprocessor(batch)
+    with torch.no_grad():
+        own = model(**data, mode='predict')
+        boxes = [s.pred_instances.bboxes for s in own]
+        stock = model.detector(**data, mode='predict')
+        for mine, theirs in zip(boxes, stock):
+            assert torch.equal(mine, theirs.pred_instances.bboxes)
+        own = model(**data, mode='tensor')
+        stock = model.detector(**data, mode='tensor')
+    assert torch.equal(own[0][0], stock[0][0])
+    assert len(model.extract_feat(data['inputs'])) == 3
+
+
+def test_a_negative_weight_is_refused():
+    with pytest.raises(ValueError, match='parameter_weight=-1 of MAET'):
+        build(parameter_weight=-1)
