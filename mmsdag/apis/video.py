@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from mmsdag.utils.hashing import digest, file_digest
+
 from .inferencer import LowLightInferencer
 from .paths import check_out_dir, checked_path
+from .video_segments import SegmentedVideo, check_pyav
 
 #: Files that are taken for videos.
 VIDEO_SUFFIXES = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg',
@@ -23,8 +27,9 @@ RESULT_SUFFIXES = ('.mp4', '.mov', '.mkv')
 #: Change of a 32x18 thumbnail of mean 1, mean over its pixels, at a cut; and
 #: ratio of the mean levels.
 _CUT, _CUT_RATIO = 0.4, 2.0
-#: Constant rate factor of x264: no visible loss.
-_CRF = '17'
+#: Frames of a segment: what a stop loses at most. x264 sets a key frame at
+#: least every 250.
+SEGMENT = 100
 
 
 def flicker(levels: list[float]) -> float:
@@ -57,6 +62,11 @@ class VideoReport:
     written: list[float] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
 
+    def extend(self, other: Mapping[str, list]) -> None:
+        """Add later frames, as ``asdict`` gives them."""
+        for name, values in other.items():
+            getattr(self, name).extend(values)
+
     def __str__(self) -> str:
         """Give the numbers of frames and cuts, and the flicker."""
         parts = ', '.join(
@@ -85,6 +95,19 @@ class Steadier:
         self._time = 0.
         self._level: float | None = None
         self._thumbnail: np.ndarray | None = None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the next frame depends on, as JSON has it."""
+        thumbnail = self._thumbnail
+        return dict(time=self._time, level=self._level, thumbnail=(
+            None if thumbnail is None else thumbnail.tolist()))
+
+    @state.setter
+    def state(self, state: Mapping[str, Any]) -> None:
+        self._time, self._level = state['time'], state['level']
+        thumbnail = state['thumbnail']
+        self._thumbnail = None if thumbnail is None else np.array(thumbnail)
 
     def is_cut(self, frame: np.ndarray) -> bool:
         """Tell whether an input frame begins another shot."""
@@ -153,7 +176,9 @@ def enhance_video(inferencer: LowLightInferencer,
 
     Frames are rotated as their file says, and written as 8-bit H.264. Audio
     streams are copied as they are. The result has a temporary name until it
-    is complete.
+    is complete. Until then its segments are in the folder
+    ``.NAME.segments`` beside it; after a stop they are taken over, if source,
+    enhancer and options are the same.
 
     Args:
         inferencer: Its ``when`` decides for each frame.
@@ -175,84 +200,92 @@ def enhance_video(inferencer: LowLightInferencer,
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f'.{target.stem}.tmp{target.suffix}')
+    segments = SegmentedVideo(
+        target.with_name(f'.{target.name}.segments'),
+        _key(inferencer, source, steady), SEGMENT)
+    for state in segments.states:
+        report.extend(state['report'])
+        steadier.state = state['steadier']
     try:
-        with av.open(str(source)) as reader, av.open(
-                str(temporary), 'w') as writer:
+        with av.open(str(source)) as reader:
             if not reader.streams.video:
                 raise ValueError(f'{str(source)!r} has no video stream')
-            _transcode(reader, writer, inferencer, steadier, report, progress)
+            _encode(reader, segments, inferencer, steadier, report, progress)
         if not report.before:
             raise ValueError(f'{str(source)!r} has no frame')
+        with av.open(str(source)) as reader, av.open(
+                str(temporary), 'w') as writer:
+            segments.join(reader, writer)
         os.replace(temporary, target)
-    except av.error.FFmpegError as error:
-        raise ValueError(f'video {str(source)!r} cannot be enhanced: '
-                         f'{error}') from error
+        segments.remove()
+    except (av.error.FFmpegError, ValueError) as error:
+        segments.remove()
+        if isinstance(error, av.error.FFmpegError):
+            raise ValueError(f'video {str(source)!r} cannot be enhanced: '
+                             f'{error}') from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     return report
 
 
-def check_pyav() -> Any:
-    """Import PyAV.
+def _key(inferencer: LowLightInferencer, source: str | Path,
+         steady: float) -> str:
+    """Name what a result depends on: source, enhancer, options, encoder."""
+    ramp = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
+    runner = inferencer.runner
+    return digest([
+        file_digest(source), steady, SEGMENT, check_pyav().__version__,
+        # Its weights and its options show in what it makes of an image.
+        [inferencer.enhance(image).tobytes().hex() for image in (
+            ramp, ramp // 8)],
+        repr(runner.gate.when), runner.tile, str(runner.amp_dtype)])
 
-    Raises:
-        ImportError: If it is not installed.
-    """
-    try:
-        import av
-    except ImportError as error:
-        raise ImportError('videos need PyAV, which is not installed: pip '
-                          'install av') from error
-    return av
 
+def _encode(reader: Any, segments: SegmentedVideo,
+            inferencer: LowLightInferencer, steadier: Steadier,
+            report: VideoReport, progress: bool) -> None:
+    """Enhance the frames that no segment has."""
+    stream = reader.streams.video[0]
+    stream.thread_type = 'AUTO'
+    done = len(report.before)
+    part = VideoReport()
 
-def _transcode(reader: Any, writer: Any, inferencer: LowLightInferencer,
-               steadier: Steadier, report: VideoReport,
-               progress: bool) -> None:
-    source = reader.streams.video[0]
-    source.thread_type = 'AUTO'
-    encoder: Any = None
-    # All streams must be there before the first packet is written.
-    audio = {
-        stream.index: writer.add_stream_from_template(stream)
-        for stream in reader.streams.audio
-    }
-    waiting: list[Any] = []
-    with tqdm(total=source.frames or None, unit='frame',
+    def save() -> None:
+        segments.save(dict(report=asdict(part), steadier=steadier.state))
+
+    with tqdm(total=stream.frames or None, initial=done, unit='frame',
               disable=not progress) as bar:
-        for packet in reader.demux(source, *reader.streams.audio):
-            if packet.stream.index in audio:
-                if packet.dts is not None:
-                    packet.stream = audio[packet.stream.index]
-                    waiting.append(packet)
-            else:
-                for frame in packet.decode():
-                    if frame.pts is None:
-                        raise ValueError(
-                            f'video {reader.name!r} has frames without '
-                            'timestamps: make some, as by ffmpeg -fflags '
-                            '+genpts -i IN -c copy OUT')
-                    image = _enhanced(frame, inferencer, steadier, report)
-                    if encoder is None:
-                        encoder = _add_encoder(writer, source, frame, image)
-                    writer.mux(encoder.encode(_frame_of(
-                        image, frame, encoder)))
-                    bar.update()
-            if encoder is not None:
-                writer.mux(waiting)
-                waiting.clear()
-        if encoder is not None:
-            writer.mux(encoder.encode(None))
+        for frame in islice(reader.decode(stream), done, None):
+            if frame.pts is None:
+                raise ValueError(
+                    f'video {reader.name!r} has frames without timestamps: '
+                    'make some, as by ffmpeg -fflags +genpts -i IN -c copy '
+                    'OUT')
+            image = _enhanced(frame, inferencer, steadier, part, done)
+            segments.add(image, frame, stream)
+            bar.update()
+            if segments.is_full:
+                save()
+                done += len(part.before)
+                report.extend(asdict(part))
+                part = VideoReport()
+        save()
+        report.extend(asdict(part))
 
 
 def _enhanced(frame: Any, inferencer: LowLightInferencer,
-              steadier: Steadier, report: VideoReport) -> np.ndarray:
-    """Return the enhanced frame, (H, W, 3), BGR, uint8, and report it."""
+              steadier: Steadier, report: VideoReport,
+              before: int) -> np.ndarray:
+    """Return the enhanced frame, (H, W, 3), BGR, uint8, and report it.
+
+    ``before`` is the number of frames before those of the report.
+    """
     image = np.ascontiguousarray(
         np.rot90(frame.to_ndarray(format='bgr24'), round(frame.rotation / 90)))
     cut = steadier.is_cut(image)
     if cut:
-        report.cuts.append(len(report.before))
+        report.cuts.append(before + len(report.before))
     enhanced = inferencer.enhance(image)
     level = _luma(enhanced)
     factor = steadier.scale(level, float(frame.pts * frame.time_base), cut)
@@ -267,32 +300,6 @@ def _enhanced(frame: Any, inferencer: LowLightInferencer,
 def _luma(image: np.ndarray) -> float:
     blue, green, red, _ = cv2.mean(image)
     return 0.299 * red + 0.587 * green + 0.114 * blue
-
-
-def _add_encoder(writer: Any, source: Any, frame: Any,
-                 image: np.ndarray) -> Any:
-    encoder = writer.add_stream(
-        'libx264', rate=source.average_rate or 30, options=dict(crf=_CRF))
-    encoder.height, encoder.width = image.shape[:2]
-    # 4:2:0 has a color sample for each 2x2 pixels.
-    encoder.pix_fmt = 'yuv420p' if not (
-        encoder.height % 2 or encoder.width % 2) else 'yuv444p'
-    context = encoder.codec_context
-    # The timestamps of a variable frame rate are multiples of this.
-    context.time_base = frame.time_base
-    for key in ('colorspace', 'color_primaries', 'color_trc'):
-        setattr(context, key, getattr(source.codec_context, key))
-    return encoder
-
-
-def _frame_of(image: np.ndarray, source: Any, encoder: Any) -> Any:
-    av = check_pyav()
-    frame = av.VideoFrame.from_ndarray(image, format='bgr24').reformat(
-        format=encoder.pix_fmt,
-        # As the source's frames were read: 2 is "not specified".
-        dst_colorspace=None if source.colorspace == 2 else source.colorspace)
-    frame.pts, frame.time_base = source.pts, source.time_base
-    return frame
 
 
 def videos_in(inputs: list[str]) -> Iterator[str]:

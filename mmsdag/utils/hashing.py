@@ -29,4 +29,9 @@ def file_digest(path: str | Path) -> str:
 
 @cache
 def _file_digest(path: str, size: int, modified: int) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        # A video may be larger than the memory.
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -2,13 +2,17 @@
 from __future__ import annotations
 
 import builtins
+import os
+import signal
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mmsdag.apis import LowLightInferencer
+from mmsdag.apis import LowLightInferencer, video
 from mmsdag.apis.video import (
     Steadier,
     enhance_video,
@@ -165,6 +169,100 @@ def test_a_stopped_job_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         enhance_video(inferencer, clip, tmp_path / 'out/b.mp4')
     assert not list((tmp_path / 'out').iterdir())
+
+
+def flickering(path: Path, count: int = 23) -> Path:
+    """Two shots of unsteady light, of a variable frame rate."""
+    lamp = np.random.default_rng(0).uniform(0.6, 1, count)
+    frames = [np.clip(scene() * k if number < 12 else
+                      scene(1)[:, ::-1] * k + 60, 0, 255).astype(np.uint8)
+              for number, k in enumerate(lamp)]
+    times = np.cumsum([40, 40, 80] * count)[:count]
+    return write(path, frames, times.tolist())
+
+
+#: Enhances a video and kills itself in the frame of a number.
+KILLED = """
+import os, signal, sys
+from mmsdag.apis import LowLightInferencer, video
+video.SEGMENT = 5
+inferencer = LowLightInferencer(
+    dict(type='mmsdag.GammaEnhancer', gamma=2.2), device='cpu')
+enhance, calls = inferencer.enhance, []
+def counted(image):
+    if image.shape == (48, 64, 3):
+        calls.append(image)
+    if len(calls) - 2 == int(sys.argv[3]):  # two are of the settings
+        os.kill(os.getpid(), signal.SIGKILL)
+    return enhance(image)
+inferencer.enhance = counted
+video.enhance_video(inferencer, sys.argv[1], sys.argv[2])
+"""
+
+
+def test_a_killed_job_goes_on_and_its_result_is_that_of_an_unbroken_one(
+        tmp_path, monkeypatch):
+    monkeypatch.setattr(video, 'SEGMENT', 5)
+    clip = flickering(tmp_path / 'a.mp4')
+    expected = enhance_video(enhancer(), clip, tmp_path / 'whole/b.mp4')
+    assert expected.cuts == [12]
+    broken = tmp_path / 'broken/b.mp4'
+    # Killed twice: within the third segment, and two segments later.
+    for frame in (13, 8):
+        killed = subprocess.run(
+            [sys.executable, '-c', KILLED, clip, broken, str(frame)],
+            env=dict(os.environ, PYTHONPATH=str(
+                Path(video.__file__).parents[2])))
+        assert killed.returncode == -signal.SIGKILL
+        assert not broken.exists()
+    inferencer, calls = enhancer(), []
+    enhance = inferencer.enhance
+    monkeypatch.setattr(
+        inferencer, 'enhance', lambda im: calls.append(0) or enhance(im))
+    report = enhance_video(inferencer, clip, broken)
+    # 10 frames, then 5 were kept; two calls are of the settings.
+    assert len(calls) == 2 + 23 - 15
+    assert report == expected
+    assert broken.read_bytes() == (tmp_path / 'whole/b.mp4').read_bytes()
+    assert [p.name for p in broken.parent.iterdir()] == ['b.mp4']
+    frames, times = read(broken)
+    assert times == pytest.approx(read(clip)[1])
+    assert packets(broken) == packets(clip)
+    with av.open(str(broken)) as file:
+        decoded = [p.dts for p in file.demux(video=0) if p.dts is not None]
+    assert decoded == sorted(set(decoded)) and len(decoded) == 23
+
+
+def test_segments_of_other_settings_or_damaged_ones_are_made_anew(
+        tmp_path, monkeypatch):
+    monkeypatch.setattr(video, 'SEGMENT', 5)
+    clip = flickering(tmp_path / 'a.mp4')
+    inferencer = enhancer()
+    enhance = inferencer.enhance
+    calls: list[int] = []
+
+    def run(steady: float, stop_at: int) -> None:
+        calls.clear()
+
+        def counted(image):
+            calls.append(0)
+            if len(calls) == stop_at:
+                raise KeyboardInterrupt
+            return enhance(image)
+
+        monkeypatch.setattr(inferencer, 'enhance', counted)
+        enhance_video(inferencer, clip, tmp_path / 'out/b.mp4', steady)
+
+    folder = tmp_path / 'out/.b.mp4.segments'
+    for steady, damage in ((0.2, False), (0.5, True)):
+        with pytest.raises(KeyboardInterrupt):
+            run(0.5, 2 + 12)
+        assert len(list(folder.iterdir())) == 4  # two segments
+        if damage:
+            (folder / '00001.h264').write_bytes(b'cut off')
+        run(steady, 0)
+        assert len(calls) == 2 + (18 if damage else 23)
+        assert not folder.exists()
 
 
 def test_the_command_skips_what_is_there_and_names_what_is_broken(
