@@ -19,7 +19,10 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmsdag.models import SDAGNet, ZeroDCENet, runner
-from mmsdag.models.data_preprocessors.enhancement import content_window
+from mmsdag.models.data_preprocessors.enhancement import (
+    window_by_color,
+    window_by_metainfo,
+)
 from mmsdag.registry import MODELS
 from mmsdag.utils.model_index import trained_models
 
@@ -271,20 +274,31 @@ def padded(image: Tensor, bottom: int, right: int, value: float) -> Tensor:
     return nn.functional.pad(image, (0, right, 0, bottom), value=value)
 
 
+def padded_batch(content: Tensor, bottom: int, right: int,
+                 value: float = 114) -> dict:
+    """What YOLOX's Resize, from twice the size, and Pad make of an image."""
+    data = batch_for(YOLOX, [padded(content, bottom, right, value)])
+    height, width = content.shape[1:]
+    data['data_samples'][0].set_metainfo(
+        dict(ori_shape=(2 * height, 2 * width), scale_factor=(0.5, 0.5)))
+    return data
+
+
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.float32])
-def test_what_the_pipeline_padded_stays_as_it_is(dtype, preprocessor):
+@pytest.mark.parametrize('value', [114, 0])
+def test_what_the_pipeline_padded_stays_as_it_is(value, dtype, preprocessor):
     content = image(20, 32)
-    # Equal margins of an enhanced image, then YOLOX's 114.
-    expected = padded(by_hand(content).float(), 12, 0, 114)
-    data = batch_for(YOLOX, [padded(content, 12, 0, 114).to(dtype)])
+    # Equal margins of an enhanced image, then the padding.
+    expected = padded(by_hand(content).float(), 12, 0, value)
+    data = padded_batch(content.to(dtype), 12, 0, value)
     found = preprocessor(YOLOX, GAMMA)(data)['inputs'][0]
     atol = 0 if dtype == torch.uint8 else 0.5001
     torch.testing.assert_close(found, expected, rtol=0, atol=atol)
-    assert (found[:, 20:] == 114).all()
+    assert (found[:, 20:] == value).all()
 
 
 def test_padding_is_enhanced_where_that_is_wanted(preprocessor):
-    data = batch_for(YOLOX, [padded(image(20, 32), 12, 0, 114)])
+    data = padded_batch(image(20, 32), 12, 0)
     found = preprocessor(YOLOX, GAMMA, padding_value=None)(data)['inputs'][0]
     # 255 * (114 / 255) ** (1 / 2.2) = 176.9
     assert (found[:, 20:] == 177).all()
@@ -292,28 +306,76 @@ def test_padding_is_enhanced_where_that_is_wanted(preprocessor):
 
 def test_the_enhancer_does_not_see_the_padding(preprocessor):
     ours = preprocessor(YOLOX, dict(type='mmsdag.Unchanged'))
-    ours(batch_for(YOLOX, [padded(image(20, 30), 12, 2, 114)]))
+    ours(padded_batch(image(20, 30), 12, 2))
     assert ours.enhancer.shapes == [(1, 3, 20, 30)]
+
+
+@pytest.mark.parametrize('size', [(480, 640), (333, 500), (375, 1242)])
+@pytest.mark.parametrize('package', ['mmcv', 'mmdet'])
+def test_content_is_found_behind_the_stock_resize_and_pad(package, size):
+    import mmdet.datasets.transforms  # noqa: F401
+    from mmcv.transforms import TRANSFORMS
+    results = dict(img=image(*size).permute(1, 2, 0).numpy(), ori_shape=size)
+    for step in (dict(type='Resize', scale=(416, 416), keep_ratio=True),
+                 dict(type='Pad', size=(416, 416), pad_val=dict(img=114))):
+        scope = '' if package == 'mmcv' else f'{package}.'
+        shape = results['img'].shape[:2]
+        results = TRANSFORMS.build(
+            dict(step, type=scope + step['type']))(results)
+    assert results['img_shape'] == (416, 416)  # which Pad overwrites
+    canvas = torch.from_numpy(results['img']).permute(2, 0, 1)
+    assert window_by_metainfo(canvas, results) == tuple(map(slice, shape))
+
+
+CANVAS = padded(image(20, 30), 12, 2, 114)
+
+
+@pytest.mark.parametrize('metainfo, window', [
+    (dict(img_shape=(20, 30)), (20, 30)),
+    (dict(img_shape=(20, 30, 3), pad_shape=(32, 32)), (20, 30)),
+    # Resized to 20 x 60, cropped to 20 x 32.
+    (dict(ori_shape=(40, 120), scale_factor=(0.5, 0.5)), (20, 32)),
+    (dict(img_shape=(32, 32)), None),
+    (dict(ori_shape=(32, 32)), None),
+    (dict(ori_shape=(64, 64), scale_factor=(0.5, 0.5)), None),
+    # Of the first image of a mosaic: there is an image outside of it, too.
+    (dict(ori_shape=(10, 10), scale_factor=(1., 1.)), None),
+    (dict(), None),
+    (None, None),
+])
+def test_metainfo_tells_the_content(metainfo, window):
+    expected = None if window is None else tuple(map(slice, window))
+    assert window_by_metainfo(CANVAS, metainfo) == expected
 
 
 def test_an_image_of_one_colour_is_no_padding(preprocessor):
     flat = torch.full((3, 32, 32), 20, dtype=torch.uint8)
-    found = preprocessor(YOLOX, GAMMA)(batch_for(YOLOX, [flat]))['inputs']
-    # 255 * (20 / 255) ** (1 / 2.2) = 80.2
-    assert (found == 80).all()
+    for how in ('metainfo', 20):
+        found = preprocessor(YOLOX, GAMMA, padding_value=how)(
+            batch_for(YOLOX, [flat]))['inputs']
+        # 255 * (20 / 255) ** (1 / 2.2) = 80.2
+        assert (found == 80).all()
 
 
 def test_margins_are_found_on_every_side():
     canvas = torch.full((3, 10, 12), 114.)
     canvas[:, 2:7, 3:11] = 5.
-    assert content_window(canvas, 114) == (slice(2, 7), slice(3, 11))
+    assert window_by_color(canvas, 114) == (slice(2, 7), slice(3, 11))
 
 
 def test_borders_of_a_photograph_itself_are_enhanced(preprocessor):
     ours = preprocessor(YOLOX, dict(type='mmsdag.Unchanged'))
-    for value in (0, 2, 255):
+    for value in (0, 2, 114, 255):
         ours(batch_for(YOLOX, [padded(image(20, 30), 12, 2, value)]))
-    assert ours.enhancer.shapes == [(1, 3, 32, 32)] * 3
+    assert ours.enhancer.shapes == [(1, 3, 32, 32)] * 4
+
+
+def test_a_color_is_looked_for_where_that_is_asked_for(preprocessor):
+    ours = preprocessor(YOLOX, dict(type='mmsdag.Unchanged'),
+                        padding_value=114)
+    for value in (113, 114):
+        ours(batch_for(YOLOX, [padded(image(20, 30), 12, 2, value)]))
+    assert ours.enhancer.shapes == [(1, 3, 32, 32), (1, 3, 20, 30)]
 
 
 def test_padding_may_have_a_colour_of_its_own(preprocessor):
@@ -429,12 +491,8 @@ def test_bfloat16_stays_within_a_few_levels(preprocessor, checkpoint):
 
 
 def test_it_follows_the_recogniser_to_its_device(preprocessor, checkpoint):
-    # 'meta' stands for a GPU; padding would have to be looked for there.
-    ours = preprocessor(
-        YOLOX,
-        ZERO_DCE,
-        enhancer_checkpoint=checkpoint,
-        padding_value=None)
+    # 'meta' stands for a GPU.
+    ours = preprocessor(YOLOX, ZERO_DCE, enhancer_checkpoint=checkpoint)
     out = ours.to('meta')(batch_for(YOLOX, [image(32, 32)]))['inputs']
     assert out.device.type == 'meta'
 
@@ -575,11 +633,10 @@ def test_trainable_it_learns_with_the_recogniser(
 def test_trainable_padding_and_sizes_keep_the_gradient(preprocessor):
     ours = preprocessor(YOLOX, dict(type='mmsdag.LearnedGain'), trainable=True)
     contents = [image(20, 32), image(32, 16, 1)]
-    out = ours(
-        batch_for(YOLOX, [
-            padded(contents[0], 12, 0, 114),
-            padded(contents[1], 0, 16, 114)
-        ]))['inputs']
+    batches = (padded_batch(contents[0], 12, 0),
+               padded_batch(contents[1], 0, 16))
+    out = ours({key: [batch[key][0] for batch in batches]
+                for key in batches[0]})['inputs']
     out.sum().backward()
     # No value is clamped: the images are below 90, times 1.5.
     assert ours.enhancer.gain.grad.item() == pytest.approx(
@@ -736,8 +793,10 @@ def test_guidance_reaches_a_trainable_enhancer(
     (dict(
         enhancer=dict(type='mmsdag.LearnedGain'), trainable=True,
         round_to_uint8=True), ValueError, 'round_to_uint8=True'),
-    (dict(enhancer=GAMMA, padding_value='grey'), ValueError, "'grey' of Enh"),
-    (dict(enhancer=GAMMA, padding_value=(1, 2)), ValueError, 'must be a numb'),
+    (dict(enhancer=GAMMA, padding_value='grey'), ValueError, "'grey' of Enh.*"
+     "must be 'metainfo', a numb"),
+    (dict(enhancer=GAMMA, padding_value=(1, 2)), ValueError,
+     "'metainfo', a numb"),
     (dict(enhancer=GAMMA, padding_value=float('nan')), ValueError, '=nan'),
 ])
 @pytest.mark.parametrize('base', [YOLOX, PSPNET])

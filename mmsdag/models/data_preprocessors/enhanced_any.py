@@ -96,19 +96,29 @@ class EnhancedDataPreprocessor(EnhancementMixin):
                 type.
         """
         self._check_batch(data['inputs'])
-        inputs = self._enhance_nested(self.cast_data(data['inputs']))
+        inputs = self._enhance_nested(
+            self.cast_data(data['inputs']), data.get('data_samples'))
         return self.data_preprocessor({**data, 'inputs': inputs}, training)
 
-    def _enhance_nested(self, node: Any) -> Any:
+    def _enhance_nested(self, node: Any, samples: Any = None) -> Any:
+        """Enhance the images of a node; data samples tell their padding.
+
+        Data samples are nested like the images: by branch, then in lists.
+        """
         if isinstance(node, Tensor) and node.ndim > 3:
             images = list(node.reshape(-1, *node.shape[-3:]))
             return torch.stack(self.enhance(images)).view(node.shape)
         if isinstance(node, Tensor):
             return self.enhance([node])[0]
         if isinstance(node, Mapping):
-            return {key: self._enhance_nested(v) for key, v in node.items()}
+            branches = samples if isinstance(samples, Mapping) else {}
+            return {
+                key: self._enhance_nested(value, branches.get(key, samples))
+                for key, value in node.items()
+            }
         if isinstance(node, (list, tuple)):
             if all(isinstance(v, Tensor) and v.ndim == 3 for v in node):
-                return self.enhance(node)
-            return [self._enhance_nested(v) for v in node]
+                fit = isinstance(samples, list) and len(samples) == len(node)
+                return self.enhance(node, samples if fit else None)
+            return [self._enhance_nested(value) for value in node]
         return node

@@ -50,8 +50,9 @@ class EnhancedDetDataPreprocessor(EnhancementMixin, DetDataPreprocessor):
                 'must be (width, height) in pixels')
         self.resize_to = None if resize_to is None else tuple(resize_to)
 
-    def forward(self, data: dict, training: bool = False) -> dict:
-        """See :meth:`EnhancementMixin.forward`."""
+    def enhance_batch(self, data: dict) -> dict:
+        """See :meth:`EnhancementMixin.enhance_batch`."""
+        enhanced = super().enhance_batch(data)
         samples = data.get('data_samples')
         if self.resize_to is not None and samples is not None:
             # Casting copies them: the loader's own keep their boxes.
@@ -59,12 +60,14 @@ class EnhancedDetDataPreprocessor(EnhancementMixin, DetDataPreprocessor):
             for sample, image in zip(samples, data['inputs']):
                 _rescale(sample, image.shape[-2:],
                          self._size(image.shape[-2:]))
-            data = {**data, 'data_samples': samples}
-        return super().forward(data, training)
+            enhanced['data_samples'] = samples
+        return enhanced
 
-    def enhance(self, images: Sequence[Tensor]) -> list[Tensor]:
+    def enhance(self,
+                images: Sequence[Tensor],
+                samples: Sequence[Any] | None = None) -> list[Tensor]:
         """See :meth:`EnhancementMixin.enhance`; ``resize_to`` included."""
-        enhanced = super().enhance(images)
+        enhanced = super().enhance(images, samples)
         if self.resize_to is None:
             return enhanced
         return [
@@ -92,7 +95,7 @@ def _resize(image: Tensor, size: tuple[int, int], rounds: bool) -> Tensor:
 
 def _rescale(sample: DetDataSample, old: Sequence[int],
              new: tuple[int, int]) -> None:
-    """Let a sample be of an image of another (height, width)."""
+    """Rescale a sample's annotations to a new image size (height, width)."""
     factor = (new[1] / old[1], new[0] / old[0])
     before = sample.get('scale_factor', (1., 1.))
     sample.set_metainfo(

@@ -5,7 +5,7 @@ import os
 from array import array
 from collections.abc import Sequence
 from math import isfinite
-from typing import Any
+from typing import Any, Union
 
 import torch
 from mmengine.model import BaseDataPreprocessor
@@ -18,6 +18,8 @@ from mmsdag.models.loading import (
 )
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.utils.darkness import When
+
+Padding = Union[str, float, Sequence[float], None]
 
 
 class EnhancementMixin(BaseDataPreprocessor):
@@ -51,11 +53,12 @@ class EnhancementMixin(BaseDataPreprocessor):
             are halved.
         round_to_uint8: Round what becomes of a uint8 image to whole numbers,
             as a file of it would; by default, unless ``trainable``.
-        padding_value: Colour of the margins that a pipeline's ``Pad`` has
-            added, one number or one a channel, in the images' range and
-            order: they are left as they are, and the enhancer does not see
-            them. By default the 114 of YOLOX and RTMDet; ``None`` takes all
-            of an image for its content.
+        padding_value: How to find the margins that a pipeline's ``Pad`` has
+            added: they are left as they are, and the enhancer does not see
+            them. By default ``'metainfo'``: below and beside the size that
+            the data sample tells, see :func:`window_by_metainfo`. A color,
+            one number or one a channel, in the images' range and order:
+            margins of this color on any side. ``None``: there are none.
         when: Images to enhance: ``None`` for all; ``'dark'`` for those whose
             mean luma is below 0.21; a threshold of the mean luma in (0, 1];
             or a function of an image (3, H, W), RGB, [0, 1]. Other images
@@ -83,7 +86,7 @@ class EnhancementMixin(BaseDataPreprocessor):
                  trainable: bool = False,
                  chunk_size: int | None = None,
                  round_to_uint8: bool | None = None,
-                 padding_value: float | Sequence[float] | None = 114,
+                 padding_value: Padding = 'metainfo',
                  when: When = None,
                  **kwargs: Any) -> None:
         owner = type(self).__name__
@@ -95,7 +98,7 @@ class EnhancementMixin(BaseDataPreprocessor):
         self.trainable = trainable
         self.round_to_uint8 = (not trainable if round_to_uint8 is None else
                                round_to_uint8)
-        self.padding_value = _check_color(padding_value, owner)
+        self.padding_value = _check_padding(padding_value, owner)
         self._is_bgr = not kwargs.get('rgb_to_bgr', False)
         self._source = (enhancer, checkpoint)
         network = load_enhancer(
@@ -130,28 +133,36 @@ class EnhancementMixin(BaseDataPreprocessor):
 
         Args:
             data: With ``inputs``, a list of images (3, H, W) or a tensor
-                (N, 3, H, W), [0, 255].
+                (N, 3, H, W), [0, 255], and ``data_samples``, if there are
+                any.
             training: Whether to augment, as the base class understands it.
 
         Raises:
             ValueError: For an empty batch, images of another shape or type,
                 or an output of a frozen enhancer that is not finite.
         """
+        return super().forward(self.enhance_batch(data), training)
+
+    def enhance_batch(self, data: dict) -> dict:
+        """Return a batch with enhanced images, for the other base class."""
         inputs = data['inputs']
         self._check_batch(inputs)
         if any(image.device != self.device for image in inputs):
             inputs = self.cast_data(inputs)
-        enhanced: Any = self.enhance(inputs)
+        enhanced: Any = self.enhance(inputs, data.get('data_samples'))
         if isinstance(inputs, Tensor):
             enhanced = torch.stack(enhanced)
-        return super().forward({**data, 'inputs': enhanced}, training)
+        return {**data, 'inputs': enhanced}
 
-    def enhance(self, images: Sequence[Tensor]) -> list[Tensor]:
+    def enhance(self,
+                images: Sequence[Tensor],
+                samples: Sequence[Any] | None = None) -> list[Tensor]:
         """Enhance images of any sizes.
 
         Args:
             images: Each (3, H, W), [0, 255], uint8 or floating point, on the
                 device.
+            samples: Their data samples, which may tell their padding.
 
         Returns:
             Images of the same shapes, channel order and range: uint8 if they
@@ -159,8 +170,8 @@ class EnhancementMixin(BaseDataPreprocessor):
         """
         self._check(images)
         windows = [
-            None if self.padding_value is None else content_window(
-                image, self.padding_value) for image in images
+            self._window(image, sample)
+            for image, sample in zip(images, samples or [None] * len(images))
         ]
         contents = [
             image if window is None else image[(slice(None), *window)]
@@ -173,6 +184,15 @@ class EnhancementMixin(BaseDataPreprocessor):
                     contents, self._is_bgr, self.round_to_uint8), images,
                 windows)
         ]
+
+    def _window(self, image: Tensor,
+                sample: Any) -> tuple[slice, slice] | None:
+        if self.padding_value == 'metainfo':
+            return window_by_metainfo(image, sample)
+        if self.padding_value is None:
+            return None
+        return window_by_color(
+            image, self.padding_value)  # type: ignore[arg-type]
 
     def rounds(self, images: Tensor) -> bool:
         """Whether what becomes of ``images`` is rounded."""
@@ -196,27 +216,61 @@ class EnhancementMixin(BaseDataPreprocessor):
                     'images are uint8, or floating point in [0, 255]')
 
 
-def _check_color(
-    value: float | Sequence[float] | None, owner: str
-) -> float | Sequence[float] | None:
+def _check_padding(value: Padding, owner: str) -> Padding:
     numbers = value if isinstance(value, Sequence) else [value]
-    if value is not None and not (len(numbers) in (1, 3) and all(
+    if value not in (None, 'metainfo') and not (len(numbers) in (1, 3) and all(
             isinstance(n, (int, float)) and isfinite(n) for n in numbers)):
         raise ValueError(
-            f'padding_value={value!r} of {owner}: must be a number, one for '
-            'each of three channels, or None')
+            f"padding_value={value!r} of {owner}: must be 'metainfo', a "
+            'number, one for each of three channels, or None')
     return value
 
 
-def content_window(
-        image: Tensor,
-        padding_value: float | Sequence[float]
-) -> tuple[slice, slice] | None:
-    """Where an image is within its margins of one colour.
+def window_by_metainfo(image: Tensor,
+                       sample: Any) -> tuple[slice, slice] | None:
+    """Return where an image is within its padding, as its data sample tells.
+
+    Its content begins at the top left. Its size is ``img_shape`` where this
+    is smaller than the image. Where it is not, since the ``Pad`` of mmcv and
+    mmdet overwrites it, the size is ``ori_shape`` times ``scale_factor``,
+    which is what ``Resize`` leaves before ``Pad``; a crop between them only
+    makes it smaller. After other transforms (a mosaic, an affine one) these
+    keys do not describe the image: the size is believed only if all around it
+    has one color.
 
     Args:
         image: (C, H, W).
-        padding_value: That colour, one number or one a channel.
+        sample: A data sample, or ``None``.
+
+    Returns:
+        Its rows and its columns; ``None`` where it has no padding, or
+        nothing tells.
+    """
+    if not hasattr(sample, 'get'):  # none, or of another kind
+        return None
+    size = tuple(image.shape[1:])
+    told = tuple(sample.get('img_shape', size)[:2])
+    original, factor = sample.get('ori_shape'), sample.get('scale_factor')
+    if told == size and original is not None and factor is not None:
+        told = round(original[0] * factor[1]), round(original[1] * factor[0])
+    height, width = map(min, told, size)
+    if (height, width) == size:
+        return None
+    # As numbers, of which a CPU finds the largest ten times as fast as any().
+    differs = (image != image[:, -1:, -1:]).view(torch.uint8)
+    differs[:, :height, :width] = 0
+    return None if differs.amax() else (slice(height), slice(width))
+
+
+def window_by_color(
+        image: Tensor,
+        padding_value: float | Sequence[float]
+) -> tuple[slice, slice] | None:
+    """Return where an image is within its margins of one color.
+
+    Args:
+        image: (C, H, W).
+        padding_value: That color, one number or one a channel.
 
     Returns:
         Its rows and its columns; ``None`` where it has no margins, or is
