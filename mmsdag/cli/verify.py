@@ -100,18 +100,29 @@ def inspect(name: str, args: argparse.Namespace) -> list[Split]:
     return splits
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tool; ``argv`` without the name of the program."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; ``argv`` without the name of the program.
+
+    Returns:
+        The exit status: 1 if files have faults or are missing, else 0.
+        With ``missing_images=keep`` they may be missing.
+    """
     args = parse_args(argv)
     pictures: list[np.ndarray] = []
+    complete = args.dataset_options.get('missing_images') != 'keep'
+    status = 0
     with clear_errors():
         for name in args.config:
             splits = inspect(name, args)
             print('\n\n'.join(
                 [f'## {Path(name).stem}', *describe_splits(splits)]))
             pictures += [p for split in splits for p in split.pictures]
+            if any(s.faults or s.mask_faults or (complete and s.missing)
+                   for s in splits):
+                status = 1
         if args.sheet:
             if not pictures:
                 raise ValueError('there is no image to draw on --sheet')
             write_image(args.sheet, contact_sheet(pictures))
             print(f'\n{len(pictures)} images drawn -> {args.sheet}')
+    return status

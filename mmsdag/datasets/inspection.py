@@ -91,7 +91,11 @@ def inspect_split(name: str, cfg: dict, options: Mapping[str, Any],
 
 
 def _build(leaf: dict, options: Mapping[str, Any]) -> Any:
-    """Build a data set that loads everything and transforms nothing."""
+    """Build a data set that loads everything and transforms nothing.
+
+    Raises:
+        ValueError: If it has no images.
+    """
     part = Config(dict(leaf=leaf))
     part.merge_from_dict({f'leaf.{k}': v for k, v in options.items()})
     part.leaf.pop('filter_cfg', None)
@@ -100,7 +104,16 @@ def _build(leaf: dict, options: Mapping[str, Any]) -> Any:
         step for step in part.leaf.get('pipeline', [])
         if str(step['type']).rpartition('.')[2].startswith('Load')
     ]
-    return DATASETS.build(part.leaf)
+    # MMEngine cannot serialize an empty list; it says so in NumPy's words.
+    part.leaf.serialize_data = False
+    dataset = DATASETS.build(part.leaf)
+    if not len(dataset):
+        where = ', '.join(
+            f'{key}={part.leaf[key]!r}'
+            for key in ('data_root', 'data_prefix', 'ann_file')
+            if part.leaf.get(key))
+        raise ValueError(f'{part.leaf.type} has no images: check {where}')
+    return dataset
 
 
 def _check_images(infos: list[dict], split: Split) -> None:

@@ -13,14 +13,14 @@ from mmsdag.datasets.inspection import leaves
 
 
 def run_verify(root, *more):
-    verify.main([
+    return verify.main([
         'exdark_voc', '--dataset-options', f'data_root={root}',
         'ann_file=list.txt', 'bad_boxes=skip', *more])
 
 
 def test_verify_counts_boxes_and_light_by_split(exdark, capsys):
     (exdark / 'list.txt').write_text('1.jpg\n2.png\n')
-    run_verify(exdark)
+    assert run_verify(exdark) == 0
     said = capsys.readouterr().out
     for row in ('| class (boxes) | train | val | test | all |',
                 '| images | 2 | 2 | 2 | 6 |', '| Dog | 3 | 3 | 3 | 9 |',
@@ -36,7 +36,7 @@ def test_verify_names_images_that_are_missing_broken_or_of_another_size(
     folder = exdark / 'JPEGImages' / 'Dog'
     (folder / '1.jpg').write_bytes((folder / '1.jpg').read_bytes()[:300])
     Image.new('RGB', (40, 60)).save(folder / '2.png')
-    run_verify(exdark, 'missing_images=keep')
+    assert run_verify(exdark, 'missing_images=keep') == 1
     said = capsys.readouterr().out
     assert 'test: 2 of 3 images are there, 0 of them whole' in said
     assert '2.png: 40x60, but the annotation says 60x40' in said
@@ -84,8 +84,8 @@ test_dataloader = dict(dataset=dict(
 
 
 def test_verify_counts_and_draws_masks(masks, capsys):
-    verify.main([str(masks / 'config.py'), '--sheet',
-                 str(masks / 'sheet.jpg'), '--side', '50'])
+    assert verify.main([str(masks / 'config.py'), '--sheet',
+                        str(masks / 'sheet.jpg'), '--side', '50']) == 0
     said = capsys.readouterr().out
     for row in ('| class (pixels) | test |', '| road | 8 |', '| sky | 8 |',
                 '| not labelled | 4 |'):
@@ -106,7 +106,7 @@ def test_labels_that_are_no_class_are_a_fault(masks, capsys, values, told):
     labels = np.zeros((5, 4), np.uint8)
     labels[:len(values)] = np.array(values)[:, None]
     Image.fromarray(labels).save(masks / 'ann' / 'a.png')
-    verify.main([str(masks / 'config.py')])
+    assert verify.main([str(masks / 'config.py')]) == 1
     assert told in capsys.readouterr().out
 
 
@@ -121,8 +121,26 @@ def test_a_mask_that_does_not_fit_its_image_is_a_fault(
         masks, capsys, spoil, told):
     mask = masks / 'ann' / 'a.png'
     spoil(mask)
-    verify.main([str(masks / 'config.py')])
+    assert verify.main([str(masks / 'config.py')]) == 1
     assert f'  {mask}: {told}' in capsys.readouterr().out
+
+
+def test_images_may_be_missing_only_where_the_options_say_so(
+        exdark, masks, capsys):
+    shutil.rmtree(exdark / 'JPEGImages' / 'Dog')
+    assert run_verify(exdark, 'missing_images=keep') == 0
+    (masks / 'list.txt').write_text('a\ngone\n')
+    assert verify.main([str(masks / 'config.py'), '--dataset-options',
+                        'ann_file=list.txt']) == 1
+    assert 'test: 1 of 2 images are there' in capsys.readouterr().out
+
+
+def test_a_data_set_without_images_is_an_error(masks, capsys):
+    (masks / 'img' / 'a.png').unlink()
+    with pytest.raises(SystemExit):
+        verify.main([str(masks / 'config.py')])
+    assert (f"BaseSegDataset has no images: check data_root='{masks}'"
+            in capsys.readouterr().err)
 
 
 def test_a_mask_of_a_broken_image_is_not_read(masks, capsys):

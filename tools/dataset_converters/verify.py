@@ -1,5 +1,7 @@
 """Count the contents of a data set and check its images."""
+import sys
+
 from mmsdag.cli.verify import main
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())
