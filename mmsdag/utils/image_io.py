@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFile
 
-from .decoders import png, profiles, tiff
+from .decoders import bmp, png, profiles, tiff
 from .decoders.headers import (
     HEADER_BYTES,
     MAX_PIXELS,
@@ -216,6 +216,8 @@ def _decode(content: bytes, metadata: bool = False) -> Photograph:
         header = tiff.read_header(content)
         if header.own_decoder:
             return _decode_own_tiff(content, header, metadata)
+    if kind == 'BMP':
+        bmp.check_runs(content)
     # The size of a TIFF was checked; a frame of a GIF may have any.
     with _refusals_of_pillow(), pillow_limit(
             None if kind == 'TIFF' else max_pixels()), _open(
@@ -234,6 +236,8 @@ def _decode(content: bytes, metadata: bool = False) -> Photograph:
             notes += _note_profile(profile)
             return _photograph(png.decode_deep(content), 65535, orientation,
                                notes, kept)
+        if kind == 'TIFF' and image.mode == 'P' and header.small_palette:
+            image.putpalette(header.small_palette)
         gray = image.mode in _GRAY_MODES
         image = _drop_alpha(image)
         if profile:

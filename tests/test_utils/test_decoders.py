@@ -138,6 +138,46 @@ def test_a_tiff_that_lacks_strips_is_refused(read):
         read(content[:at] + struct.pack('<I', 5) + content[at + 4:])
 
 
+def without(content: bytes, tag: int) -> bytes:
+    """Give a tag of a little-endian TIFF a number that nobody reads."""
+    entry = content.index(struct.pack('<H', tag), 8)
+    return content[:entry] + struct.pack('<H', 65000) + content[entry + 2:]
+
+
+@pytest.mark.parametrize('bits, tag', [(8, 279), (16, 279)])
+def test_a_tiff_without_the_sizes_of_its_strips_is_refused(read, bits, tag):
+    content = tiff(noise(40, 60, 3, bits=bits), photometric='rgb',
+                   rowsperstrip=16)
+    read(content)
+    with pytest.raises(BrokenImageError, match='3 strips or tiles, but sizes '
+                                               'of 0'):
+        read(without(content, tag))
+
+
+@pytest.mark.parametrize('planar', ['contig', 'separate'])
+@pytest.mark.parametrize('bits', [8, 16])
+def test_a_plain_strip_that_is_shorter_than_its_rows_is_refused(
+        read, bits, planar):
+    content = tiff(noise(40, 60, 3, bits=bits), photometric='rgb',
+                   rowsperstrip=40, planarconfig=planar)
+    size = 40 * 60 * bits // 8 * (3 if planar == 'contig' else 1)
+    read(content)
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        at = file.pages[0].tags[279].valueoffset
+    shorter = (size - 1).to_bytes(2, 'little')
+    with pytest.raises(BrokenImageError, match=f'a strip of {size - 1} bytes'):
+        read(content[:at] + shorter + content[at + 2:])
+
+
+@pytest.mark.parametrize('scale', [1, 257])
+def test_a_palette_of_8_bits_is_read_like_one_of_16(read, scale):
+    palette = noise(3, 256, bits=8).astype(np.uint16)
+    indices = noise(20, 30, bits=8)
+    image = read(tiff(indices, photometric='palette',
+                      colormap=palette * np.uint16(scale)))
+    np.testing.assert_array_equal(image, palette.T[indices])
+
+
 def lzma_tiff(samples: np.ndarray) -> bytes:
     """Encode gray samples (H, W) in one strip, without imagecodecs."""
     strip = lzma.compress(samples.tobytes())
@@ -319,3 +359,26 @@ def test_the_limit_of_pixels_is_stated_and_can_be_raised(
         read(content)
     monkeypatch.setenv('MMSDAG_MAX_PIXELS', '1200')
     assert read(content).shape == (30, 40, 3)
+
+
+# --- BMP --------------------------------------------------------------------
+
+
+def rle_bmp(width: int, height: int, runs: bytes) -> bytes:
+    """A BMP of RLE8 with a gray palette."""
+    head = struct.pack('<IiiHHIIiiII', 40, width, height, 1, 8, 1, len(runs),
+                       0, 0, 256, 256)
+    palette = b''.join(bytes((n, n, n, 0)) for n in range(256))
+    start = 14 + len(head) + len(palette)
+    return (b'BM' + struct.pack('<IHHI', start + len(runs), 0, 0, start)
+            + head + palette + runs)
+
+
+def test_runs_that_cannot_fill_a_bmp_are_refused_at_once(read):
+    row = b'\x03\x40\x02\x80\x00\x00'  # 3 x 64, 2 x 128, end of line
+    image = read(rle_bmp(5, 2, 2 * row + b'\x00\x01'))
+    np.testing.assert_array_equal(image[..., 0], 2 * [[64, 64, 64, 128, 128]])
+    # Minutes in Pillow, which fills a row pixel by pixel.
+    with pytest.raises(BrokenImageError, match='14 bytes of runs are too few '
+                                               'for 1048704x128 pixels'):
+        read(rle_bmp(1_048_704, 128, 2 * row + b'\x00\x01'))

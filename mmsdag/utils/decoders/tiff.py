@@ -22,10 +22,12 @@ _REDUCED, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 256, 257, 258, 259
 _PHOTOMETRIC, _FILL_ORDER, _STRIPS, _SAMPLES = 262, 266, 273, 277
 _ROWS, _STRIP_BYTES, _PLANAR, _PREDICTOR = 278, 279, 284, 317
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
+_COLOR_MAP = 320
 _INK_SET, _EXTRA, _FORMAT, _PROFILE, _DNG = 332, 338, 339, 34675, 50706
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
 _CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _CMYK: 4}
+_YCBCR = 6
 _COLOR_SPACES = {3: 'palette', 4: 'mask', 6: 'YCbCr', 8: 'CIELab',
                  9: 'ICCLab', 10: 'ITULab', 32844: 'LogL', 32845: 'LogLuv'}
 _RAW_SPACES = (32803, 34892)  # color filter array, linear raw
@@ -78,6 +80,15 @@ class TiffHeader:
         return self.deep or (
             set(self.bits) == {8} and extra > 0 and not known
             and self.get(_COMPRESSION, 1) in _COMPRESSIONS)
+
+    @property
+    def small_palette(self) -> bytes | None:
+        """The palette, RGB, if it has 8 bits in place of TIFF's 16."""
+        values = self.tags.get(_COLOR_MAP, ())
+        # As libtiff has it: some writers do not scale their colors.
+        if not values or max(values) > 255:
+            return None
+        return np.array(values, np.uint8).reshape(3, -1).T.tobytes()
 
     @property
     def profile(self) -> bytes | None:
@@ -173,8 +184,14 @@ def _check_parts(header: TiffHeader, content: bytes) -> None:
         raise ValueError(f'damaged: {len(strips)} strips of {rows} rows, '
                          f'which are too few for {height} rows')
     for offsets, sizes in ((_STRIPS, _STRIP_BYTES), (_TILES, _TILE_BYTES)):
-        for start, size in zip(
-                header.tags.get(offsets, ()), header.tags.get(sizes, ())):
+        starts = header.tags.get(offsets, ())
+        lengths = header.tags.get(sizes, ())
+        if len(lengths) < len(starts):
+            raise ValueError(f'damaged: {len(starts)} strips or tiles, but '
+                             f'sizes of {len(lengths)}')
+        if offsets == _STRIPS:
+            _check_plain_strips(header, lengths)
+        for start, size in zip(starts, lengths):
             part = content[start:start + size]
             if len(part) < size and offsets == _TILES:
                 raise ValueError('truncated')
@@ -183,6 +200,23 @@ def _check_parts(header: TiffHeader, content: bytes) -> None:
                     lzma.decompress(part)
                 except lzma.LZMAError as error:
                     raise ValueError(f'damaged: {error}') from None
+
+
+def _check_plain_strips(header: TiffHeader, lengths: Sequence[int]) -> None:
+    """Refuse strips without compression that are shorter than their rows."""
+    if header.get(_COMPRESSION, 1) != 1 or (
+            header.get(_PHOTOMETRIC, 0) == _YCBCR):  # subsampled
+        return
+    height = header.get(_HEIGHT, 0)
+    rows = min(header.get(_ROWS, height), height)
+    samples = header.get(_SAMPLES, 1) if header.get(_PLANAR, 1) == 1 else 1
+    row = _bytes_of(header.get(_WIDTH, 0) * header.bits[0] * samples)
+    strips = -(-height // rows) if rows > 0 else 0
+    for index, length in enumerate(lengths):
+        first = index % strips * rows if strips else height
+        if length < row * min(rows, height - first):
+            raise ValueError(f'damaged: a strip of {length} bytes is too '
+                             'short for its rows')
 
 
 def decode_tiff(content: bytes,
