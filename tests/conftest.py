@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from mmengine.registry import Registry
 
 from mmsdag import registry
+from mmsdag.utils import moved
 from mmsdag.utils.conversion import convert
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +48,22 @@ def restored_registries():
                 own.module_dict[name] = entries[name]
             elif not found.__module__.startswith(('mm', 'torch', 'helpers')):
                 del own.module_dict[name]
+
+
+@pytest.fixture
+def logged_warnings(monkeypatch) -> Callable[[], str]:
+    """Return what was logged about old names since the last call."""
+    messages: list[str] = []
+    moved.warn_once.cache_clear()
+    monkeypatch.setattr(
+        moved, 'print_log', lambda message, *_: messages.append(message))
+
+    def take() -> str:
+        text = '\n'.join(messages)
+        messages.clear()
+        return text
+
+    return take
 
 
 @pytest.fixture(scope='session')

@@ -416,7 +416,7 @@ def test_another_project_inherits_configs_and_finds_trained_models(
          f'config = Config.fromfile({str(config)!r});'
          'same = hub.get_config("mmsdag::sdag/only_in_the_copy.py");'
          'from mmsdag.utils.model_index import find_model;'
-         'files = find_model("zero-dce_sdag");'
+         'files = find_model("zero_dce.sdag");'
          'print(config.marker, same.marker, config.default_scope,'
          ' all(map(os.path.isfile, files)))'],
         cwd=tmp_path, env=dict(os.environ, PYTHONPATH=str(site)), text=True,

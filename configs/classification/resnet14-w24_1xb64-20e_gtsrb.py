@@ -3,7 +3,7 @@ _base_ = [
     '../_base_/models/resnet14_w24.py',
     'mmpretrain::_base_/default_runtime.py', '../_base_/datasets/gtsrb.py',
     '../_base_/schedules/gtsrb_20e.py',
-    '../_base_/enhancers/{{$MMSDAG_ENHANCER:none}}.py'
+    '../_base_/enhancer.py'
 ]
 work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:none}}'
 

@@ -3,7 +3,7 @@ _base_ = [
     'mmpretrain::_base_/models/resnet18.py',
     'mmpretrain::_base_/default_runtime.py', '../_base_/datasets/codan.py',
     '../_base_/schedules/codan_175e.py',
-    '../_base_/enhancers/{{$MMSDAG_ENHANCER:none}}.py'
+    '../_base_/enhancer.py'
 ]
 work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:none}}'
 

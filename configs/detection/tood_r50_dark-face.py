@@ -2,7 +2,7 @@
 _base_ = [
     'mmdet::tood/tood_r50_fpn_1x_coco.py',
     '../_base_/protocols/dark_face_1500.py',
-    '../_base_/enhancers/{{$MMSDAG_ENHANCER:none}}.py'
+    '../_base_/enhancer.py'
 ]
 load_from = 'https://download.openmmlab.com/mmdetection/v2.0/tood/' \
     'tood_r50_fpn_1x_coco/' \

@@ -2,7 +2,7 @@
 _base_ = [
     'mmdet::yolo/yolov3_d53_8xb8-ms-608-273e_coco.py',
     '../_base_/protocols/exdark.py',
-    '../_base_/enhancers/{{$MMSDAG_ENHANCER:none}}.py'
+    '../_base_/enhancer.py'
 ]
 load_from = 'https://download.openmmlab.com/mmdetection/v2.0/yolo/' \
     'yolov3_d53_mstrain-608_273e_coco/' \

@@ -2,17 +2,16 @@
 # pixels: it is the data preprocessor that resizes, after the enhancer.
 _base_ = [
     'mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
-    '../_base_/protocols/brackets.py',
-    '../_base_/enhancers/{{$MMSDAG_ENHANCER:fixed_gamma}}.py'
+    '../_base_/protocols/brackets.py', '../_base_/enhancer.py'
 ]
 work_dir = ('work_dirs/{{fileBasenameNoExtension}}_'
             '{{$MMSDAG_ENHANCER:fixed_gamma}}')
 
 model = dict(
     data_preprocessor=dict(
-        dict(type='mmsdag.EnhancedDetDataPreprocessor'),  # of "none", too
-        **_base_.detection, resize_to=(416, 416), pad_size_divisor=416,
-        pad_value=114))
+        _base_.detection, type='mmsdag.EnhancedDetDataPreprocessor',
+        enhancer='{{$MMSDAG_ENHANCER:fixed_gamma}}', resize_to=(416, 416),
+        pad_size_divisor=416, pad_value=114))
 _pipeline = [_base_.test_pipeline[0], *_base_.test_pipeline[-2:-1]]
 test_dataloader = dict(
     batch_size=1,

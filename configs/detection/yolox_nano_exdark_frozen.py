@@ -2,7 +2,7 @@
 _base_ = [
     'mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
     '../_base_/protocols/exdark.py',
-    '../_base_/enhancers/{{$MMSDAG_ENHANCER:none}}.py'
+    '../_base_/enhancer.py'
 ]
 work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:none}}'
 

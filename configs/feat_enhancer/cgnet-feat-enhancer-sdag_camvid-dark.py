@@ -3,7 +3,7 @@ _base_ = 'cgnet-feat-enhancer_camvid-dark.py'
 custom_hooks = [
     dict(
         type='mmsdag.SDAGGuidanceHook',
-        checkpoint='sdag_vgg16',
+        checkpoint='sdag.vgg16',
         target='data_preprocessor.enhancer',
         loss_weight=10.)
 ]

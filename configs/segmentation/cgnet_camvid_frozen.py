@@ -2,7 +2,7 @@
 _base_ = [
     'mmseg::cgnet/cgnet_fcn_4xb4-60k_cityscapes-680x680.py',
     '../_base_/protocols/camvid.py',
-    '../_base_/enhancers/{{$MMSDAG_ENHANCER:none}}.py'
+    '../_base_/enhancer.py'
 ]
 work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:none}}'
 

@@ -3,7 +3,7 @@ _base_ = [
     'mmseg::deeplabv3plus/'
     'deeplabv3plus_r50-d8_4xb2-40k_cityscapes-512x1024.py',
     '../_base_/protocols/acdc_night.py',
-    '../_base_/enhancers/{{$MMSDAG_ENHANCER:none}}.py'
+    '../_base_/enhancer.py'
 ]
 load_from = 'https://download.openmmlab.com/mmsegmentation/v0.5/' \
     'deeplabv3plus/deeplabv3plus_r50-d8_512x1024_40k_cityscapes/' \

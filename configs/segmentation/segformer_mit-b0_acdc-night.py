@@ -2,7 +2,7 @@
 _base_ = [
     'mmseg::segformer/segformer_mit-b0_8xb1-160k_cityscapes-1024x1024.py',
     '../_base_/protocols/acdc_night.py',
-    '../_base_/enhancers/{{$MMSDAG_ENHANCER:none}}.py'
+    '../_base_/enhancer.py'
 ]
 load_from = 'https://download.openmmlab.com/mmsegmentation/v0.5/segformer/' \
     'segformer_mit-b0_8x1_1024x1024_160k_cityscapes/' \

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.hub import get_config
 from torch import Tensor, nn
 
-from mmsdag.models.loading import EnhancerLike, load_enhancer, with_weights
+from mmsdag.models.loading import EnhancerLike, load_enhancer, resolve
 from mmsdag.models.recognizer import (
     build_recognizer,
     load_weights,
@@ -101,7 +101,10 @@ def find_recognizer(config: str) -> Config | None:
     if '::' in config and not config.startswith('mmsdag::'):
         found = get_config(config)
     else:
-        found = Config.fromfile(with_weights(config)[0])
+        source, _ = resolve(config)
+        if isinstance(source, Mapping):
+            return None
+        found = Config.fromfile(source)
     return found if 'backbone' in (found.get('model') or {}) else None
 
 

@@ -1,6 +1,7 @@
 """Enhance images with a trained model."""
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -14,7 +15,8 @@ from mmsdag.utils.arrays import check_range, keep_gray
 from mmsdag.utils.darkness import When
 from mmsdag.utils.image_io import read_image
 from mmsdag.utils.image_writer import write_image
-from mmsdag.utils.model_index import trained_models
+from mmsdag.utils.model_index import UNTRAINED, model_names
+from mmsdag.utils.moved import one_checkpoint
 from mmsdag.utils.system import check_device
 
 from .paths import checked_path, find_images, output_paths
@@ -33,13 +35,14 @@ class LowLightInferencer:
     memory; their pieces fade into each other, and a warning says so.
 
     Args:
-        model: Name of a trained model, as in ``'zero-dce_sdag'``, see
+        model: Name of a model, as in ``'zero_dce.sdag'``, see
             :meth:`list_models`; config of a model whose ``generator`` is an
             enhancer: a path, a name as in ``'zero_dce/zero-dce_brackets'``,
             or a ``Config``; or the enhancer's own, as in
             ``dict(type='mmsdag.GammaEnhancer')``.
-        weights: Checkpoint of that model; ``None`` for a trained one, and for
-            an enhancer that has no weights.
+        checkpoint: Weights of that model: a file, or the name of a trained
+            model; ``None`` for a trained model by its name, and for an
+            enhancer that has no weights.
         device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``, ...; by default CUDA where
             there is a device, else the CPU.
         tile: Edge of a piece in pixels, overlap included; images of more
@@ -52,36 +55,46 @@ class LowLightInferencer:
             mean luma is below 0.21; a threshold of the mean luma in (0, 1];
             or a function of an image (3, H, W), RGB, [0, 1]. Other images
             stay as they are.
+        weights: Older name of ``checkpoint``.
 
     Raises:
         FileNotFoundError: If the config or the checkpoint is missing.
+        TypeError: If the checkpoint is given by both names.
         ValueError: If the config has no enhancer, the checkpoint is not of
             this network, or an option is wrong.
     """
 
     def __init__(self,
                  model: PathOrStr | Mapping,
-                 weights: PathOrStr | None = None,
+                 checkpoint: PathOrStr | None = None,
                  device: str | torch.device | None = None,
                  tile: int | Literal['auto'] = 'auto',
                  amp_dtype: str | None = None,
-                 when: When = None) -> None:
+                 when: When = None,
+                 weights: PathOrStr | None = None) -> None:
+        owner = type(self).__name__
+        checkpoint = one_checkpoint(checkpoint, owner, weights=weights)
         device = check_device(device)
         # Only now: they import torchvision, which takes seconds.
         from mmsdag.models.loading import load_enhancer
         from mmsdag.models.runner import EnhancerRunner
         self.runner = EnhancerRunner(
-            load_enhancer(model, weights),
-            type(self).__name__,
+            load_enhancer(model, checkpoint),
+            owner,
             amp_dtype=amp_dtype,
             when=when,
             device=device,
             tile=tile)
 
     @staticmethod
-    def list_models() -> list[str]:
-        """Names, short and full, of the trained models there are."""
-        return [name for model in trained_models() for name in model.names]
+    def list_models(pattern: str = '*') -> list[str]:
+        """Return the names that ``model`` may be, sorted by method.
+
+        Args:
+            pattern: Names to return; ``*`` and ``?`` are wildcards, as in
+                ``'zero_dce*'``.
+        """
+        return fnmatch.filter([*UNTRAINED, *model_names()], pattern)
 
     @property
     def network(self) -> Any:

@@ -108,7 +108,7 @@ def _plug_into_model(cfg: Config, item: Enhancer, seed: int,
         present,
         type=ours,
         enhancer=item.config,
-        enhancer_checkpoint=item.checkpoints[seed],
+        checkpoint=item.checkpoints[seed],
         amp_dtype=item.amp_dtype)
 
 

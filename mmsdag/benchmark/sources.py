@@ -16,9 +16,9 @@ from torch import nn
 
 from mmsdag.datasets.transforms import Darken
 from mmsdag.models.loading import (
-    enhancer_config,
     load_enhancer,
-    with_weights,
+    network_config,
+    resolve,
 )
 from mmsdag.utils.checkpoint import check_fit
 from mmsdag.utils.hashing import digest, file_digest
@@ -163,8 +163,8 @@ def read_enhancer(name: str, entry: EnhancerEntry, folder: Path) -> Enhancer:
         if isinstance(source, str) and (folder / source).is_file():
             source = str(folder / source)
         try:
-            source, own = with_weights(source)
-            config = enhancer_config(source)[0]
+            source, own = resolve(source)
+            config = network_config(source)[0]
             if checkpoints == [None]:
                 checkpoints = [None if own is None else str(own)]
             networks = [load_enhancer(config, file) for file in checkpoints]

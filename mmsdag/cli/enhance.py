@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mmsdag.apis import FolderReport
 
 DESCRIPTION = 'Enhance photographs, folders of them, and videos.'
-DEFAULT_MODEL = 'zero-dce_sdag'
+DEFAULT_MODEL = 'zero_dce.sdag'
 
 _RESULTS = """
 Results of the same names, PNGs by default, are written to {out}; those of a
@@ -29,7 +29,7 @@ at the end; the exit status is then 1. It is 2 if nothing could be started.
 EXAMPLES = _RESULTS.format(out='--out') + """
 examples:
   mmsdag enhance photo.jpg
-  mmsdag enhance a.jpg holiday/ --out bright --model zero-dce
+  mmsdag enhance a.jpg holiday/ --out bright --model zero_dce
   mmsdag enhance clip.mp4 --out bright.mp4
   # 16-bit results; on a machine with little memory
   mmsdag enhance holiday/ --bit-depth 16 --tile 256
@@ -61,10 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '%(default)s)')
     parser.add_argument(
         '--checkpoint',
-        '--weights',
         type=Path,
         metavar='FILE',
         help='weights, for a config of your own')
+    parser.add_argument('--weights', type=Path, help=argparse.SUPPRESS)
     parser.add_argument(
         '--out', default='enhanced', metavar='DIR',
         help='folder of the results, or the file of the only one (default: '
@@ -139,6 +139,11 @@ def run(args: argparse.Namespace) -> int:
     """Enhance the inputs of ``mmsdag enhance``; return the exit status."""
     from mmsdag.apis import plan_images
     from mmsdag.apis.video import videos_in
+    from mmsdag.utils.launch import clear_errors
+    from mmsdag.utils.moved import one_checkpoint
+    with clear_errors():
+        args.checkpoint = one_checkpoint(
+            args.checkpoint, 'mmsdag enhance', **{'--weights': args.weights})
     videos = list(videos_in(args.inputs))
     images = [path for path in args.inputs if path not in videos]
     status = 0

@@ -25,11 +25,11 @@ network. Its outputs, to 1e-4 of their largest value:
              (N, H, W)
 
 examples:
-  mmsdag export zero-dce zero-dce.onnx
+  mmsdag export zero_dce zero_dce.onnx
   mmsdag export configs/sci/sci_1xb8-1k_brackets.py \\
       work_dirs/sci/iter_1000.pth sci.onnx
   mmsdag export mmdet::yolox/yolox_nano_8xb8-300e_coco.py yolox_nano.pth \\
-      night_yolox.onnx --enhancer zero-dce_sdag --static 1 416 416
+      night_yolox.onnx --enhancer zero_dce.sdag --static 1 416 416
 """
 
 

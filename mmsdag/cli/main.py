@@ -15,10 +15,10 @@ DESCRIPTION = 'Enhance low-light photographs, for people and for recognition.'
 EXAMPLES = """
 examples:
   mmsdag enhance photo.jpg                   # to enhanced/photo.png
-  mmsdag enhance a.jpg holiday/ --out bright --model zero-dce
+  mmsdag enhance a.jpg holiday/ --out bright --model zero_dce
   mmsdag models                              # names for --model
-  mmsdag models 'zero-dce*'                  # those that match a pattern
-  mmsdag export zero-dce model.onnx          # for other programs
+  mmsdag models 'zero_dce*'                  # those that match a pattern
+  mmsdag export zero_dce model.onnx          # for other programs
   mmsdag benchmark SPEC.py                   # mAP and mIoU behind enhancers
   mmsdag demo                                # everything, in five minutes
   mmsdag env                                 # for a bug report

@@ -113,7 +113,7 @@ def test_config(cfg: Config, condition: Condition, weights: Path,
         cfg.model.data_preprocessor.update(
             type=f'mmsdag.Enhanced{package}DataPreprocessor',
             enhancer=condition.enhancer,
-            enhancer_checkpoint=condition.checkpoint)
+            checkpoint=condition.checkpoint)
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper',
                 'param_scheduler'):
         cfg[key] = None

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 from mmsdag.registry import MODELS
 
+from . import loading
 from .data_preprocessors import (
     EnhancedDataPreprocessor,
     ImageDataPreprocessor,
@@ -35,7 +38,7 @@ from .enhancers.sci import SCI
 from .enhancers.unsupervised import UnsupervisedEnhancer
 from .enhancers.zero_dce import ZeroDCE
 from .enhancers.zero_dce_pp import ZeroDCEPP
-from .loading import build_enhancer, load_enhancer
+from .loading import load_enhancer
 from .losses import (
     ColorConstancyLoss,
     ConsistencyGuidanceLoss,
@@ -74,11 +77,12 @@ __all__ = [
     'SelfFeaturePreservingLoss', 'SelfSupervisedRestorer',
     'SpatialConsistencyLoss',
     'UnsupervisedEnhancer', 'VGGExtractor', 'YOLANet', 'ZeroDCE',
-    'ZeroDCENet', 'ZeroDCEPP', 'ZeroDCEPPNet', 'build_enhancer',
-    'load_enhancer'
+    'ZeroDCENet', 'ZeroDCEPP', 'ZeroDCEPPNet', 'load_enhancer'
 ]
 
 
-def __getattr__(name: str) -> type:
+def __getattr__(name: str) -> Any:
     """Import what extends mmdet or mmseg when it is asked for."""
+    if name == 'build_enhancer':
+        return getattr(loading, name)  # its older name, with a warning
     return MODELS.attribute_of(__name__, name)

@@ -38,7 +38,7 @@ class EnhancedModel(nn.Module):
         model: The model. A module becomes a submodule, if its ``train`` is a
             module's ``train(mode)`` (that of Ultralytics starts a training).
         enhancer: Config or name of the enhancer, see
-            :func:`mmsdag.models.loading.enhancer_config`; or a module with
+            :func:`mmsdag.models.loading.network_config`; or a module with
             ``enhance(x)``, images (N, 3, H, W), RGB, [0, 1], to the same.
         checkpoint: Weights of the enhancer; None for one without any, or
             called by its name.
@@ -62,7 +62,7 @@ class EnhancedModel(nn.Module):
 
     Example:
         >>> detector = torchvision.models.detection.ssdlite320_mobilenet_v3_large()
-        >>> model = EnhancedModel(detector, 'zero-dce_sdag', channel_order='rgb')
+        >>> model = EnhancedModel(detector, 'zero_dce.sdag', channel_order='rgb')
         >>> boxes = model.eval()([torch.rand(3, 240, 320)])[0]['boxes']
     """  # noqa: E501
 

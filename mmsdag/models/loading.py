@@ -1,6 +1,7 @@
-"""Load an enhancer, by its name or config and a checkpoint.
+"""Load an enhancer, or a network that guides one, and its checkpoint.
 
-The only loader: detectors, inferencers and tools get their enhancers here.
+The only loader: detectors, inferencers, losses and tools get their networks
+here.
 """
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 from mmengine.config import Config
 from mmengine.model import BaseModule
@@ -20,40 +21,58 @@ from mmsdag.registry import MODELS, SCOPE
 from mmsdag.utils import check_finite, load_checkpoint
 from mmsdag.utils.configs import CONFIG_SUFFIXES
 from mmsdag.utils.model_index import (
+    GUIDANCE,
     TASK,
+    find_checkpoint,
     find_model,
-    find_weights,
+    short_names,
     trained_models,
 )
+from mmsdag.utils.moved import moved_names
 
-from .enhancers.wrapper import EnhancerWrapper
-
-#: What describes an enhancer; see :func:`enhancer_config`.
+#: What describes a network; see :func:`network_config`.
 EnhancerLike = Union[str, 'os.PathLike[str]', Mapping]
+Checkpoint = Union[str, 'os.PathLike[str]', None]
 
-#: Of the weights of an enhancer in a checkpoint of its own training, and of
-#: the detector, segmentor or classifier that it was trained with.
+#: Of the weights of a network in a checkpoint of its own training, and of
+#: the detector, segmentor or classifier that an enhancer was trained with.
 _PREFIXES = ('generator.', 'data_preprocessor.enhancer.')
 
+__getattr__ = moved_names(
+    __name__,
+    dict(
+        build_enhancer=f'{__name__}:load_enhancer',
+        enhancer_config=f'{__name__}:network_config',
+        with_weights=f'{__name__}:resolve'))
 
-def load_enhancer(
-        enhancer: EnhancerLike,
-        checkpoint: str | os.PathLike[str] | None = None,
-        weights_required: bool = True) -> nn.Module:
-    """Build an enhancer and load its weights, strictly.
+
+class Role(NamedTuple):
+    """What a network is loaded for.
+
+    Attributes:
+        argument: Argument that describes it, for messages.
+        task: Task of the trained models that it may be.
+        method: Method that it must have.
+        example: Type of one, for messages.
+    """
+    argument: str
+    task: str
+    method: str
+    example: str
+
+
+ENHANCER = Role('enhancer', TASK, 'enhance', 'mmsdag.GammaEnhancer')
+GUIDE = Role('sdag', GUIDANCE, 'forward', 'mmsdag.SDAGNet')
+
+
+def load_enhancer(enhancer: EnhancerLike,
+                  checkpoint: Checkpoint = None,
+                  weights_required: bool = True) -> nn.Module:
+    """Build an enhancer and load its checkpoint, strictly.
 
     Args:
-        enhancer: See :func:`enhancer_config`.
-        checkpoint: File whose ``state_dict`` holds the weights with the
-            prefix ``generator.``: trained here, or converted by
-            ``mmsdag convert``; the checkpoint of a detector, segmentor or
-            classifier that the enhancer was trained with; or the name of a
-            trained model. For an :class:`EnhancerWrapper` also the file of
-            the network that it wraps, without the prefix. Options of the
-            network in ``meta['generator']`` replace those of the config,
-            unless ``enhancer`` is the network's own config. ``None`` for an
-            enhancer that has no weights, and for a trained model by its
-            name, which has its own.
+        enhancer: See :func:`network_config`.
+        checkpoint: See :func:`load_network`.
         weights_required: Whether an enhancer that has weights must have a
             checkpoint too; without it, they are initialised.
 
@@ -67,156 +86,190 @@ def load_enhancer(
         ValueError: If it describes no enhancer, or the checkpoint is not of
             it, not finite, or left out although it has weights.
     """
-    enhancer, checkpoint = with_weights(enhancer, checkpoint)
-    config, name = enhancer_config(enhancer)
-    if checkpoint is not None and not isinstance(checkpoint,
-                                                 (str, os.PathLike)):
-        raise TypeError(f'checkpoint={checkpoint!r} of an enhancer: must be a '
-                        'file, or None')
+    return load_network(enhancer, checkpoint, ENHANCER, weights_required)
+
+
+def load_network(source: EnhancerLike, checkpoint: Checkpoint, role: Role,
+                 weights_required: bool = True) -> nn.Module:
+    """Build a network and load its checkpoint, strictly.
+
+    Args:
+        source: See :func:`network_config`.
+        checkpoint: File whose ``state_dict`` holds the weights with the
+            prefix ``generator.`` or none: trained here, or converted by
+            ``mmsdag convert``; the checkpoint of a detector, segmentor or
+            classifier that an enhancer was trained with; or the name of a
+            trained model. For an :class:`EnhancerWrapper` also the file of
+            the network that it wraps. Options of the network in
+            ``meta['generator']`` replace those of the config, unless
+            ``source`` is the network's own config. ``None`` for an enhancer
+            that has no weights, and for a trained model by its name, which
+            has its own.
+        role: What it is for.
+        weights_required: See :func:`load_enhancer`.
+
+    Returns:
+        The network, in eval mode, and frozen.
+
+    Raises:
+        FileNotFoundError, TypeError, ValueError: See :func:`load_enhancer`.
+    """
+    source, checkpoint = resolve(source, checkpoint, role)
+    config, name = network_config(source, role)
+    if not isinstance(checkpoint, (str, os.PathLike, type(None))):
+        raise TypeError(
+            f'checkpoint={checkpoint!r} of {role.argument}: must be a file, '
+            'the name of a trained model, or None')
     content: Any = {}
     if checkpoint is not None:
         content = load_checkpoint(os.fspath(checkpoint))
-        config.update(_settings(content, enhancer))
-    scope = config.pop('_scope_', None) or SCOPE
+        config.update(_settings(content, source))
+    scope = config.pop('_scope_', None)
+    if scope is None:
+        config = _with_scope(config)
     with DefaultScope.overwrite_default_scope(scope):
         # A copy: a module that is part of it is not ours to freeze.
         network = MODELS.build(copy.deepcopy(config))
-    if not callable(getattr(network, 'enhance', None)):
+    kind = type(network).__name__
+    if not callable(getattr(network, role.method, None)):
         raise ValueError(
-            f'{name}: {type(network).__name__} has no enhance(x): it is no '
-            'enhancer; give the config of one')
+            f'{role.argument}: {name}: {kind} has no {role.method}(x); give '
+            f"the config of a network that has, as in dict(type='"
+            f"{role.example}')")
     if checkpoint is not None:
-        _load_weights(network, content, checkpoint, name)
+        _load_weights(network, content, checkpoint, name, role)
     elif network.state_dict() and not getattr(network, 'has_weights', False):
         if weights_required:
             raise ValueError(
-                f'{name}: {type(network).__name__} has weights, but there is '
-                'no checkpoint; give the file that they are in as '
-                f'checkpoint{_trained_by(name)}')
+                f'{name}: {kind} has weights, but there is no checkpoint; '
+                'give the file that they are in as '
+                f'checkpoint{_trained_by(name, role)}')
         if isinstance(network, BaseModule):
             network.init_weights()
     return network.eval().requires_grad_(False)
 
 
-#: Older name of :func:`load_enhancer`.
-build_enhancer = load_enhancer
+def _with_scope(node: Any) -> Any:
+    """Prefix this package's types, so that they build in any scope."""
+    if isinstance(node, Mapping):
+        return {
+            key: f'{SCOPE}.{value}' if key == 'type' and isinstance(value, str)
+            and value in MODELS.module_dict else _with_scope(value)
+            for key, value in node.items()
+        }
+    if isinstance(node, (list, tuple)):
+        return type(node)(_with_scope(item) for item in node)
+    return node
 
 
 def _load_weights(network: nn.Module, content: Any,
-                  checkpoint: str | os.PathLike[str], name: str) -> None:
+                  checkpoint: str | os.PathLike[str], name: str,
+                  role: Role) -> None:
     """Load the content of a checkpoint, strictly."""
     try:
-        network.load_state_dict(_state_of(content, checkpoint, network))
+        network.load_state_dict(_state_of(content))
     except RuntimeError as error:
         raise ValueError(
             f'checkpoint {str(checkpoint)!r} is not of the network that '
-            f'{name} describes; give one that is, or the config of its '
-            f'own: {shorten(str(error), 300, placeholder=" …")}') from error
+            f'{name} describes; give one that is, set {role.argument} to the '
+            'config of its own, or convert it (`mmsdag convert`) if it is '
+            f'an author\'s file: {shorten(str(error), 300, placeholder=" …")}'
+        ) from error
     check_finite(network.state_dict(), checkpoint)
 
 
-def _trained_by(config: str) -> str:
+def _trained_by(config: str, role: Role) -> str:
     """Suggest the models that were trained by a config, if there are any."""
-    names = [model.names[0] for model in trained_models()
+    short = short_names(role.task)
+    names = [short[model.name] for model in trained_models(role.task)
              if str(model.config) == config]
     return (', or the name of a model that was trained by this config: '
             + ', '.join(names) if names else '')
 
 
-def with_weights(
-    enhancer: EnhancerLike,
-    checkpoint: str | os.PathLike[str] | None = None
-) -> tuple[EnhancerLike, str | os.PathLike[str] | None]:
-    """An enhancer and its weights, if they are called by a name.
+def resolve(source: EnhancerLike,
+            checkpoint: Checkpoint = None,
+            role: Role = ENHANCER) -> tuple[EnhancerLike, Checkpoint]:
+    """Find a network and its checkpoint, if they are called by a name.
 
     Args:
-        enhancer: As in :func:`enhancer_config`.
-        checkpoint: Weights in the place of the model's own: a file, or the
-            name of the trained model that has them.
+        source: As in :func:`network_config`.
+        checkpoint: Checkpoint in the place of the model's own: a file, or
+            the name of the trained model that has it.
+        role: What the network is for.
 
     Raises:
         FileNotFoundError: If it is a name that nothing has.
     """
-    if isinstance(enhancer, (str, os.PathLike)):
+    if isinstance(source, (str, os.PathLike)):
         try:
-            enhancer, checkpoint = find_model(enhancer, checkpoint)
+            source, checkpoint = find_model(source, checkpoint, role.task)
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f'enhancer={str(enhancer)!r}: {error}') from None
+                f'{role.argument}={str(source)!r}: {error}') from None
     if isinstance(checkpoint, (str, os.PathLike)) and str(checkpoint):
-        checkpoint = find_weights(checkpoint, TASK)
-    return enhancer, checkpoint
+        checkpoint = find_checkpoint(checkpoint, role.task)
+    return source, checkpoint
 
 
-def enhancer_config(enhancer: EnhancerLike) -> tuple[dict[str, Any], str]:
-    """Find the network in whatever describes an enhancer.
+def network_config(source: EnhancerLike,
+                   role: Role = ENHANCER) -> tuple[dict[str, Any], str]:
+    """Find the network in whatever describes it.
 
     Args:
-        enhancer: Config of a network with ``enhance(x)``, as in
-            ``dict(type='mmsdag.GammaEnhancer')``; of a model whose
+        source: Config of a network (of an enhancer, one with ``enhance(x)``),
+            as in ``dict(type='mmsdag.GammaEnhancer')``; of a model whose
             ``generator`` is one; or a whole config with such a ``model``: a
             ``Config``, a path, or the name of one in this package, as in
-            ``'zero_dce/zero-dce_1xb8-1k_brackets'``, or of a trained model,
-            ``'zero-dce_sdag'``.
+            ``'zero_dce/zero-dce_1xb8-1k_brackets'``; or a name that
+            ``mmsdag models`` lists, as in ``'zero_dce.sdag'``.
+        role: What it is for.
 
     Returns:
         The network's own config, and a name for messages.
 
     Raises:
         FileNotFoundError: If there is no such config file.
-        TypeError: If ``enhancer`` is neither a dict nor a path.
+        TypeError: If ``source`` is neither a dict nor a path.
         ValueError: If there is no network in it.
     """
-    node: Any = enhancer
-    if isinstance(enhancer, (str, os.PathLike)):
-        path, _ = with_weights(enhancer)
-        name = str(path)
-        if Path(name).suffix not in CONFIG_SUFFIXES:
+    node: Any = source
+    argument = role.argument
+    name = getattr(source, 'filename', None) or 'the config'
+    if isinstance(source, (str, os.PathLike)):
+        node, _ = resolve(source, role=role)
+        name = str(source)
+    if isinstance(node, Path):
+        name = str(node)
+        if node.suffix not in CONFIG_SUFFIXES:
             raise ValueError(
-                f'enhancer={name!r} is not a config: give its config here, '
+                f'{argument}={name!r} is not a config: give its config here, '
                 'and weights as checkpoint')
         node = Config.fromfile(name)
-    elif isinstance(enhancer, (Mapping, Config)):
-        name = getattr(enhancer, 'filename', None) or 'the config'
-    else:
+    elif not isinstance(node, (Mapping, Config)):
         raise TypeError(
-            f'enhancer={enhancer!r}: must be the config of an enhancer, as '
-            "in dict(type='mmsdag.GammaEnhancer'), the path of a config whose "
+            f'{argument}={source!r}: must be the config of a network, as in '
+            f"dict(type='{role.example}'), the path of a config whose "
             'model.generator is one, or the name of a trained model')
     scope = node.get('default_scope')
     if 'type' not in node:
         node = node.get('model') or {}
         if 'generator' not in node:
-            raise ValueError(f'{name} has no model.generator, the network '
-                             'that enhances; give the config of an enhancer')
+            raise ValueError(
+                f'{argument}: {name} has no type and no model.generator; give '
+                f"the config of a network, as in dict(type='{role.example}'), "
+                'or one whose model.generator is one')
     node = node.get('generator', node)
     if not isinstance(node, Mapping) or 'type' not in node:
-        raise ValueError(f'{name}: the enhancer is {node!r}, not a dict with '
-                         'a type')
+        raise ValueError(f'{name}: {argument} is {node!r}, not a dict with a '
+                         'type')
     config = dict(node)
     if scope:
         config.setdefault('_scope_', scope)
     return config, name
 
 
-def one_checkpoint(
-        checkpoint: str | os.PathLike[str] | None,
-        enhancer_checkpoint: str | os.PathLike[str] | None,
-        owner: str) -> str | os.PathLike[str] | None:
-    """Return the checkpoint that was given by its name or its older name.
-
-    Raises:
-        TypeError: If both were given.
-    """
-    if checkpoint is not None and enhancer_checkpoint is not None:
-        raise TypeError(
-            f'checkpoint={checkpoint!r} and enhancer_checkpoint='
-            f'{enhancer_checkpoint!r} of {owner} are two names of one '
-            'argument: leave enhancer_checkpoint out')
-    return enhancer_checkpoint if checkpoint is None else checkpoint
-
-
-def _settings(content: Any, enhancer: EnhancerLike) -> dict[str, Any]:
+def _settings(content: Any, source: EnhancerLike) -> dict[str, Any]:
     """Options of the network that belong to the weights of a checkpoint.
 
     A network's own config, given directly, has the last word.
@@ -224,32 +277,25 @@ def _settings(content: Any, enhancer: EnhancerLike) -> dict[str, Any]:
     meta = content.get('meta') if isinstance(content, Mapping) else None
     settings = meta.get('generator') if isinstance(meta, Mapping) else None
     stated: Mapping = {}
-    if isinstance(enhancer, Mapping) and 'generator' not in enhancer:
-        stated = enhancer
+    if isinstance(source, Mapping) and 'generator' not in source:
+        stated = source
     return {
         key: value
         for key, value in (settings or {}).items() if key not in stated
     }
 
 
-def _state_of(content: Any, path: str | os.PathLike[str],
-              network: nn.Module) -> dict[str, Tensor]:
-    """Weights of the network in the content of a checkpoint."""
+def _state_of(content: Any) -> dict[str, Tensor]:
+    """Return the weights of the network in the content of a checkpoint."""
     weights: Mapping = {}
     if isinstance(content, Mapping):
         weights = content.get('state_dict', content)
-    state: dict[str, Tensor] = {}
     # Trained by itself, or with the detector that it is in front of.
     for prefix in _PREFIXES:
-        state = state or {
+        state = {
             key[len(prefix):]: value
             for key, value in weights.items() if key.startswith(prefix)
         }
-    if not state and isinstance(network, EnhancerWrapper):
-        return dict(weights)
-    if not state:
-        raise ValueError(
-            f'checkpoint {str(path)!r}: no weight begins with '
-            f'{" or ".join(map(repr, _PREFIXES))}; '
-            "authors' files go through tools/convert_checkpoint.py first")
-    return state
+        if state:
+            return state
+    return dict(weights)

@@ -57,7 +57,7 @@ class EnhancedVisualizerMixin(Visualizer):
             raise ValueError(
                 f'enhancer=None of {type(self).__name__}: name the enhancer '
                 'of the data preprocessor or of EnhanceImage, as in '
-                "visualizer.enhancer='zero-dce_sdag', or set "
+                "visualizer.enhancer='zero_dce.sdag', or set "
                 'draw_enhanced=False')
         self._transform = EnhanceImage(
             enhancer, checkpoint, cache_dir, amp_dtype, device,

@@ -18,5 +18,5 @@ class EnhancedDetLocalVisualizer(EnhancedVisualizerMixin, DetLocalVisualizer):
     Example:
         >>> visualizer = dict(
         ...     type='mmsdag.EnhancedDetLocalVisualizer',
-        ...     enhancer='zero-dce_sdag')
+        ...     enhancer='zero_dce.sdag')
     """

@@ -18,5 +18,5 @@ class EnhancedSegLocalVisualizer(EnhancedVisualizerMixin, SegLocalVisualizer):
     Example:
         >>> visualizer = dict(
         ...     type='mmsdag.EnhancedSegLocalVisualizer',
-        ...     enhancer='zero-dce_sdag')
+        ...     enhancer='zero_dce.sdag')
     """

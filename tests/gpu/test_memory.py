@@ -36,7 +36,7 @@ def test_large_image_is_enhanced_in_smaller_tiles(
         device: torch.device, photograph: Callable[..., np.ndarray],
         limited: Callable[[int], None], exact_convolutions: None) -> None:
     image = photograph(1536, 2048)
-    inferencer = LowLightInferencer('zero-dce_sdag', device=device)
+    inferencer = LowLightInferencer('zero_dce.sdag', device=device)
     expected = inferencer.enhance(image)
     limited(400)
     found = inferencer.enhance(image)
@@ -53,7 +53,7 @@ def test_batch_before_a_detector_is_enhanced_in_smaller_parts(
     preprocessor = MODELS.build(
         dict(
             type='mmsdag.EnhancedDetDataPreprocessor',
-            enhancer='zero-dce_sdag',
+            enhancer='zero_dce.sdag',
             chunk_size=8)).to(device).eval()
     shape = (512, 512)
     batch = dict(

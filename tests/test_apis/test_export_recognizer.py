@@ -151,7 +151,7 @@ def test_the_command_puts_a_named_enhancer_before_a_stock_detector(
         tmp_path, capsys):
     _, model, weights = random_model(YOLOX, tmp_path, enhanced=False)
     paths = [tmp_path / 'plain.onnx', tmp_path / 'enhanced.onnx']
-    for path, name in zip(paths, ('gamma', 'zero-dce_sdag')):
+    for path, name in zip(paths, ('gamma', 'zero_dce.sdag')):
         enhancer = tmp_path / 'gamma.py'
         enhancer.write_text(f'model = dict(generator={GAMMA!r})')
         main(['export', YOLOX, str(weights), str(path), '--static', '1', '64',
@@ -209,13 +209,14 @@ def test_what_cannot_be_exported_is_refused_before_the_work(
 
 
 def test_configs_of_enhancers_are_no_recognizers():
-    assert find_recognizer('zero-dce_sdag') is None
+    assert find_recognizer('zero_dce.sdag') is None
+    assert find_recognizer('clahe') is None
     assert find_recognizer(YOLOX) is not None
 
 
 def test_options_of_recognizers_are_refused_for_an_enhancer(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        main(['export', 'zero-dce_sdag', str(tmp_path / 'a.onnx'),
+        main(['export', 'zero_dce.sdag', str(tmp_path / 'a.onnx'),
               '--class-map'])
     assert 'is an enhancer' in capsys.readouterr().err
 

@@ -261,13 +261,13 @@ def test_the_default_device_is_the_cpu_without_cuda(config_file, checkpoint):
 
 def test_authors_files_are_sent_to_the_converter(config_file, tmp_path):
     torch.save({'e_conv1.weight': torch.zeros(1)}, tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match='convert_checkpoint'):
+    with pytest.raises(ValueError, match='mmsdag convert'):
         LowLightInferencer(config_file, tmp_path / 'a.pth', 'cpu')
 
 
 def test_a_file_that_is_no_dict_is_refused(config_file, tmp_path):
     torch.save([torch.zeros(1)], tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match='no weight begins with'):
+    with pytest.raises(ValueError, match='not of the network'):
         LowLightInferencer(config_file, tmp_path / 'a.pth', 'cpu')
 
 
@@ -275,6 +275,34 @@ def test_weights_of_another_network_are_refused(config_file, checkpoint_of):
     weights = checkpoint_of(ZeroDCENet(channels=8))
     with pytest.raises(ValueError, match='not of the network.*zero_dce.py'):
         LowLightInferencer(config_file, weights, 'cpu')
+
+
+def test_the_checkpoint_is_taken_by_its_older_name(
+        config_file, checkpoint, photo, logged_warnings):
+    new = LowLightInferencer(config_file, checkpoint=checkpoint, device='cpu')
+    assert not logged_warnings()
+    old = LowLightInferencer(config_file, weights=checkpoint, device='cpu')
+    assert logged_warnings() == (
+        'weights of LowLightInferencer is now called checkpoint')
+    LowLightInferencer(config_file, weights=checkpoint, device='cpu')
+    assert not logged_warnings()
+    np.testing.assert_array_equal(old.enhance(photo), new.enhance(photo))
+    with pytest.raises(TypeError, match='two names of one argument'):
+        LowLightInferencer(config_file, checkpoint, weights=checkpoint)
+
+
+def test_names_are_listed_by_a_pattern():
+    assert LowLightInferencer.list_models('sci.sdag_*_seed?') == [
+        f'sci.sdag_dark_brackets_seed{seed}' for seed in range(3)]
+    assert {'none', 'clahe', 'sci', 'blend_unet.guided'} <= {
+        *LowLightInferencer.list_models()}
+
+
+@pytest.mark.parametrize('name', ['clahe', 'lime', 'fixed_gamma', 'none'])
+def test_an_enhancer_without_weights_is_called_by_its_name(photo, name):
+    out = LowLightInferencer(name, device='cpu').enhance(photo)
+    assert out.shape == photo.shape
+    assert np.array_equal(out, photo) == (name == 'none')
 
 
 def test_an_enhancer_without_weights_needs_no_checkpoint(photo):

@@ -576,7 +576,7 @@ def test_the_evaluator_counts_only_the_images_of_the_dataset(bench):
 
 
 def test_a_trained_model_is_called_by_its_name(bench):
-    bench.content['enhancers']['named'] = dict(enhancer='zero-dce_sdag')
+    bench.content['enhancers']['named'] = dict(enhancer='zero_dce.sdag')
     assert bench.run('--only', '*named*') == 0
     config, = (bench.work_dir / 'runs').rglob('*.py')
     assert 'checkpoints/zero-dce-sdag_1xb8' in config.read_text()
@@ -646,8 +646,8 @@ def change(content: dict, path: str, value: object) -> None:
     ('enhancers.double.checkpoint', 'none.pth',
      'enhancers.double.checkpoint.*none.pth'),
     ('enhancers.double.checkpoint', None, 'double.*no checkpoint'),
-    ('enhancers.gamma.enhancer', 'zero-dce_sdga',
-     'enhancers.gamma.*did you mean zero-dce_sdag'),
+    ('enhancers.gamma.enhancer', 'zero_dce.sdga',
+     'enhancers.gamma.*did you mean zero_dce.sdag'),
     ('enhancers.gamma.enhancer.type', 'mmsdag.Nothing',
      'enhancers.gamma.*Nothing'),
     ('enhancers.triple.guided_twin_of', 'none', 'twin_of.*none'),

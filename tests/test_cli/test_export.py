@@ -23,7 +23,7 @@ def test_tool_exports_a_config_and_its_checkpoint(tmp_path, capsys):
 
 
 def test_tool_exports_a_trained_model_by_its_name(tmp_path):
-    export.main(['zero-dce_sdag', str(tmp_path / 'a.onnx')])
+    export.main(['zero_dce.sdag', str(tmp_path / 'a.onnx')])
     assert (tmp_path / 'a.onnx').is_file()
 
 

@@ -22,6 +22,7 @@ from mmengine.registry import (
 
 from mmsdag.datasets import ExDarkDataset
 from mmsdag.models import EnlightenGANNet
+from mmsdag.models.loading import network_config, resolve
 from mmsdag.utils import load_checkpoint
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -36,7 +37,9 @@ RECOGNITION = [
     path for path in LEAVES
     if path.parent.name in ('detection', 'segmentation', 'classification')
 ]
-ENHANCERS = [path for path in EVERY if path.parent.name == 'enhancers']
+#: Older files, each for one enhancer; and names that there was no file for.
+FILES = [path for path in EVERY if path.parent.name == 'enhancers']
+ENHANCERS = [*(path.stem for path in FILES), 'zero_dce.sdag', 'blend_unet']
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -138,17 +141,17 @@ def enlighten_gan(tmp_path_factory) -> str:
     ('classification/resnet18_1xb64-175e_codan',
      'EnhancedClsDataPreprocessor'),
 ])
-@pytest.mark.parametrize('path', ENHANCERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize('name', ENHANCERS)
 def test_environment_chooses_the_enhancer_of_a_recognition_config(
-        path, leaf, preprocessor, monkeypatch, enlighten_gan):
+        name, leaf, preprocessor, monkeypatch, enlighten_gan):
     monkeypatch.setenv('MMSDAG_ENLIGHTEN_GAN', enlighten_gan)
     stock = read(CONFIGS / f'{leaf}.py')
     assert stock.work_dir == f'work_dirs/{Path(leaf).name}_none'
-    monkeypatch.setenv('MMSDAG_ENHANCER', path.stem)
+    monkeypatch.setenv('MMSDAG_ENHANCER', name)
     cfg = in_its_scope(Config.fromfile(CONFIGS / f'{leaf}.py'))
-    assert cfg.work_dir == f'work_dirs/{Path(leaf).name}_{path.stem}'
+    assert cfg.work_dir == f'work_dirs/{Path(leaf).name}_{name}'
     theirs = stock.model.data_preprocessor
-    if path.stem == 'none':
+    if name == 'none':
         assert cfg.model.data_preprocessor == theirs
         return
     ours = cfg.model.data_preprocessor
@@ -156,6 +159,40 @@ def test_environment_chooses_the_enhancer_of_a_recognition_config(
     assert {k: v for k, v in ours.items() if k in theirs and k != 'type'
             } == {k: v for k, v in theirs.items() if k != 'type'}
     assert MODELS.build(ours).enhancer is not None
+
+
+@pytest.mark.parametrize('path', FILES, ids=name_of)
+def test_an_older_file_of_an_enhancer_is_what_the_environment_gives(
+        path, monkeypatch):
+    older = Config.fromfile(path)
+    monkeypatch.setenv('MMSDAG_ENHANCER', path.stem)
+    newer = Config.fromfile(CONFIGS / '_base_/enhancer.py')
+    for kind in ('detection', 'segmentation', 'classification'):
+        assert older[kind] == newer[kind]
+        assert older[kind].get('enhancer', 'none') == path.stem
+
+
+def test_a_users_config_may_inherit_an_older_file(tmp_path):
+    (tmp_path / 'mine.py').write_text(
+        f"""_base_ = ['mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
+         '{CONFIGS}/_base_/enhancers/zero_dce_sdag.py']
+model = dict(data_preprocessor=_base_.detection)
+""")
+    ours = Config.fromfile(tmp_path / 'mine.py').model.data_preprocessor
+    assert ours.enhancer == 'zero_dce_sdag'
+    assert ours.type == 'mmsdag.EnhancedDetDataPreprocessor'
+
+
+def test_the_detector_at_512_pixels_needs_no_enhancer(monkeypatch):
+    leaf = CONFIGS / 'detection/yolox_nano_brackets-512_frozen.py'
+    monkeypatch.delenv('MMSDAG_ENHANCER', raising=False)
+    assert Config.fromfile(leaf).model.data_preprocessor.enhancer == (
+        'fixed_gamma')
+    monkeypatch.setenv('MMSDAG_ENHANCER', 'none')
+    cfg = in_its_scope(Config.fromfile(leaf))
+    preprocessor = MODELS.build(cfg.model.data_preprocessor)
+    image = torch.randint(256, (3, 416, 416), dtype=torch.uint8)
+    assert torch.equal(preprocessor.enhance([image])[0], image)
 
 
 def test_gamma_in_the_environment_is_refused_as_it_meant_the_fixed_one(
@@ -166,9 +203,11 @@ def test_gamma_in_the_environment_is_refused_as_it_meant_the_fixed_one(
         Config.fromfile(leaf)
     monkeypatch.setenv('MMSDAG_ENHANCER', 'fixed_gamma')
     fixed = Config.fromfile(leaf).model.data_preprocessor.enhancer
-    assert fixed == dict(type='mmsdag.GammaEnhancer', gamma=2.2)
+    assert network_config(fixed)[0] == dict(
+        type='mmsdag.GammaEnhancer', gamma=2.2)
     monkeypatch.setenv('MMSDAG_ENHANCER', 'learned_gamma')
-    assert Config.fromfile(leaf).model.data_preprocessor.enhancer == 'gamma'
+    learned = Config.fromfile(leaf).model.data_preprocessor.enhancer
+    assert resolve(learned) == resolve('gamma')
 
 
 def test_frozen_detectors_know_the_classes_of_exdark_by_their_coco_places():

@@ -18,7 +18,7 @@ from mmsdag.apis import LowLightInferencer
 from mmsdag.datasets.transforms import EnhanceImage
 from mmsdag.models import ZeroDCENet
 from mmsdag.registry import TRANSFORMS
-from mmsdag.utils.model_index import trained_models
+from mmsdag.utils.model_index import model_names
 
 GAMMA = dict(type='mmsdag.GammaEnhancer')
 ZERO_DCE = dict(type='mmsdag.ZeroDCENet', channels=4)
@@ -112,9 +112,9 @@ def test_a_config_file_with_a_generator_is_an_enhancer(photo, tmp_path):
 
 
 def test_a_trained_model_is_called_by_its_name(photo, tmp_path):
-    model, = (m for m in trained_models() if 'zero-dce_sdag' in m.names)
-    named = EnhanceImage('zero-dce_sdag', cache_dir=tmp_path)
-    by_files = EnhanceImage(model.config, model.weights, cache_dir=tmp_path)
+    model = model_names()['zero_dce.sdag']
+    named = EnhanceImage('zero_dce.sdag', cache_dir=tmp_path)
+    by_files = EnhanceImage(model.config, model.checkpoint, cache_dir=tmp_path)
     out = enhance(named, photo)
     np.testing.assert_array_equal(out, enhance(by_files, photo))
     assert out.mean() > photo.mean()

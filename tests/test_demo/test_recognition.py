@@ -74,7 +74,7 @@ def test_a_night_test_is_stock_but_for_the_plug_in(
     assert bright.model.data_preprocessor.pop('type') == plug_in
     assert bright.model.data_preprocessor.pop('enhancer') == dict(
         type='mmsdag.GammaEnhancer', gamma=2.2)
-    bright.model.data_preprocessor.pop('enhancer_checkpoint')
+    bright.model.data_preprocessor.pop('checkpoint')
     dark.model.data_preprocessor.pop('type')
     assert bright.model == dark.model
     # What was given is left as it is.

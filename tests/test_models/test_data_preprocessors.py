@@ -24,7 +24,7 @@ from mmsdag.models.data_preprocessors.enhancement import (
     window_by_metainfo,
 )
 from mmsdag.registry import MODELS
-from mmsdag.utils.model_index import trained_models
+from mmsdag.utils.model_index import model_names
 
 YOLOX = 'mmdet::yolox/yolox_nano_8xb8-300e_coco.py'
 RETINANET = 'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py'
@@ -200,10 +200,10 @@ BASES = pytest.mark.parametrize('base', [YOLOX, RETINANET, YOLOV3, PSPNET])
 @BASES
 def test_a_trained_model_is_called_by_its_name(base, preprocessor):
     images = [image(40, 64)]
-    named = preprocessor(base, 'zero-dce_sdag')
-    trained, = (m for m in trained_models() if 'zero-dce_sdag' in m.names)
+    named = preprocessor(base, 'zero_dce.sdag')
+    trained = model_names()['zero_dce.sdag']
     by_files = preprocessor(
-        base, str(trained.config), enhancer_checkpoint=str(trained.weights))
+        base, str(trained.config), checkpoint=str(trained.checkpoint))
     found, expected = (p(batch_for(base, images)) for p in (named, by_files))
     assert torch.equal(found['inputs'], expected['inputs'])
 
@@ -484,7 +484,7 @@ def test_bfloat16_stays_within_a_few_levels(preprocessor, checkpoint):
         preprocessor(
             YOLOX,
             ZERO_DCE,
-            enhancer_checkpoint=checkpoint,
+            checkpoint=checkpoint,
             amp_dtype=amp_dtype)(batch_for(YOLOX, [image(32, 32)]))['inputs']
         for amp_dtype in (None, 'bfloat16'))
     assert 0 < (exact - rough).abs().max() <= 4
@@ -492,7 +492,7 @@ def test_bfloat16_stays_within_a_few_levels(preprocessor, checkpoint):
 
 def test_it_follows_the_recogniser_to_its_device(preprocessor, checkpoint):
     # 'meta' stands for a GPU.
-    ours = preprocessor(YOLOX, ZERO_DCE, enhancer_checkpoint=checkpoint)
+    ours = preprocessor(YOLOX, ZERO_DCE, checkpoint=checkpoint)
     out = ours.to('meta')(batch_for(YOLOX, [image(32, 32)]))['inputs']
     assert out.device.type == 'meta'
 
@@ -582,7 +582,7 @@ def test_a_stock_recogniser_predicts_from_enhanced_images(base, recogniser):
 @pytest.mark.parametrize('base', [YOLOX, RETINANET, PSPNET])
 def test_a_stock_recogniser_trains_on_enhanced_images(
         base, recogniser, checkpoint):
-    model = recogniser(base, ZERO_DCE, enhancer_checkpoint=checkpoint).train()
+    model = recogniser(base, ZERO_DCE, checkpoint=checkpoint).train()
     data = model.data_preprocessor(
         batch_for(base, [image(64, 64), image(64, 64, 1)]), True)
     assert not data['inputs'].requires_grad
@@ -595,7 +595,7 @@ def test_a_stock_recogniser_trains_on_enhanced_images(
 
 def test_frozen_it_is_no_part_of_the_recogniser(recogniser, checkpoint):
     stock = recogniser(YOLOX)
-    model = recogniser(YOLOX, ZERO_DCE, enhancer_checkpoint=checkpoint)
+    model = recogniser(YOLOX, ZERO_DCE, checkpoint=checkpoint)
     assert model.state_dict().keys() == stock.state_dict().keys()
     assert [n for n, _ in model.named_parameters()] == [
         n for n, _ in stock.named_parameters()]
@@ -606,7 +606,7 @@ def test_frozen_it_is_no_part_of_the_recogniser(recogniser, checkpoint):
 
 def test_frozen_its_copies_enhance_too(preprocessor, checkpoint):
     # Averaged models (EMA) are deep copies.
-    ours = preprocessor(YOLOX, ZERO_DCE, enhancer_checkpoint=checkpoint)
+    ours = preprocessor(YOLOX, ZERO_DCE, checkpoint=checkpoint)
     data = batch_for(YOLOX, [image(32, 32)])
     expected = ours(data)['inputs']
     torch.testing.assert_close(
@@ -617,7 +617,7 @@ def test_frozen_its_copies_enhance_too(preprocessor, checkpoint):
 def test_trainable_it_learns_with_the_recogniser(
         base, recogniser, checkpoint):
     model = recogniser(
-        base, ZERO_DCE, enhancer_checkpoint=checkpoint,
+        base, ZERO_DCE, checkpoint=checkpoint,
         trainable=True).train()
     wrapper = build_optim_wrapper(
         model, dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1)))
@@ -657,7 +657,7 @@ def test_initialising_the_recogniser_leaves_the_enhancer_alone(
             YOLOX,
             type=enhanced_type(YOLOX),
             enhancer=ZERO_DCE,
-            enhancer_checkpoint=checkpoint,
+            checkpoint=checkpoint,
             trainable=True))
     model.init_cfg = dict(type='Constant', layer='Conv2d', val=0.5)
     model.init_weights()
@@ -776,7 +776,7 @@ def test_guidance_reaches_a_trainable_enhancer(
 
 @pytest.mark.parametrize('override, error, message', [
     (dict(enhancer=ZERO_DCE), ValueError, 'has weights, but there is no'),
-    (dict(enhancer=ZERO_DCE, enhancer_checkpoint='nowhere.pth'),
+    (dict(enhancer=ZERO_DCE, checkpoint='nowhere.pth'),
      FileNotFoundError, 'nowhere.pth'),
     (dict(enhancer='nowhere/at_all'), FileNotFoundError, 'nowhere/at_all'),
     (dict(enhancer=3), TypeError, 'enhancer=3'),

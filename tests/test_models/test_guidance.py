@@ -59,18 +59,18 @@ def test_a_trained_model_is_called_by_its_name():
         'checkpoints/sdag_vgg16_1xb16-1k_brackets.pth')
     own = torch.load(file, weights_only=True)['state_dict']
     net = SDAGGuidanceLoss(
-        'sdag_vgg16',
+        'sdag.vgg16',
         dict(type='mmsdag.SDAGNet', extractor=SDAG_NET['extractor'])).net
     for name, value in net.state_dict().items():
         assert torch.equal(value, own[f'generator.{name}'])
 
 
 @pytest.mark.parametrize('wrong, error, message', [
-    ('sdag_vgg61', FileNotFoundError, "'sdag_vgg61' does.* model: sdag_vgg16"),
-    ('zero-dce_sdag', FileNotFoundError,
+    ('sdag.vgg61', FileNotFoundError, "'sdag.vgg61' does.* mean sdag.vgg16"),
+    ('zero_dce.sdag', FileNotFoundError,
      'is a trained model, but for another task, Low-Light Image Enhancement; '
-     '.*: sdag_vgg16'),
-    (3, TypeError, 'checkpoint=3 of SDAGGuidanceLoss'),
+     '.*: sdag$'),
+    (3, TypeError, 'checkpoint=3 of sdag: must be a file'),
     ('/tmp', FileNotFoundError, "'/tmp' is a folder: name the .pth file"),
 ])
 def test_weights_that_are_not_there_are_told_what_there_is(
@@ -107,23 +107,23 @@ def _whole() -> Config:
 ])
 def test_a_network_builds_in_a_runner_of_any_scope(sdag, scope):
     with DefaultScope.overwrite_default_scope(scope):
-        loss = SDAGGuidanceLoss('sdag_vgg16', sdag())
+        loss = SDAGGuidanceLoss('sdag.vgg16', sdag())
     assert len(loss.net.blocks) == 3
 
 
 def test_a_config_is_not_changed_by_building_it():
     config = _whole()
     before = config.to_dict()
-    SDAGGuidanceLoss('sdag_vgg16', config)
+    SDAGGuidanceLoss('sdag.vgg16', config)
     assert config.to_dict() == before
 
 
 @pytest.mark.parametrize('sdag, error, message', [
     ('sdag/nowhere.py', FileNotFoundError,
-     "sdag='sdag/nowhere.py' of SDAGGuidanceLoss: .*neither a file"),
-    (3, TypeError, 'sdag=3 of SDAGGuidanceLoss'),
-    ({'num_blocks': 3}, ValueError, 'has no network'),
+     "sdag='sdag/nowhere.py': .*neither a file"),
+    (3, TypeError, "sdag=3: must .*dict\\(type='mmsdag.SDAGNet'"),
+    ({'num_blocks': 3}, ValueError, 'sdag: the config has no type'),
 ])
 def test_a_config_without_a_network_is_named(sdag, error, message):
     with pytest.raises(error, match=message):
-        SDAGGuidanceLoss('sdag_vgg16', sdag)
+        SDAGGuidanceLoss('sdag.vgg16', sdag)

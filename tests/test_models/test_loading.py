@@ -15,7 +15,7 @@ from mmsdag.models import (
     load_enhancer,
 )
 from mmsdag.utils import save_checkpoint
-from mmsdag.utils.model_index import trained_models
+from mmsdag.utils.model_index import model_names
 
 NETWORK = dict(type='mmsdag.ZeroDCENet', channels=4)
 MODEL = dict(type='mmsdag.ZeroDCE', generator=NETWORK)
@@ -64,7 +64,7 @@ def test_what_describes_it_is_left_as_it_is(checkpoint):
 
 @pytest.mark.parametrize('enhancer, message', [
     (dict(model=dict(type='mmsdag.ZeroDCE')), 'no model.generator'),
-    (dict(type='mmsdag.ZeroDCE', generator='net'), "the enhancer is 'net'"),
+    (dict(type='mmsdag.ZeroDCE', generator='net'), "enhancer is 'net'"),
     (dict(type='mmsdag.VGGExtractor', init_cfg=None), 'no enhance'),
 ])
 def test_what_describes_none_is_refused(enhancer, message):
@@ -80,23 +80,23 @@ def test_a_checkpoint_of_an_enhancer_without_weights_is_refused(checkpoint):
 
 
 def test_a_trained_model_is_called_by_its_name():
-    model, = (m for m in trained_models() if 'zero-dce_sdag' in m.names)
-    saved = torch.load(model.weights, weights_only=True)['state_dict']
-    network = load_enhancer('zero-dce_sdag')
+    model = model_names()['zero_dce.sdag']
+    saved = torch.load(model.checkpoint, weights_only=True)['state_dict']
+    network = load_enhancer('zero_dce.sdag')
     for name, value in network.state_dict().items():
         torch.testing.assert_close(value, saved[f'generator.{name}'])
 
 
 def test_a_trained_model_takes_other_weights():
-    other, = (m for m in trained_models() if 'zero-dce_sdag' in m.names)
-    given = load_enhancer('zero-dce', other.weights).state_dict()
-    for name, value in load_enhancer('zero-dce_sdag').state_dict().items():
+    other = model_names()['zero_dce.sdag']
+    given = load_enhancer('zero_dce', other.checkpoint).state_dict()
+    for name, value in load_enhancer('zero_dce.sdag').state_dict().items():
         assert torch.equal(value, given[name])
 
 
 def test_weights_are_called_by_their_models_name():
-    named = load_enhancer(dict(type='mmsdag.ZeroDCENet'), 'zero-dce_sdag')
-    for name, value in load_enhancer('zero-dce_sdag').state_dict().items():
+    named = load_enhancer(dict(type='mmsdag.ZeroDCENet'), 'zero_dce.sdag')
+    for name, value in load_enhancer('zero_dce.sdag').state_dict().items():
         assert torch.equal(value, named.state_dict()[name])
 
 
@@ -111,7 +111,7 @@ def test_weights_that_are_not_finite_are_refused(checkpoint, value):
 
 
 def test_a_config_tells_which_models_it_has_trained():
-    with pytest.raises(ValueError, match='by this config: zero-dce_sdag'):
+    with pytest.raises(ValueError, match='by this config: zero_dce.sdag'):
         load_enhancer('zero_dce/zero-dce-sdag_1xb8-1k_brackets')
 
 
@@ -122,19 +122,19 @@ def test_weights_are_no_config(checkpoint):
 
 @pytest.mark.parametrize('wrong, error, message', [
     ('', FileNotFoundError, "checkpoint '' is an empty name"),
-    (3, TypeError, 'checkpoint=3 of an enhancer'),
-    ('none.pth', FileNotFoundError, "'none.pth' does not exist, nor .* zero-"),
-    ('sdag_vgg16', FileNotFoundError, 'for another task.* zero-dce,'),
+    (3, TypeError, 'checkpoint=3 of enhancer'),
+    ('none.pth', FileNotFoundError, "'none.pth' does not exist, nor "),
+    ('sdag.vgg16', FileNotFoundError, 'for another task.* zero_dce,'),
     ('/tmp', FileNotFoundError, "'/tmp' is a folder: name the .pth file"),
 ])
 def test_wrong_weights_of_a_name_are_refused(wrong, error, message):
     with pytest.raises(error, match=message):
-        load_enhancer('zero-dce', wrong)
+        load_enhancer('zero_dce', wrong)
 
 
 def test_a_name_that_nothing_has_is_told_with_similar_ones():
-    with pytest.raises(FileNotFoundError, match='zero-dce_sdag'):
-        load_enhancer('zero-dce_sdga')
+    with pytest.raises(FileNotFoundError, match='zero_dce.sdag'):
+        load_enhancer('zero_dce.sdga')
 
 
 def test_an_enhancer_comes_out_of_the_checkpoint_of_its_detector(tmp_path):
@@ -174,8 +174,12 @@ def test_the_network_s_own_config_has_the_last_word(with_settings):
         load_enhancer(dict(NETWORK, channels=8), with_settings)
 
 
-def test_the_loader_has_its_older_name_at_its_older_places():
+def test_the_loader_has_its_older_name_at_its_older_places(logged_warnings):
     assert mmsdag.models.build_enhancer is load_enhancer
+    assert 'build_enhancer is now mmsdag.models.loading.load_enhancer' in (
+        logged_warnings())
+    mmsdag.models.build_enhancer  # noqa: B018
+    assert not logged_warnings()
     for name in ('build_enhancer', 'enhancer_config', 'with_weights'):
         assert getattr(mmsdag.models.enhancers, name) is getattr(
             mmsdag.models.loading, name)

@@ -27,7 +27,7 @@ def test_a_row_has_guidance_loss_mean_and_contrast(tmp_path, capsys):
     config = tmp_path / 'config.py'
     config.write_text(GAMMA.format(root=str(tmp_path / 'photos')))
     compare_enhancers.main([
-        str(config), '--judge', 'own=sdag_vgg16', '--gamma', '2', '--picture',
+        str(config), '--judge', 'own=sdag.vgg16', '--gamma', '2', '--picture',
         str(tmp_path / 'sheet.jpg'), '--photographs', '1'
     ])
     rows = {line.split('|')[1].strip(): line.split('|')[2:-1]

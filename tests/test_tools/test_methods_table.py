@@ -105,11 +105,11 @@ def test_a_row_has_figures_size_speed_and_what_recognisers_say(
 
 def test_committed_checkpoints_of_enhancers_are_rows_with_their_seeds():
     methods = {m.name: m for m in tool.committed_methods()}
-    dark = methods['zero-dce-sdag_1xb8-1k_dark-brackets']
+    dark = methods['zero_dce.sdag_dark_brackets']
     assert [c[-9:] for c in dark.checkpoints] == [
         'seed0.pth', 'seed1.pth', 'seed2.pth']
     assert methods['raw'].enhancer is None
-    assert {'gamma 2.2', 'CLAHE', ZERO_DCE.split('/')[1]} <= methods.keys()
+    assert {'gamma 2.2', 'CLAHE', 'zero_dce.brackets'} <= methods.keys()
     assert not any(name.startswith('sdag') for name in methods)
 
 

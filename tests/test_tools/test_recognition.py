@@ -101,7 +101,7 @@ def data(tmp_path, monkeypatch) -> None:
         write(acdc / 'gt' / folder / 'a_gt_labelTrainIds.png', labels)
     monkeypatch.setenv('MMSDAG_EXDARK', str(exdark))
     monkeypatch.setenv('MMSDAG_ACDC', str(acdc))
-    monkeypatch.setenv('MMSDAG_ENHANCER', 'zero_dce_sdag')
+    monkeypatch.setenv('MMSDAG_ENHANCER', 'zero_dce.sdag')
     monkeypatch.chdir(tmp_path)
 
 
@@ -148,8 +148,8 @@ def test_recognition_config_runs_in_their_tools_and_in_ours(
     # Theirs is gone on with, in the folder that the config names.
     run(ours / 'train.py', config, '--resume', f'trained/{last}',
         '--cfg-options', longer)
-    folder = tmp_path / 'work_dirs' / f'{leaf.stem}_zero_dce_sdag'
+    folder = tmp_path / 'work_dirs' / f'{leaf.stem}_zero_dce.sdag'
     assert (folder / next_one).is_file() and not (folder / last).exists()
     dumped = (folder / config.name).read_text()
     assert f'mmsdag.Enhanced{package[2:].title()}DataPreprocessor' in dumped
-    assert "enhancer='zero-dce_sdag'" in dumped
+    assert "enhancer='zero_dce.sdag'" in dumped

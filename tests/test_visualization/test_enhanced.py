@@ -160,5 +160,5 @@ def _sample(task: dict):
 @TASKS
 def test_an_enhancer_must_be_named(task):
     pytest.importorskip(task['package'])
-    with pytest.raises(ValueError, match="enhancer='zero-dce_sdag'"):
+    with pytest.raises(ValueError, match="enhancer='zero_dce.sdag'"):
         VISUALIZERS.build(dict(visualizer(task, name='none'), enhancer=None))

@@ -71,10 +71,9 @@ def committed_methods() -> list[Method]:
     for name, enhancer in CLASSICAL.items():
         methods[name] = Method(name, name, enhancer)
     for model in trained_models():
-        full = model.names[-1]
-        name = full.rpartition('_seed')[0] or full
+        name = model.recipe
         method = methods.setdefault(name, Method(name, name, model.config, []))
-        method.checkpoints.append(str(model.weights))
+        method.checkpoints.append(str(model.checkpoint))
     return list(methods.values())
 
 

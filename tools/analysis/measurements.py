@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from mmsdag.models.loading import enhancer_config
+from mmsdag.models.loading import network_config
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.registry import DATASETS, METRICS
 from mmsdag.utils import write_atomically
@@ -60,7 +60,7 @@ class Judge:
 
         Its name depends on everything that the metrics depend on.
         """
-        network = method.enhancer and enhancer_config(method.enhancer)[0]
+        network = method.enhancer and network_config(method.enhancer)[0]
         key = digest([self.judged_by, network,
                       checkpoint and file_digest(checkpoint)])
         return self.folder / f'{key[:20]}.json'

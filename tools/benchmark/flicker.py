@@ -5,7 +5,7 @@ to frame, with Gaussian noise of 5 levels (of 255): 50 frames at 25 frames a
 second, stored as H.264 without visible loss. The flicker is the mean absolute
 difference of the mean luma of neighboring frames, divided by the mean luma.
 
-    python tools/benchmark/flicker.py low/1.png zero-dce_sdag blend-unet
+    python tools/benchmark/flicker.py low/1.png zero_dce.sdag blend_unet
 """
 from __future__ import annotations
 

@@ -1,4 +1,1 @@
-# The recognizer alone, without an enhancer.
-detection = dict()
-segmentation = dict()
-classification = dict()
+../enhancer.py

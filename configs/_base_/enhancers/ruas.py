@@ -1,5 +1,1 @@
-enhancer = dict(enhancer='ruas')
-
-detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
-segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)
-classification = dict(type='mmsdag.EnhancedClsDataPreprocessor', **enhancer)
+../enhancer.py

@@ -1,6 +1,1 @@
-# The twin of sci.py, trained under SDAG's guidance.
-enhancer = dict(enhancer='sci_sdag')
-
-detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
-segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)
-classification = dict(type='mmsdag.EnhancedClsDataPreprocessor', **enhancer)
+../enhancer.py

@@ -16,6 +16,7 @@ import numpy as np
 from mmsdag.registry import TRANSFORMS
 from mmsdag.utils.arrays import check_range
 from mmsdag.utils.darkness import DarknessGate, When
+from mmsdag.utils.moved import one_checkpoint
 from mmsdag.utils.system import check_device
 from mmsdag.version import __version__
 
@@ -50,7 +51,7 @@ class EnhanceImage(Transform):
     Args:
         enhancer: Config of the enhancer, or of a model or config file whose
             ``generator`` it is, or the name of a trained model; see
-            :func:`mmsdag.models.loading.enhancer_config`.
+            :func:`mmsdag.models.loading.network_config`.
         checkpoint: Its weights; ``None`` for one that has none, or that is
             called by its name.
         cache_dir: Folder of results; ``None`` keeps nothing.
@@ -59,8 +60,7 @@ class EnhanceImage(Transform):
             it.
         device: Where the enhancer runs. A GPU needs workers that are spawned
             (``multiprocessing_context='spawn'``), or none.
-        enhancer_checkpoint: ``checkpoint``, as data preprocessors used to
-            call it.
+        enhancer_checkpoint: Older name of ``checkpoint``.
         when: Images to enhance: ``None`` for all; ``'dark'`` for those whose
             mean luma is below 0.21; a threshold of the mean luma in (0, 1];
             or a function of an image (3, H, W), RGB, [0, 1]. Other images
@@ -82,16 +82,13 @@ class EnhanceImage(Transform):
                  enhancer_checkpoint: str | os.PathLike[str] | None = None,
                  when: When = None) -> None:
         # Only now: they import torchvision, which takes seconds.
-        from mmsdag.models.loading import (
-            enhancer_config,
-            one_checkpoint,
-            with_weights,
-        )
+        from mmsdag.models.loading import network_config, resolve
         from mmsdag.models.precision import check_amp_dtype
-        checkpoint = one_checkpoint(checkpoint, enhancer_checkpoint,
-                                    'EnhanceImage')
-        enhancer, checkpoint = with_weights(enhancer, checkpoint)
-        self.enhancer, _ = enhancer_config(enhancer)
+        checkpoint = one_checkpoint(
+            checkpoint, 'EnhanceImage',
+            enhancer_checkpoint=enhancer_checkpoint)
+        enhancer, checkpoint = resolve(enhancer, checkpoint)
+        self.enhancer, _ = network_config(enhancer)
         if checkpoint is not None and not Path(checkpoint).is_file():
             raise FileNotFoundError(f'checkpoint={str(checkpoint)!r} of '
                                     'EnhanceImage does not exist')

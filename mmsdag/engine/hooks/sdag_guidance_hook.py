@@ -56,7 +56,7 @@ class SDAGGuidanceHook(GuidanceHook):
         >>> custom_hooks = [
         ...     dict(
         ...         type='mmsdag.SDAGGuidanceHook',
-        ...         checkpoint='sdag_vgg16')
+        ...         checkpoint='sdag.vgg16')
         ... ]
     """
 

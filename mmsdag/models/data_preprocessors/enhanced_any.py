@@ -36,7 +36,7 @@ class EnhancedDataPreprocessor(EnhancementMixin):
     Example:
         >>> data_preprocessor = dict(
         ...     type='mmsdag.EnhancedDataPreprocessor',
-        ...     enhancer='zero-dce_sdag',
+        ...     enhancer='zero_dce.sdag',
         ...     data_preprocessor=dict(
         ...         type='mmdet.MultiBranchDataPreprocessor',
         ...         data_preprocessor=dict(type='mmdet.DetDataPreprocessor')))

@@ -34,7 +34,7 @@ class EnhancedDetDataPreprocessor(EnhancementMixin, DetDataPreprocessor):
         >>> model = dict(
         ...     data_preprocessor=dict(
         ...         type='mmsdag.EnhancedDetDataPreprocessor',
-        ...         enhancer='zero-dce_sdag'))
+        ...         enhancer='zero_dce.sdag'))
     """
 
     def __init__(self,

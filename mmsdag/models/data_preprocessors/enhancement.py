@@ -14,10 +14,10 @@ from torch import Tensor
 from mmsdag.models.loading import (
     EnhancerLike,
     load_enhancer,
-    one_checkpoint,
 )
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.utils.darkness import When
+from mmsdag.utils.moved import one_checkpoint
 
 Padding = Union[str, float, Sequence[float], None]
 
@@ -36,7 +36,7 @@ class EnhancementMixin(BaseDataPreprocessor):
         *args: Of the other base class.
         enhancer: Config of the enhancer, or of a model or config file whose
             ``generator`` it is, or the name of a trained model; see
-            :func:`mmsdag.models.loading.enhancer_config`.
+            :func:`mmsdag.models.loading.network_config`.
         checkpoint: Its weights: a file, or the name of a trained model. May
             be missing for an enhancer that has none or is called by its name,
             or if ``trainable`` (they are then initialized, or in the
@@ -90,7 +90,8 @@ class EnhancementMixin(BaseDataPreprocessor):
                  when: When = None,
                  **kwargs: Any) -> None:
         owner = type(self).__name__
-        checkpoint = one_checkpoint(checkpoint, enhancer_checkpoint, owner)
+        checkpoint = one_checkpoint(
+            checkpoint, owner, enhancer_checkpoint=enhancer_checkpoint)
         super().__init__(*args, **kwargs)
         if trainable and round_to_uint8:
             raise ValueError(f'round_to_uint8=True of {owner}: rounding has '

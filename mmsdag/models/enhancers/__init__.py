@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from mmsdag.utils.moved import moved_names
 
 from .baselines import (
     DenoisedEnhancer,
@@ -37,9 +37,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Find the loader, which was here, at its place."""
-    if name in ('build_enhancer', 'enhancer_config', 'with_weights'):
-        from mmsdag.models import loading  # imports this package
-        return getattr(loading, name)
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+#: The loader was here.
+__getattr__ = moved_names(
+    __name__,
+    dict(
+        build_enhancer='mmsdag.models.loading:load_enhancer',
+        enhancer_config='mmsdag.models.loading:network_config',
+        with_weights='mmsdag.models.loading:resolve'))

@@ -106,7 +106,7 @@ class DenoisedEnhancer(nn.Module):
 
     Args:
         enhancer: The enhancer, without weights; see
-            :func:`mmsdag.models.loading.enhancer_config`. ``None`` denoises
+            :func:`mmsdag.models.loading.network_config`. ``None`` denoises
             the image as it is.
         filter: ``'bilateral'`` or ``'nlm'``.
 

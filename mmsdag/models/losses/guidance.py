@@ -3,20 +3,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Union
+from typing import Union
 
 import torch
 import torch.nn.functional as F
-from mmengine.config import Config
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmsdag.models.loading import GUIDE, load_network
 from mmsdag.models.precision import autocast, check_amp_dtype
-from mmsdag.registry import MODELS, SCOPE, TRANSFORMS
-from mmsdag.utils.checkpoint import check_finite, load_checkpoint
-from mmsdag.utils.configs import find_config
-from mmsdag.utils.model_index import GUIDANCE, find_weights
+from mmsdag.registry import MODELS, TRANSFORMS
 
 from .margin_ranking import MarginRankingLoss
 
@@ -39,8 +35,8 @@ class SDAGGuidanceLoss(BaseModule):
 
     Args:
         checkpoint: Weights of ``sdag``: a file, trained here or converted by
-            ``tools/convert_checkpoint.py sdag``; or the name of a trained
-            model of this package, ``'sdag_vgg16'``.
+            ``mmsdag convert sdag``; or the name of a trained model of this
+            package, ``'sdag.vgg16'``.
         sdag: The network: its config; the config of a model whose
             ``generator`` it is; a whole ``Config`` with such a ``model``; the
             path or name of a config file; or ``None``, the authors' network.
@@ -87,9 +83,10 @@ class SDAGGuidanceLoss(BaseModule):
         self.loss_weight = loss_weight
         self.form = form
         self.keep_color = keep_color
-        net = load_sdag_net(sdag, checkpoint)
+        if sdag is None:
+            sdag = dict(type='mmsdag.SDAGNet')
         # A tuple hides the network from state_dict() and parameters().
-        self._frozen = (net, )
+        self._frozen = (load_network(sdag, checkpoint, GUIDE), )
         self.degradations = {
             name: TRANSFORMS.build(config)
             for name, config in degradations.items()
@@ -137,94 +134,3 @@ def _only_lightness_learns(image: Tensor) -> Tensor:
     # An eighth of an 8-bit step avoids 0 / 0 at black, which has no color.
     lightness = image.mean(1, keepdim=True) + 1 / 2048
     return image.detach() * (lightness / lightness.detach())
-
-
-def load_sdag_net(sdag: SDAGLike,
-                  checkpoint: str | os.PathLike[str]) -> nn.Module:
-    """Build a network and load its weights strictly: frozen, in eval mode.
-
-    Args:
-        sdag: The network; see :class:`SDAGGuidanceLoss`.
-        checkpoint: File whose ``state_dict`` holds its weights, with or
-            without the prefix ``generator.``, or the name of a trained model.
-
-    Raises:
-        FileNotFoundError: If the checkpoint or the config file is missing.
-        TypeError: If either is of another type.
-        ValueError: If there is no network in ``sdag``, or the weights are
-            not exactly those of the network, or not finite.
-    """
-    if not isinstance(checkpoint, (str, os.PathLike)):
-        raise TypeError(f'checkpoint={checkpoint!r} of SDAGGuidanceLoss: must '
-                        'be a file, or the name of a trained model')
-    path = find_weights(checkpoint, GUIDANCE)
-    weights = _load_weights(path)
-    net = MODELS.build(_network_config(sdag))
-    own = net.state_dict()
-    unfit = sorted(
-        name for name in own.keys() | weights.keys()
-        if name not in own or name not in weights
-        or own[name].shape != weights[name].shape)
-    if unfit:
-        raise ValueError(
-            f'checkpoint={str(checkpoint)!r} does not fit sdag={sdag}: '
-            f'{len(unfit)} weights are missing, surplus or of another shape, '
-            f'e.g. {unfit[:3]}; set sdag to the config that the checkpoint '
-            'was trained with')
-    check_finite(weights, path)
-    net.load_state_dict(weights)
-    return net.requires_grad_(False).eval()
-
-
-def _load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    content = load_checkpoint(Path(path))
-    weights = content.get('state_dict', content)
-    if 'params' in content or 'params_ema' in content:
-        raise ValueError(
-            f"checkpoint={str(path)!r} is a file of SDAG's authors: convert "
-            'it first, tools/convert_checkpoint.py sdag SRC DST')
-    prefix = 'generator.'
-    if any(name.startswith(prefix) for name in weights):
-        weights = {
-            name[len(prefix):]: value
-            for name, value in weights.items() if name.startswith(prefix)
-        }
-    return weights
-
-
-def _network_config(sdag: SDAGLike) -> dict[str, Any]:
-    """Return the config of the network alone."""
-    node: Any = sdag
-    if sdag is None:
-        node = dict(type='mmsdag.SDAGNet')
-    elif isinstance(sdag, (str, os.PathLike)):
-        try:
-            node = Config.fromfile(find_config(sdag))
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f'sdag={str(sdag)!r} of SDAGGuidanceLoss: {error}') from None
-    elif not isinstance(sdag, (Mapping, Config)):
-        raise TypeError(f'sdag={sdag!r} of SDAGGuidanceLoss: must be the '
-                        'config of an SDAG network, or a config file')
-    if 'type' not in node:
-        node = node.get('model') or {}
-    node = node.get('generator', node)
-    if 'type' not in node:
-        raise ValueError(
-            f'sdag={sdag} of SDAGGuidanceLoss has no network: give the config '
-            "of one, as in dict(type='mmsdag.SDAGNet'), or of a model whose "
-            'generator it is')
-    return _with_scope(node)
-
-
-def _with_scope(node: Any) -> Any:
-    """Prefix this package's types, so that they build in any scope."""
-    if isinstance(node, Mapping):
-        return {
-            key: f'{SCOPE}.{value}' if key == 'type' and isinstance(value, str)
-            and value in MODELS.module_dict else _with_scope(value)
-            for key, value in node.items()
-        }
-    if isinstance(node, (list, tuple)):
-        return type(node)(_with_scope(item) for item in node)
-    return node
