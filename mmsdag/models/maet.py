@@ -38,14 +38,16 @@ class MAET(BaseDetector):
         channels: Of the last features of its backbone.
         degradation: Config of the degradation.
         parameter_weight: :math:`w`; 0 trains the detector on darkened images,
-            without the head and the backbone's second pass.
+            without the head and the backbone's second pass, by any
+            degradation of this package.
         value_range: Black and white of what the data preprocessor returns,
             one number or three each.
         data_preprocessor: That of the detector.
         init_cfg: Initial weights; see :class:`mmengine.model.BaseModule`.
 
     Raises:
-        ValueError: If ``parameter_weight`` is negative.
+        ValueError: If ``parameter_weight`` is negative, or above 0 for a
+            degradation that does not tell its parameters.
     """
 
     def __init__(self,
@@ -65,6 +67,11 @@ class MAET(BaseDetector):
         self.degradation = TRANSFORMS.build(degradation)
         self.parameter_weight = parameter_weight
         if parameter_weight:
+            if not hasattr(self.degradation, 'degrade_with_parameters'):
+                raise ValueError(
+                    f'degradation={degradation} of MAET does not tell its '
+                    'parameters: set parameter_weight=0, or take '
+                    'mmsdag.MAETDegradation')
             self.head = DegradationHead(channels)
         black, white = (
             torch.as_tensor(value, dtype=torch.float32).view(-1, 1, 1)
@@ -80,11 +87,12 @@ class MAET(BaseDetector):
             batch_data_samples: Their annotations.
         """
         scale = self.white - self.black
-        dark, parameters = self.degradation.degrade_with_parameters(
-            (batch_inputs - self.black) / scale)
-        dark = dark * scale + self.black
+        light = (batch_inputs - self.black) / scale
         if not self.parameter_weight:
+            dark = self.degradation.degrade(light) * scale + self.black
             return self.detector.loss(dark, batch_data_samples)
+        dark, parameters = self.degradation.degrade_with_parameters(light)
+        dark = dark * scale + self.black
         seen: list[Any] = []
         handle = self.detector.backbone.register_forward_hook(
             lambda module, inputs, output: seen.append(output[-1]))

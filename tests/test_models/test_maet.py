@@ -87,15 +87,16 @@ def test_telling_the_darkness_trains_the_backbone(model, batch):
     assert all(p.grad is None for p in model.detector.bbox_head.parameters())
 
 
-def test_without_the_head_the_detector_trains_on_darkened_images(batch):
-    model = build('darkened')
+@pytest.mark.parametrize('name', ['darkened', 'low-light'])
+def test_without_the_head_the_detector_trains_on_darkened_images(name, batch):
+    model = build(name)
     assert not hasattr(model, 'head')
-    calls = []
-    model.detector.backbone.register_forward_hook(
-        lambda *_: calls.append(1))
+    seen = []
+    model.detector.backbone.register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].mean().item()))
     losses = losses_of(model, batch)
     assert 'loss_parameters' not in losses and 'loss_cls' in losses
-    assert len(calls) == 1
+    assert len(seen) == 1 and seen[0] < 100
 
 
 def test_tests_run_the_detector_alone_on_images_as_they_are(model, batch):
@@ -116,3 +117,8 @@ def test_tests_run_the_detector_alone_on_images_as_they_are(model, batch):
 def test_a_negative_weight_is_refused():
     with pytest.raises(ValueError, match='parameter_weight=-1 of MAET'):
         build(parameter_weight=-1)
+
+
+def test_a_degradation_that_tells_no_parameters_cannot_teach_the_head():
+    with pytest.raises(ValueError, match='does not tell its parameters'):
+        build('low-light', parameter_weight=1.)
