@@ -1,6 +1,5 @@
 # What enhancers bring back of what a stock detector sees in good light.
 _configs = '{{ fileDirname }}/..'
-_checkpoints = '{{ fileDirname }}/../../checkpoints'
 _shared = '{{$MMSDAG_SHARED:../shared}}'
 _learned_gamma = dict(type='mmsdag.GammaEnhancer', trainable=True)
 _ruas = dict(type='mmsdag.RUASNet', denoise=False)
@@ -10,7 +9,7 @@ _zero_dce_pp = dict(type='mmsdag.ZeroDCEPPNet')
 
 
 def _seeds(name):
-    return [f'{_checkpoints}/{name}_seed{seed}.pth' for seed in range(3)]
+    return [f'{name}_seed{seed}' for seed in range(3)]
 
 
 enhancers = dict(
@@ -26,57 +25,57 @@ enhancers = dict(
     lime=dict(enhancer=dict(type='mmsdag.LIMEEnhancer'), title='LIME'),
     zero_dce=dict(
         enhancer=_zero_dce,
-        checkpoint=_seeds('zero-dce_1xb8-1k_brackets'),
+        checkpoint=_seeds('zero_dce.brackets'),
         title='Zero-DCE'),
     zero_dce_sdag=dict(
         enhancer=_zero_dce,
-        checkpoint=_seeds('zero-dce-sdag_1xb8-1k_brackets'),
+        checkpoint=_seeds('zero_dce.sdag_brackets'),
         guided_twin_of='zero_dce',
         title='Zero-DCE + SDAG'),
     # Trained on dark shots alone.
     dark_zero_dce=dict(
         enhancer=_zero_dce,
-        checkpoint=_seeds('zero-dce_1xb8-1k_dark-brackets'),
+        checkpoint=_seeds('zero_dce.dark_brackets'),
         title='Zero-DCE of dark shots'),
     dark_zero_dce_sdag=dict(
         enhancer=_zero_dce,
-        checkpoint=_seeds('zero-dce-sdag_1xb8-1k_dark-brackets'),
+        checkpoint=_seeds('zero_dce.sdag_dark_brackets'),
         guided_twin_of='dark_zero_dce',
         title='Zero-DCE of dark shots + SDAG'),
     learned_gamma=dict(
         enhancer=_learned_gamma,
-        checkpoint=_seeds('gamma_1xb8-200_dark-brackets'),
+        checkpoint=_seeds('learned_gamma.dark_brackets'),
         title='learned gamma'),
     learned_gamma_sdag=dict(
         enhancer=_learned_gamma,
-        checkpoint=_seeds('gamma-sdag_1xb8-200_dark-brackets'),
+        checkpoint=_seeds('learned_gamma.sdag_dark_brackets'),
         guided_twin_of='learned_gamma',
         title='learned gamma + SDAG'),
     sci=dict(
         enhancer=_sci,
-        checkpoint=_seeds('sci_1xb8-1k_brackets'),
+        checkpoint=_seeds('sci.dark_brackets'),
         title='SCI'),
     sci_sdag=dict(
         enhancer=_sci,
-        checkpoint=_seeds('sci-sdag_1xb8-1k_brackets'),
+        checkpoint=_seeds('sci.sdag_dark_brackets'),
         guided_twin_of='sci',
         title='SCI + SDAG'),
     zero_dce_pp=dict(
         enhancer=_zero_dce_pp,
-        checkpoint=_seeds('zero-dce-pp_1xb8-1k_brackets'),
+        checkpoint=_seeds('zero_dce_pp.brackets'),
         title='Zero-DCE++'),
     zero_dce_pp_sdag=dict(
         enhancer=_zero_dce_pp,
-        checkpoint=_seeds('zero-dce-pp-sdag_1xb8-1k_brackets'),
+        checkpoint=_seeds('zero_dce_pp.sdag_brackets'),
         guided_twin_of='zero_dce_pp',
         title='Zero-DCE++ + SDAG'),
     ruas=dict(
         enhancer=_ruas,
-        checkpoint=_seeds('ruas_1xb1-400_brackets'),
+        checkpoint=_seeds('ruas.dark_brackets'),
         title='RUAS'),
     ruas_sdag=dict(
         enhancer=_ruas,
-        checkpoint=_seeds('ruas-sdag_1xb1-400_brackets'),
+        checkpoint=_seeds('ruas.sdag_dark_brackets'),
         guided_twin_of='ruas',
         title='RUAS + SDAG'))
 recognizers = dict(

@@ -15,7 +15,7 @@ _mean = dict(type='mmsdag.MeanScaleEnhancer', mean=0.4)
 
 
 def _seeds(name):
-    return [f'{_checkpoints}/{name}_seed{seed}.pth' for seed in range(3)]
+    return [f'{name}_seed{seed}' for seed in range(3)]
 
 
 def _filtered(enhancer, name):
@@ -36,29 +36,29 @@ enhancers = dict(
     mean=dict(enhancer=_mean, title='scaled to a mean of 0.4'),
     zero_dce=dict(
         enhancer=_zero_dce,
-        checkpoint=_seeds('zero-dce_1xb8-1k_brackets'),
+        checkpoint=_seeds('zero_dce.brackets'),
         title='Zero-DCE'),
     zero_dce_sdag=dict(
         enhancer=_zero_dce,
-        checkpoint=_seeds('zero-dce-sdag_1xb8-1k_brackets'),
+        checkpoint=_seeds('zero_dce.sdag_brackets'),
         guided_twin_of='zero_dce',
         title='Zero-DCE + SDAG'),
     blend_unet=dict(
         enhancer=_blend_unet,
-        checkpoint=_seeds('blend-unet_8k_mixed'),
+        checkpoint=_seeds('blend_unet.mixed'),
         title='BlendUNet, mixed data, unguided'),
     blend_unet_guided=dict(
         enhancer=_blend_unet,
-        checkpoint=_seeds('blend-unet-recognizers_8k_mixed'),
+        checkpoint=_seeds('blend_unet.guided_mixed'),
         guided_twin_of='blend_unet',
         title='BlendUNet, mixed data, guided by three recognizers'),
     blend_unet_camvid=dict(
         enhancer=_blend_unet,
-        checkpoint=_seeds('blend-unet_8k_camvid')[:1],
+        checkpoint='blend_unet.camvid',
         title='BlendUNet, CamVid, unguided'),
     blend_unet_camvid_guided=dict(
         enhancer=_blend_unet,
-        checkpoint=_seeds('blend-unet-cgnet_8k_camvid')[:1],
+        checkpoint='blend_unet.guided_camvid',
         guided_twin_of='blend_unet_camvid',
         title='BlendUNet, CamVid, guided by CGNet'))
 for _key, _enhancer, _name in (('gamma', _gamma, 'gamma 2.2'),
@@ -95,7 +95,8 @@ recognizers = dict(
 for _seed in range(3):
     recognizers[f'resnet14_{_seed}'] = dict(
         config=f'{_configs}/classification/resnet14-w24_1xb64-20e_gtsrb.py',
-        checkpoint=_seeds('resnet14-w24_1xb64-20e_gtsrb')[_seed],
+        checkpoint=f'{_checkpoints}/resnet14-w24_1xb64-20e_gtsrb_'
+        f'seed{_seed}.pth',
         task='cls',
         # One title for all seeds: the summary averages them.
         title='ResNet-14')

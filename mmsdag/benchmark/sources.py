@@ -15,13 +15,10 @@ from mmengine.utils import get_installed_path
 from torch import nn
 
 from mmsdag.datasets.transforms import Darken
-from mmsdag.models.loading import (
-    load_enhancer,
-    network_config,
-    resolve,
-)
+from mmsdag.models.loading import load_enhancer, network_config, resolve
 from mmsdag.utils.checkpoint import check_fit
 from mmsdag.utils.hashing import digest, file_digest
+from mmsdag.utils.model_index import TASK, find_checkpoint
 
 from .schema import DatasetEntry, EnhancerEntry, RecognizerEntry
 
@@ -154,7 +151,7 @@ def read_enhancer(name: str, entry: EnhancerEntry, folder: Path) -> Enhancer:
     config: dict | None = None
     files = entry.checkpoint
     checkpoints: list[str | None] = [
-        file and find_file(file, f'{where}.checkpoint', folder)
+        file and _find_checkpoint(file, f'{where}.checkpoint', folder)
         for file in (files if isinstance(files, tuple) else (files, ))
     ]
     networks: list[nn.Module] = []
@@ -179,6 +176,15 @@ def read_enhancer(name: str, entry: EnhancerEntry, folder: Path) -> Enhancer:
         twin=entry.guided_twin_of,
         datasets=entry.datasets,
         amp_dtype=entry.amp_dtype)
+
+
+def _find_checkpoint(value: str, where: str, folder: Path) -> str:
+    """Find a checkpoint of an enhancer by its path or a model's name."""
+    file = folder / Path(value).expanduser()
+    try:
+        return str(find_checkpoint(file if file.is_file() else value, TASK))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{where}={value!r}: {error}') from None
 
 
 def _text(error: Exception) -> Any:

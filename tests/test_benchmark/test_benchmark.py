@@ -582,6 +582,18 @@ def test_a_trained_model_is_called_by_its_name(bench):
     assert 'checkpoints/zero-dce-sdag_1xb8' in config.read_text()
 
 
+def test_checkpoints_are_called_by_the_names_of_trained_models(bench):
+    bench.content['enhancers']['named'] = dict(
+        enhancer=dict(type='mmsdag.GammaEnhancer', trainable=True),
+        checkpoint=['learned_gamma.dark_brackets_seed2', 'learned_gamma.sdag'])
+    assert bench.run('--only', '*named*preprocessor*') == 0
+    configs = [path.read_text()
+               for path in (bench.work_dir / 'runs').rglob('*.py')]
+    for file in ('gamma_1xb8-200_dark-brackets_seed2',
+                 'gamma-sdag_1xb8-200_dark-brackets_seed0'):
+        assert any(f'checkpoints/{file}.pth' in text for text in configs)
+
+
 def test_the_list_and_a_run_agree_on_what_is_done(bench, capsys):
     assert bench.run('--only', 'gamma*') == 0
     capsys.readouterr()
@@ -644,7 +656,7 @@ def change(content: dict, path: str, value: object) -> None:
     ('enhancers.gamma.chekpoint', 'a.pth', "gamma.*'checkpoint'"),
     ('enhancers.gamma', 3, 'enhancers.gamma: 3 is not a dict'),
     ('enhancers.double.checkpoint', 'none.pth',
-     'enhancers.double.checkpoint.*none.pth'),
+     'enhancers.double.checkpoint.*none.pth.* nor .* name of a trained'),
     ('enhancers.double.checkpoint', None, 'double.*no checkpoint'),
     ('enhancers.gamma.enhancer', 'zero_dce.sdga',
      'enhancers.gamma.*did you mean zero_dce.sdag'),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmsdag.models import load_enhancer
 from mmsdag.utils.configs import find_config
-from mmsdag.utils.model_index import trained_models
+from mmsdag.utils.model_index import TASK, find_checkpoint, trained_models
 
 CLASSICAL = {
     'gamma 2.2': dict(type='mmsdag.GammaEnhancer', gamma=2.2),
@@ -81,6 +81,7 @@ def methods_of_spec(path: str) -> list[Method]:
     """Return the enhancers of a benchmark's spec.
 
     Raises:
+        FileNotFoundError: If a checkpoint is missing.
         ValueError: If it has none.
     """
     entries = Config.fromfile(find_config(path)).get('enhancers')
@@ -90,7 +91,11 @@ def methods_of_spec(path: str) -> list[Method]:
     for name, entry in entries.items():
         entry = entry or {}
         files = entry.get('checkpoint')
+        checkpoints = [
+            file and str(find_checkpoint(file, TASK))
+            for file in (files if isinstance(files, list) else [files])
+        ]
         methods.append(
             Method(name, entry.get('title', name), entry.get('enhancer'),
-                   files if isinstance(files, list) else [files]))
+                   checkpoints))
     return methods
