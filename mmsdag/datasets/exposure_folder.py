@@ -1,7 +1,9 @@
 """Exposure brackets: scenes shot several times, dark to bright."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from mmsdag.registry import DATASETS
 from mmsdag.utils.image_io import inspect_image
@@ -27,8 +29,9 @@ class ExposureFolderDataset(LowLightFolderDataset):
         scene_range: First and last scene, both included; None is open. A scene
             has the number in the name of its first image, and is in or out as
             a whole, so that ``(None, 900)`` and ``(901, None)`` share none.
-        paired: Give ``gt_path``, too, the well-exposed shot of the scene; the
-            shots of scenes without one are left out.
+        paired: Give ``gt_path``, too: True for the well-exposed shot of the
+            scene, ``'random'`` for another one of its chosen shots, drawn
+            anew each time (PairLIE). Scenes without one are left out.
         **kwargs: See :class:`LowLightFolderDataset`.
 
     Raises:
@@ -44,55 +47,81 @@ class ExposureFolderDataset(LowLightFolderDataset):
                  ann_file: str = 'scenes.json',
                  shots: str = 'all',
                  scene_range: tuple[int | None, int | None] = (None, None),
-                 paired: bool = False,
+                 paired: bool | Literal['random'] = False,
                  **kwargs: Any) -> None:
         if shots not in SHOTS:
             raise ValueError(f'shots={shots!r} is none of {", ".join(SHOTS)}')
+        if paired not in (True, False, 'random'):
+            raise ValueError(f"paired={paired!r} must be True, False or "
+                             "'random'")
         self.shots = shots
         self.scene_range = scene_range
         self.paired = paired
-        self._bright: dict[str, str] = {}
+        self._partners: dict[str, list[str]] = {}
         super().__init__(data_root=data_root, ann_file=ann_file, **kwargs)
 
     def read_list(self) -> list[str]:
         """Return the names of the chosen shots."""
-        bright = {
-            name: scene['bright']
+        partners = {
+            name: self._partners_of(name, scene)
             for scene in read_scenes(self.ann_file, self.scene_range,
                                      ('images', 'dark', 'bright'))
             for name in self._chosen(scene)
-            if scene['bright'] or not self.paired
         }
-        if not bright:
+        if self.paired:
+            partners = {name: found for name, found in partners.items()
+                        if found}
+        if not partners:
             raise ValueError(
-                f'{self.ann_file}: no {self.shots} shots in scenes '
+                f'{self.ann_file}: no {self.shots} shots'
+                f'{" with a partner" if self.paired else ""} in scenes '
                 f'{self.scene_range[0]} to {self.scene_range[1]}: widen '
                 'scene_range or shots')
-        self._bright = bright
-        return list(bright)
+        self._partners = partners
+        return list(partners)
 
     def load_data_list(self) -> list[dict]:
         """Add ``gt_path`` to what the folder gives, for pairs."""
         infos = super().load_data_list()
         if not self.paired:
             return infos
-        bright = {
-            str(self.folder / name): str(self.folder / other)
-            for name, other in self._bright.items()
+        partners = {
+            str(self.folder / name): [str(self.folder / one) for one in found]
+            for name, found in self._partners.items()
         }
-        sizes = {path: inspect_image(path) for path in set(bright.values())}
+        sizes = {path: inspect_image(path)
+                 for path in {p for found in partners.values() for p in found}}
         differing = []
         for info in infos:
-            path = info['gt_path'] = bright[info['img_path']]
-            if sizes[path] != (info['height'], info['width']):
-                differing.append('{img_path}: {height}x{width}, {gt_path}: '
-                                 '{}x{}'.format(*sizes[path], **info))
+            paths = partners[info['img_path']]
+            info['gt_path'] = paths[0]
+            if len(paths) > 1:
+                info['gt_paths'] = paths
+            differing += [
+                '{img_path}: {height}x{width}, {0}: {1}x{2}'.format(
+                    path, *sizes[path], **info)
+                for path in paths
+                if sizes[path] != (info['height'], info['width'])
+            ][:1]
         if differing:
             raise ValueError(
-                f'paired=True: {len(differing)} of {len(infos)} shots in '
-                f'{self.folder} are not of the size of the well-exposed '
-                f'one:{named(differing)}')
+                f'paired={self.paired!r}: {len(differing)} of {len(infos)} '
+                f'shots in {self.folder} are not of the size of their '
+                f'partner:{named(differing)}')
         return infos
+
+    def get_data_info(self, idx: int) -> dict:
+        """Describe an image; draw ``gt_path`` where there is a choice."""
+        info = super().get_data_info(idx)
+        paths = info.pop('gt_paths', None)
+        if paths:
+            info['gt_path'] = paths[np.random.randint(len(paths))]
+        return info
+
+    def _partners_of(self, name: str, scene: dict) -> list[str]:
+        if self.paired == 'random':
+            return [other for other in self._chosen(scene) if other != name]
+        return [scene['bright']] if scene['bright'] else []
 
     def _chosen(self, scene: dict) -> list[str]:
         if self.shots == 'all':

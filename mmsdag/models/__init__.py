@@ -12,6 +12,7 @@ from .data_preprocessors import (
 from .enhancers import (
     BlendUNet,
     CLAHEEnhancer,
+    CoLIEEnhancer,
     DENet,
     DenoisedEnhancer,
     EnhancerWrapper,
@@ -25,6 +26,7 @@ from .enhancers import (
     LIMEEnhancer,
     MeanScaleEnhancer,
     MultiScaleRetinexEnhancer,
+    PairLIENet,
     RUASNet,
     SCINet,
     YOLANet,
@@ -32,6 +34,7 @@ from .enhancers import (
     ZeroDCEPPNet,
 )
 from .enhancers.enlighten_gan import EnlightenGAN, NormFreePatchDiscriminator
+from .enhancers.pairlie import PairLIE
 from .enhancers.restorer import SelfSupervisedRestorer
 from .enhancers.ruas import RUAS
 from .enhancers.sci import SCI
@@ -49,6 +52,7 @@ from .losses import (
     MeanSmoothnessLoss,
     MSELoss,
     NeighborSmoothnessLoss,
+    RetinexLoss,
     SDAGGuidanceLoss,
     SelfFeaturePreservingLoss,
     SpatialConsistencyLoss,
@@ -62,7 +66,8 @@ from .sdag import (
 from .sdag.sdag import SDAG
 
 __all__ = [
-    'BackboneExtractor', 'BlendUNet', 'CLAHEEnhancer', 'ColorConstancyLoss',
+    'BackboneExtractor', 'BlendUNet', 'CLAHEEnhancer', 'CoLIEEnhancer',
+    'ColorConstancyLoss',
     'ConsistencyGuidanceLoss', 'DENet',
     'DeepVGGExtractor', 'DenoisedEnhancer', 'EnhancedDataPreprocessor',
     'EnhancerWrapper', 'EnlightenGAN',
@@ -72,7 +77,8 @@ __all__ = [
     'ImageDataPreprocessor', 'InverseGainEnhancer', 'LIMEEnhancer',
     'LeastSquaresGANLoss', 'MSELoss', 'MarginRankingLoss', 'MeanScaleEnhancer',
     'MeanSmoothnessLoss', 'MultiScaleRetinexEnhancer',
-    'NeighborSmoothnessLoss', 'NormFreePatchDiscriminator', 'RUAS', 'RUASNet',
+    'NeighborSmoothnessLoss', 'NormFreePatchDiscriminator', 'PairLIE',
+    'PairLIENet', 'RUAS', 'RUASNet', 'RetinexLoss',
     'SCI', 'SCINet', 'SDAG', 'SDAGGuidanceLoss', 'SDAGNet',
     'SelfFeaturePreservingLoss', 'SelfSupervisedRestorer',
     'SpatialConsistencyLoss',

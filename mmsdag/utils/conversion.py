@@ -111,6 +111,16 @@ METHODS = {
               for i in range(4)),
             (r'^conv10\.', 'head.'),
         )),
+    'pairlie':
+    Method(
+        network=dict(type='mmsdag.PairLIENet'),
+        renaming=(
+            *((rf'^{letter}_net\.{letter}_net\.', f'{name}.')
+              for letter, name in (('N', 'projection'), ('L', 'illumination'),
+                                   ('R', 'reflectance'))),
+            # Theirs counts the padding as a layer.
+            *((rf'\.{3 * i + 1}\.', f'.{2 * i}.') for i in range(5)),
+        )),
 }
 
 

@@ -49,6 +49,26 @@ def test_shots_that_no_scene_has_are_refused(folder):
         numbers(folder, shots='dark', scene_range=(4, 4))
 
 
+def test_a_partner_is_drawn_among_the_other_chosen_shots(folder):
+    dataset = ExposureFolderDataset(
+        str(folder), paired='random', scene_range=(None, 4))
+    assert [dataset.get_data_info(i)['img_path'][-6:-4]
+            for i in range(len(dataset))] == ['01', '02', '03']
+    drawn = {dataset.get_data_info(0)['gt_path'][-6:-4] for _ in range(40)}
+    assert drawn == {'02', '03'}
+    dark = ExposureFolderDataset(str(folder), paired='random', shots='dark')
+    assert [dark.get_data_info(i)['gt_path'][-6:-4] for i in range(2)] == [
+        '06', '05']
+    assert len(dark) == 2
+
+
+def test_pairs_of_scenes_with_one_shot_are_refused(folder):
+    with pytest.raises(ValueError, match='no dark shots with a partner'):
+        numbers(folder, shots='dark', paired='random', scene_range=(1, 4))
+    with pytest.raises(ValueError, match="paired='both' must be"):
+        numbers(folder, paired='both')
+
+
 def test_unknown_shots_are_refused(folder):
     with pytest.raises(ValueError, match="shots='night' is none of all"):
         numbers(folder, shots='night')

@@ -25,6 +25,7 @@ ENHANCERS = {
     'denet': dict(type='DENet'),
     'frbnet': dict(type='FRBNet'),
     'feat-enhancer': dict(type='FeatEnHancer'),
+    'pairlie': dict(type='PairLIENet', channels=8),
     'blend-unet': dict(type='BlendUNet', channels=8),
 }
 SIZES = [(16, 16), (17, 23), (33, 50)]

@@ -15,11 +15,13 @@ from .classical import (
     LIMEEnhancer,
     MultiScaleRetinexEnhancer,
 )
+from .colie import CoLIEEnhancer
 from .denet import DENet
 from .enlighten_gan_net import EnlightenGANNet
 from .feat_enhancer import FeatEnHancer
 from .frbnet import FRBNet
 from .iat import IATNet
+from .pairlie_net import PairLIENet
 from .ruas_net import RUASNet
 from .sci_net import SCINet
 from .wrapper import EnhancerWrapper
@@ -28,12 +30,12 @@ from .zero_dce_net import ZeroDCENet
 from .zero_dce_pp_net import ZeroDCEPPNet
 
 __all__ = [
-    'BlendUNet', 'CLAHEEnhancer', 'DENet', 'DenoisedEnhancer',
+    'BlendUNet', 'CLAHEEnhancer', 'CoLIEEnhancer', 'DENet', 'DenoisedEnhancer',
     'EnhancerWrapper', 'EnlightenGANNet', 'FRBNet', 'FeatEnHancer',
     'GammaEnhancer', 'HistogramEqualizationEnhancer', 'IATNet',
     'InverseGainEnhancer', 'LIMEEnhancer', 'MeanScaleEnhancer',
-    'MultiScaleRetinexEnhancer', 'RUASNet', 'SCINet', 'YOLANet', 'ZeroDCENet',
-    'ZeroDCEPPNet'
+    'MultiScaleRetinexEnhancer', 'PairLIENet', 'RUASNet', 'SCINet', 'YOLANet',
+    'ZeroDCENet', 'ZeroDCEPPNet'
 ]
 
 

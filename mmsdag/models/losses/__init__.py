@@ -4,6 +4,7 @@ from .feature_preserving import SelfFeaturePreservingLoss
 from .guidance import SDAGGuidanceLoss
 from .margin_ranking import MarginRankingLoss
 from .pixelwise import MSELoss
+from .retinex import RetinexLoss
 from .smoothness import MeanSmoothnessLoss, NeighborSmoothnessLoss
 from .zero_reference import (
     ColorConstancyLoss,
@@ -16,5 +17,6 @@ __all__ = [
     'ColorConstancyLoss', 'ConsistencyGuidanceLoss', 'ExposureControlLoss',
     'IlluminationSmoothnessLoss', 'LeastSquaresGANLoss', 'MSELoss',
     'MarginRankingLoss', 'MeanSmoothnessLoss', 'NeighborSmoothnessLoss',
-    'SDAGGuidanceLoss', 'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss'
+    'RetinexLoss', 'SDAGGuidanceLoss', 'SelfFeaturePreservingLoss',
+    'SpatialConsistencyLoss'
 ]
