@@ -21,3 +21,4 @@ segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)
 classification = dict(type='mmsdag.EnhancedClsDataPreprocessor', **enhancer)
 if _name == 'none':
     detection = segmentation = classification = dict()
+del _file, _name  # no keys of the config

@@ -40,6 +40,7 @@ TITLES = {TASK: 'enhancers', GUIDANCE: 'guides of enhancers'}
 _NOTES = dict(
     none='leaves images as they are',
     fixed_gamma='x ** (1 / 2.2)',
+    colie='fits a network to each image: slow',
     enlighten_gan='needs a checkpoint of your own')
 
 

@@ -35,6 +35,7 @@ UNTRAINED: dict[str, dict[str, Any]] = {
     'histogram': dict(type='mmsdag.HistogramEqualizationEnhancer'),
     'retinex': dict(type='mmsdag.MultiScaleRetinexEnhancer'),
     'lime': dict(type='mmsdag.LIMEEnhancer'),
+    'colie': dict(type='mmsdag.CoLIEEnhancer'),
     'enlighten_gan': dict(type='mmsdag.EnlightenGANNet'),
 }
 

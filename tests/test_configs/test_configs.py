@@ -167,7 +167,9 @@ def test_an_older_file_of_an_enhancer_is_what_the_environment_gives(
     older = Config.fromfile(path)
     monkeypatch.setenv('MMSDAG_ENHANCER', path.stem)
     newer = Config.fromfile(CONFIGS / '_base_/enhancer.py')
-    for kind in ('detection', 'segmentation', 'classification'):
+    kinds = {'detection', 'segmentation', 'classification'}
+    assert older.keys() == newer.keys() == {'enhancer', *kinds}
+    for kind in kinds:
         assert older[kind] == newer[kind]
         assert older[kind].get('enhancer', 'none') == path.stem
 

@@ -34,11 +34,11 @@ def test_an_enhancer_that_takes_long_shows(tmp_path, monkeypatch):
     path = tmp_path / 'cost.json'
     tool.main([
         '--quick', '--no-memory', '--recognisers', 'yolox-nano',
-        '--enhancers', 'fixed-gamma', '--json', str(path)
+        '--enhancers', 'fixed_gamma', '--json', str(path)
     ])
     none, with_gamma = json.loads(path.read_text())['rows']
     assert (none['enhancer'], with_gamma['enhancer']) == (
-        'none', 'fixed-gamma')
+        'none', 'fixed_gamma')
     assert min(with_gamma['step']) >= 0.05
     assert min(with_gamma['alone']) >= 0.05
     assert min(with_gamma['added']) >= 0.04
@@ -47,7 +47,7 @@ def test_an_enhancer_that_takes_long_shows(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_memory_is_that_of_the_step():
-    row = tool.Row('yolox-nano', 'zero-dce')
+    row = tool.Row('yolox-nano', 'zero_dce')
     # In a process of its own: this one keeps memory that others have freed.
     tool.measure_memory([row], (256, 256), 'cpu')
     # Three maps of 32 channels in float32 are there at once, of each of the

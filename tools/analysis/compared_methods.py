@@ -12,13 +12,13 @@ from mmsdag.models import load_enhancer
 from mmsdag.utils.configs import find_config
 from mmsdag.utils.model_index import TASK, find_checkpoint, trained_models
 
+#: Names of the enhancers without weights, by their titles.
 CLASSICAL = {
-    'gamma 2.2': dict(type='mmsdag.GammaEnhancer', gamma=2.2),
-    'histogram equalisation': dict(
-        type='mmsdag.HistogramEqualizationEnhancer'),
-    'CLAHE': dict(type='mmsdag.CLAHEEnhancer'),
-    'multi-scale Retinex': dict(type='mmsdag.MultiScaleRetinexEnhancer'),
-    'LIME': dict(type='mmsdag.LIMEEnhancer'),
+    'gamma 2.2': 'fixed_gamma',
+    'histogram equalisation': 'histogram',
+    'CLAHE': 'clahe',
+    'multi-scale Retinex': 'retinex',
+    'LIME': 'lime',
 }
 
 

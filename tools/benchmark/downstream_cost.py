@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -62,8 +61,6 @@ examples:
   python tools/benchmark/downstream_cost.py --quick        # a test run
   python tools/benchmark/downstream_cost.py --device cuda --markdown cost.md
 """
-ENHANCER_CONFIGS = (
-    Path(__file__).resolve().parents[2] / 'configs/_base_/enhancers')
 
 
 class Recognizer(NamedTuple):
@@ -89,9 +86,9 @@ RECOGNISERS = {
         'deeplabv3plus_r50-d8_4xb2-40k_cityscapes-512x1024.py',
         'mmsdag.EnhancedSegDataPreprocessor', (512, 1024)),
 }
-#: Names of their configs, with ", auto" for the precision.
-ENHANCERS = ('fixed-gamma', 'clahe', 'histogram', 'retinex', 'lime',
-             'zero-dce', 'zero-dce, auto', 'zero-dce-pp', 'sci', 'ruas')
+#: Names as `mmsdag models` lists them, with ", auto" for the precision.
+ENHANCERS = ('fixed_gamma', 'clahe', 'histogram', 'retinex', 'lime',
+             'zero_dce', 'zero_dce, auto', 'zero_dce_pp', 'sci', 'ruas')
 #: Height and width of the photograph for EnhanceImage.
 PHOTO = (512, 512)
 
@@ -109,10 +106,8 @@ class Row:
 
 def enhancer_of(name: str) -> Enhancer:
     """Return one of :data:`ENHANCERS`."""
-    stem, _, amp_dtype = name.partition(', ')
-    file = ENHANCER_CONFIGS / f'{stem.replace("-", "_")}.py'
-    config = Config.fromfile(file).enhancer
-    return Enhancer(config.enhancer, amp_dtype or None)
+    enhancer, _, amp_dtype = name.partition(', ')
+    return Enhancer(enhancer, amp_dtype or None)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -81,7 +81,7 @@ table 'speed' 130 "$PYTHON" tools/benchmark/speed.py --device $DEVICE \
     --rounds 3 ${MMSDAG_GPU_DRY_RUN:+--quick --no-memory}
 table 'cost before a detector and a segmentor' 120 \
     "$PYTHON" tools/benchmark/downstream_cost.py --device $DEVICE --rounds 5 \
-    --enhancers gamma zero-dce 'zero-dce, auto' zero-dce-pp sci ruas \
+    --enhancers fixed_gamma zero_dce 'zero_dce, auto' zero_dce_pp sci ruas \
     ${MMSDAG_GPU_DRY_RUN:+--quick --no-memory}
 tests 'all others' "$(left)" -m 'not gpu' --timeout 120 \
     --ignore tests/test_setup.py --ignore tests/test_tools/test_demo.py tests
