@@ -1,8 +1,9 @@
 """Train recognizers on rendered scenes by day and test them by night.
 
 Renders scenes; trains mmseg's DeepLabV3+ and mmdet's YOLOX, small and from
-random weights, on those by day; tests both on other scenes: by day, by night,
-and by night enhanced by mmsdag's data preprocessors.
+random weights, on those by day; trains an enhancer that both guide; tests both
+on other scenes: by day, by night, and by night enhanced by mmsdag's data
+preprocessors.
 """
 from __future__ import annotations
 
@@ -34,10 +35,12 @@ from mmsdag.utils.quiet import quiet
 from .options import RecognitionOptions
 from .photographs import to_bytes, to_tensor
 from .recognition_setup import (
+    RESTORER,
     TASKS,
     Condition,
     check,
     conditions,
+    restorer_config,
     task_config,
     test_config,
 )
@@ -148,13 +151,19 @@ def _run(options: RecognitionOptions) -> Metrics:
               flush=True)
         train(cfg, config_identity(cfg, identity), options.weights(task.name),
               task.name)
+    cfg = restorer_config(options)
+    print(f'BlendUNet guided by both: {cfg.train_cfg.max_iters} iterations',
+          flush=True)
+    train(cfg, config_identity(cfg, identity), options.weights(RESTORER),
+          RESTORER, prefix='generator.')
     print('tests', flush=True)
     return _test_all(options, identity)
 
 
 def _test_all(options: RecognitionOptions, scenes_identity: str) -> Metrics:
     path = options.out / 'figures.json'
-    used = [options.weights(task.name) for task in TASKS]
+    used = [options.weights(name)
+            for name in (*(task.name for task in TASKS), RESTORER)]
     identity = digest([scenes_identity] + [
         file_digest(file) for file in (*used, options.unguided,
                                        options.guided)])
@@ -204,14 +213,16 @@ def verdict(metrics: Metrics) -> list[str]:
         gains = ', '.join(
             f'{text} {value[name]:.1f} ({value[name] - value["night"]:+.1f})'
             for name, text in (('gamma', 'gamma'), ('unguided', 'Zero-DCE'),
-                               ('guided', 'Zero-DCE guided by SDAG')))
+                               ('guided', 'Zero-DCE guided by SDAG'),
+                               ('consistent',
+                                'BlendUNet guided by the recognizers')))
         best = max(value[name] for name in value if name != 'day')
         if best == value['night']:
             end = 'None of them helps it'
         else:
             change = value['guided'] - value['unguided']
-            end = ('Guidance makes no difference to it' if not change else
-                   f'Guidance {"gains" if change > 0 else "costs"} it '
+            end = ('SDAG makes no difference to it' if not change else
+                   f'SDAG {"gains" if change > 0 else "costs"} it '
                    f'{abs(change):.1f}')
         sentences.append(
             f'{task.title} has {task.column} {value["day"]:.1f} by day and '

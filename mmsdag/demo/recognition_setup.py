@@ -37,6 +37,9 @@ TASKS = (
          'mAP50'),
 )
 
+#: Name in paths of the enhancer that the recognizers guide.
+RESTORER = 'blend-unet'
+
 
 class Condition(NamedTuple):
     """A condition of the test.
@@ -64,7 +67,10 @@ def conditions(options: RecognitionOptions) -> dict[str, Condition]:
         unguided=Condition('night, Zero-DCE', 'night', network,
                            str(options.unguided)),
         guided=Condition('night, Zero-DCE + SDAG', 'night', network,
-                         str(options.guided)))
+                         str(options.guided)),
+        consistent=Condition('night, BlendUNet + recognizers', 'night',
+                             dict(type='mmsdag.BlendUNet'),
+                             str(options.weights(RESTORER))))
 
 
 def check(options: RecognitionOptions) -> None:
@@ -75,6 +81,7 @@ def check(options: RecognitionOptions) -> None:
     """
     for task in TASKS:
         task_config(task, options)
+    restorer_config(options)
     if min(options.train, options.test) < 1:
         raise ValueError(f'{options.train} scenes to train and {options.test} '
                          'to test on: give at least one of each')
@@ -82,12 +89,28 @@ def check(options: RecognitionOptions) -> None:
 
 def task_config(task: Task, options: RecognitionOptions) -> Config:
     """Read the config of a recognizer and apply the options."""
-    cfg = Config.fromfile(config_folder() / 'night_scenes' / task.config)
+    cfg = _training_config(task.config, task.name, options)
+    cfg.test_dataloader.dataset.data_root = str(options.out / 'scenes')
+    return cfg
+
+
+def restorer_config(options: RecognitionOptions) -> Config:
+    """Read the config of the enhancer that the recognizers guide."""
+    cfg = _training_config('blend-unet-recognizers_scenes.py', RESTORER,
+                           options)
+    hook, = cfg.custom_hooks
+    for recognizer, task in zip(hook.recognizers, TASKS):
+        recognizer.checkpoint = str(options.weights(task.name))
+    return cfg
+
+
+def _training_config(file: str, name: str,
+                     options: RecognitionOptions) -> Config:
+    cfg = Config.fromfile(config_folder() / 'night_scenes' / file)
     check_options(cfg.to_dict(), options.cfg_options)
     cfg.merge_from_dict(options.cfg_options)
-    for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        loader.dataset.data_root = str(options.out / 'scenes')
-    cfg.work_dir = str(options.out / 'training' / task.name)
+    cfg.train_dataloader.dataset.data_root = str(options.out / 'scenes')
+    cfg.work_dir = str(options.out / 'training' / name)
     cfg.randomness = dict(seed=options.seed)
     cfg.train_dataloader.sampler.seed = options.seed
     return cfg

@@ -309,9 +309,9 @@ def test_a_second_call_trains_nothing_and_an_interrupted_stage_goes_on(
     (work_dir / 'last_checkpoint').write_text(str(work_dir / 'iter_2.pth'))
     page = (demo / 'report.html').read_bytes()
     output = run_demo('--out', demo, '--extractor', extractor, *RECOGNITION)
-    # Of the stages SDAG and unguided; scenes, two recognisers and their tests;
-    # the report, as nothing has changed.
-    assert output.count('done already') == 7
+    # Of the stages SDAG and unguided; scenes, two recognizers, the enhancer
+    # that they guide, and the tests; the report, as nothing has changed.
+    assert output.count('done already') == 8
     assert (demo / 'report.html').read_bytes() == page
     after = torch.load(weights, weights_only=True)['state_dict']
     assert all(torch.equal(before[name], after[name]) for name in before)

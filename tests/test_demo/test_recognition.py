@@ -1,6 +1,8 @@
 """The benchmark on rendered scenes: recognizers by day and by night."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,12 +12,18 @@ from mmsdag.cli import night_scenes_benchmark as tool
 from mmsdag.demo import recognition
 from mmsdag.demo import recognition_setup as setup
 from mmsdag.demo.options import RecognitionOptions
-from mmsdag.demo.recognition_setup import TASKS, conditions, task_config
+from mmsdag.demo.recognition_setup import (
+    TASKS,
+    conditions,
+    restorer_config,
+    task_config,
+)
+from mmsdag.demo.steps import loss_history
 from mmsdag.utils.image_io import read_image
 
 pytestmark = pytest.mark.slow
 
-CONDITIONS = ['day', 'night', 'gamma', 'unguided', 'guided']
+CONDITIONS = ['day', 'night', 'gamma', 'unguided', 'guided', 'consistent']
 TINY = [
     '--train', '3', '--test', '2', '--cfg-options', 'train_cfg.max_iters=2',
     'train_dataloader.batch_size=2', 'param_scheduler.total_steps=2'
@@ -42,8 +50,8 @@ def test_every_condition_is_measured_in_both_tasks(done):
 def test_a_second_call_does_nothing_again(done, capsys):
     options, metrics = done
     assert recognition.run_recognition(options) == metrics
-    # The scenes, two trainings, the tests.
-    assert capsys.readouterr().out.count('done already') == 4
+    # The scenes, three trainings, the tests.
+    assert capsys.readouterr().out.count('done already') == 5
 
 
 def test_recognizers_learn_by_day_only(done):
@@ -54,6 +62,19 @@ def test_recognizers_learn_by_day_only(done):
         assert 'day/train' in prefix.values()
         assert not any('night' in folder for folder in prefix.values())
         assert 'enhancer' not in cfg.model.data_preprocessor
+
+
+def test_the_recognizers_of_this_run_guide_by_day_only(done):
+    options, _ = done
+    cfg = restorer_config(options)
+    assert cfg.train_dataloader.dataset.data_prefix == dict(
+        img_path='day/train')
+    hook, = cfg.custom_hooks
+    assert [(Path(r.config).name, r.checkpoint) for r in hook.recognizers] == [
+        (task.config, str(options.weights(task.name))) for task in TASKS]
+    assert loss_history(Path(cfg.work_dir))['loss_consistency'][2] > 0
+    assert conditions(options)['consistent'].checkpoint == str(
+        options.weights('blend-unet'))
 
 
 @pytest.mark.parametrize('number, plug_in', [
@@ -126,21 +147,24 @@ def metrics_of(**values: float) -> dict:
 
 
 @pytest.mark.parametrize('guided, words', [
-    (42., 'Guidance gains it 2.0'), (39., 'Guidance costs it 1.0'),
-    (40., 'Guidance makes no difference')])
+    (42., 'SDAG gains it 2.0'), (39., 'SDAG costs it 1.0'),
+    (40., 'SDAG makes no difference')])
 def test_the_verdict_follows_the_metrics(guided, words):
     sentences = recognition.verdict(
-        metrics_of(day=60., night=20., gamma=35., unguided=40., guided=guided))
+        metrics_of(day=60., night=20., gamma=35., unguided=40., guided=guided,
+                   consistent=50.))
     assert len(sentences) == 2
     for sentence in sentences:
         assert words in sentence
         assert '60.0 by day and 20.0 by night' in sentence
         assert 'gamma 35.0 (+15.0)' in sentence
+        assert 'guided by the recognizers 50.0 (+30.0)' in sentence
 
 
 def test_the_verdict_admits_that_nothing_helps():
     sentences = recognition.verdict(
-        metrics_of(day=60., night=30., gamma=25., unguided=20., guided=10.))
+        metrics_of(day=60., night=30., gamma=25., unguided=20., guided=10.,
+                   consistent=9.))
     assert all('None of them helps it' in text for text in sentences)
 
 
