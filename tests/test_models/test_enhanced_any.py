@@ -4,6 +4,7 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.model import BaseDataPreprocessor
+from mmengine.structures import InstanceData
 
 from mmsdag.models import EnhancedDataPreprocessor
 from mmsdag.registry import MODELS
@@ -94,6 +95,30 @@ def test_track_preprocessor_gets_enhanced_frames():
     found = build(inner)(batch(clip))['inputs']
     assert torch.equal(found, MODELS.build(inner)(batch(brightened(clip)))[
         'inputs'])
+
+
+def test_boxinst_makes_its_pseudo_masks_of_enhanced_images():
+    pytest.importorskip('skimage')
+    mmdet = pytest.importorskip('mmdet.structures')
+    inner = dict(
+        type='mmdet.BoxInstDataPreprocessor', mean=[1.] * 3, std=[2.] * 3,
+        mask_stride=2, bottom_pixels_removed=0)
+
+    def pseudo_masks(preprocessor, picture):
+        sample = mmdet.DetDataSample(
+            metainfo=dict(img_shape=(6, 8)),
+            gt_instances=InstanceData(bboxes=torch.tensor([[1, 1, 6, 4]])))
+        out = preprocessor(
+            dict(inputs=[picture], data_samples=[sample]), training=True)
+        return (out['inputs'],
+                out['data_samples'][0].gt_instances.pairwise_masks)
+
+    # A dark ramp: its colors are alike only before it is brightened.
+    ramp = torch.arange(8, dtype=torch.uint8).expand(3, 6, 8)
+    found = pseudo_masks(build(inner), ramp)
+    stock = MODELS.build(inner)
+    assert all(map(torch.equal, found, pseudo_masks(stock, brightened(ramp))))
+    assert not torch.equal(found[1], pseudo_masks(stock, ramp)[1])
 
 
 def test_what_is_not_a_data_preprocessor_is_refused():
