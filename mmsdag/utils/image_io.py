@@ -217,7 +217,7 @@ def _decode(content: bytes, metadata: bool = False) -> Photograph:
         if header.own_decoder:
             return _decode_own_tiff(content, header, metadata)
     if kind == 'BMP':
-        bmp.check_runs(content)
+        bmp.check_header(content)
     # The size of a TIFF was checked; a frame of a GIF may have any.
     with _refusals_of_pillow(), pillow_limit(
             None if kind == 'TIFF' else max_pixels()), _open(

@@ -382,3 +382,14 @@ def test_runs_that_cannot_fill_a_bmp_are_refused_at_once(read):
     with pytest.raises(BrokenImageError, match='14 bytes of runs are too few '
                                                'for 1048704x128 pixels'):
         read(rle_bmp(1_048_704, 128, 2 * row + b'\x00\x01'))
+
+
+@pytest.mark.parametrize('start', [0, 53])
+def test_pixels_inside_of_a_bmp_header_are_refused(read, start):
+    file = io.BytesIO()
+    Image.fromarray(noise(6, 5, 3, bits=8)).save(file, 'BMP')
+    content = file.getvalue()
+    read(content)
+    with pytest.raises(BrokenImageError, match=f'pixels begin at byte {start},'
+                                               ' inside of the header of 54'):
+        read(content[:10] + struct.pack('<I', start) + content[14:])

@@ -9,17 +9,21 @@ _LONGEST_RUN = 255
 _SMALL = 2**20
 
 
-def check_runs(content: bytes) -> None:
-    """Refuse a large run-length encoded image with too few runs to fill it.
-
-    Pillow would fill such an image byte by byte, for minutes.
+def check_header(content: bytes) -> None:
+    """Refuse what Pillow would read to something, or take minutes to fill.
 
     Raises:
-        ValueError: If there are more pixels than the runs could encode.
+        ValueError: If the pixels begin inside of the header, or if a large
+            image has more pixels than its run lengths could encode.
     """
-    if len(content) < 34 or struct.unpack_from('<I', content, 14)[0] < 40:
+    if len(content) < 34:
         return
-    start, = struct.unpack_from('<I', content, 10)
+    start, header = struct.unpack_from('<II', content, 10)
+    if start < 14 + header:
+        raise ValueError(f'damaged: pixels begin at byte {start}, inside of '
+                         f'the header of {14 + header} bytes')
+    if header < 40:
+        return
     width, height = struct.unpack_from('<ii', content, 18)
     compression, = struct.unpack_from('<I', content, 30)
     size = len(content) - start
