@@ -21,10 +21,9 @@ class ExposureBracketDataset(CocoSubsetDataset):
 
     Args:
         *args: See :class:`CocoSubsetDataset`.
-        scenes_file: The list of scenes, in ``data_root``: a JSON list with
-            an object for each, whose ``images`` are its file names. Required
-            for a range.
-        scene_range: First and last scene, both included; None is open. The
+        scene_range: First and last scene, both included; None is open. It
+            needs the list of scenes, ``scenes.json`` in ``data_root``, with
+            an object for each, whose ``images`` are its file names. The
             number of a scene is the one in the name of its first image, as in
             :class:`ExposureFolderDataset`.
         **kwargs: See :class:`CocoSubsetDataset`.
@@ -39,17 +38,15 @@ class ExposureBracketDataset(CocoSubsetDataset):
 
     def __init__(self,
                  *args: Any,
-                 scenes_file: str = 'scenes.json',
                  scene_range: Range = (None, None),
                  **kwargs: Any) -> None:
-        self.scenes_file = scenes_file
         self.scene_range = scene_range
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Check and read the annotations; keep those in the range."""
         infos = super().load_data_list()
-        path = os.path.join(self.data_root or '', self.scenes_file)
+        path = os.path.join(self.data_root or '', 'scenes.json')
         everything = tuple(self.scene_range) == (None, None)
         if everything and not os.path.isfile(path):
             return infos

@@ -33,7 +33,6 @@ class ImageMetric(BaseMetric):
     Args:
         gt_key: Entry of a data sample to compare with.
         pred_key: Entry of its ``output`` that is measured.
-        scaling: Factor of the mean.
         collect_device: See :class:`mmengine.evaluator.BaseMetric`.
         prefix: Prefix of the name in the log.
     """
@@ -47,13 +46,11 @@ class ImageMetric(BaseMetric):
     def __init__(self,
                  gt_key: str = 'gt_img',
                  pred_key: str = 'pred_img',
-                 scaling: float = 1,
                  collect_device: str = 'cpu',
                  prefix: str | None = None) -> None:
         super().__init__(collect_device, prefix)
         self.gt_key = gt_key
         self.pred_key = pred_key
-        self.scaling = scaling
         self.size: int | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -81,7 +78,7 @@ class ImageMetric(BaseMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over the images."""
         return {
-            name: self.scaling * float(np.mean([r[name] for r in results]))
+            name: float(np.mean([r[name] for r in results]))
             for name in results[0]
         }
 

@@ -21,19 +21,18 @@ class SDAGReconstructionError(BaseMetric):
 
     Args:
         checkpoint: Weights of the SDAG network.
-        sdag: Config of the network.
+        sdag: Config of the network; by default that of the authors.
         amp_dtype: Precision of the network; float32 by default.
         collect_device: See :class:`mmengine.evaluator.BaseMetric`.
         prefix: Prefix of the names in the log.
     """
 
-    def __init__(
-            self,
-            checkpoint: str,
-            sdag: dict = dict(type='mmsdag.SDAGNet'),  # noqa: B006
-            amp_dtype: str | None = None,
-            collect_device: str = 'cpu',
-            prefix: str | None = None) -> None:
+    def __init__(self,
+                 checkpoint: str,
+                 sdag: dict | None = None,
+                 amp_dtype: str | None = None,
+                 collect_device: str = 'cpu',
+                 prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.loss = MODELS.build(
             dict(

@@ -11,30 +11,31 @@ from torch.autograd.function import once_differentiable
 from ._hooks import has_hooks
 from ._onednn import add_convolution_, convolution, fusible_dtype
 
+_SLOPE = 0.2  # of the LeakyReLUs
+
 
 def half_instance_norm(x: Tensor,
                        weight: Tensor,
                        bias: Tensor,
-                       eps: float = 1e-5,
-                       negative_slope: float = 0.2) -> Tensor:
+                       eps: float = 1e-5) -> Tensor:
     """LeakyReLU of ``x`` with its first channels instance-normalised.
 
     The half instance normalisation of HINet (Chen et al., CVPRW 2021) and
-    the activation behind it, in one differentiable step. PyTorch's instance
-    norm leaves the channels-last layout, and every elementwise operation
-    that then meets both layouts runs ten times slower on a CPU.
+    the activation behind it, of slope 0.2, in one differentiable step.
+    PyTorch's instance norm leaves the channels-last layout, and every
+    elementwise operation that then meets both layouts runs ten times slower
+    on a CPU.
 
     Args:
         x: Feature maps (N, C, H, W), any layout.
         weight: Scale of the first ``len(weight)`` channels.
         bias: Shift of these channels.
         eps: Added to the variance, which is the biased one.
-        negative_slope: Slope of the LeakyReLU; positive.
 
     Returns:
         A tensor of the shape, dtype and layout of ``x``.
     """
-    return _HalfInstanceNorm.apply(x, weight, bias, eps, negative_slope)
+    return _HalfInstanceNorm.apply(x, weight, bias, eps)
 
 
 def half_instance_norm_block(x: Tensor,
@@ -42,7 +43,6 @@ def half_instance_norm_block(x: Tensor,
                              norm: nn.InstanceNorm2d,
                              conv2: nn.Conv2d,
                              identity: nn.Conv2d,
-                             negative_slope: float = 0.2,
                              residual: Tensor | None = None) -> Tensor:
     """``leaky(conv2(half_instance_norm(conv1(x)))) + identity(x)``.
 
@@ -58,7 +58,6 @@ def half_instance_norm_block(x: Tensor,
         norm: Of the first channels of its output, affine.
         conv2: 3x3, D to D.
         identity: 1x1, C to D.
-        negative_slope: Slope of both LeakyReLUs; positive.
         residual: Added to the result; (N, D, H, W).
 
     Returns:
@@ -70,13 +69,11 @@ def half_instance_norm_block(x: Tensor,
             and (residual is None or residual.dtype == x.dtype)):
         return _HalfInstanceNormBlock.apply(
             x, conv1.weight, conv1.bias, norm.weight, norm.bias, norm.eps,
-            conv2.weight, conv2.bias, identity.weight, identity.bias,
-            negative_slope, residual)
-    out = half_instance_norm(
-        conv1(x), norm.weight, norm.bias, norm.eps, negative_slope)
+            conv2.weight, conv2.bias, identity.weight, identity.bias, residual)
+    out = half_instance_norm(conv1(x), norm.weight, norm.bias, norm.eps)
     out = conv2(out)
     # A backward hook makes a view of it, which cannot change in place.
-    out = F.leaky_relu(out, negative_slope, inplace=not has_hooks(conv2))
+    out = F.leaky_relu(out, _SLOPE, inplace=not has_hooks(conv2))
     out = out + identity(x)
     return out if residual is None else residual + out
 
@@ -92,14 +89,12 @@ def _keeps_the_size(conv: nn.Conv2d, kernel: int) -> bool:
 class _HalfInstanceNorm(torch.autograd.Function):
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float,
-                negative_slope: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor,
+                eps: float) -> Tensor:
         centred = x - _mean_of_first(x, len(weight))
         shift = F.pad(bias, (0, x.shape[1] - len(weight)))
-        y, rstd, scale = _scale_and_activate(centred, weight, shift, eps,
-                                             negative_slope)
+        y, rstd, scale = _scale_and_activate(centred, weight, shift, eps)
         ctx.save_for_backward(centred, y, rstd, scale)
-        ctx.negative_slope = negative_slope
         return y
 
     @staticmethod
@@ -107,10 +102,9 @@ class _HalfInstanceNorm(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         centred, y, rstd, scale = ctx.saved_tensors
         # y has the sign of what the activation got.
-        grad = torch.ops.aten.leaky_relu_backward(grad, y, ctx.negative_slope,
-                                                  True)
+        grad = torch.ops.aten.leaky_relu_backward(grad, y, _SLOPE, True)
         grad_x, along, total = _before_norm(grad, centred, rstd, scale)
-        return grad_x, along, total[:len(along)], None, None
+        return grad_x, along, total[:len(along)], None
 
 
 class _HalfInstanceNormBlock(torch.autograd.Function):
@@ -120,20 +114,18 @@ class _HalfInstanceNormBlock(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight1: Tensor, bias1: Tensor,
                 norm_weight: Tensor, norm_bias: Tensor, eps: float,
                 weight2: Tensor, bias2: Tensor, weight: Tensor, bias: Tensor,
-                negative_slope: float, residual: Tensor | None) -> Tensor:
+                residual: Tensor | None) -> Tensor:
         half = len(norm_weight)
         x = x.contiguous(memory_format=torch.channels_last)
         # Of the bias, the mean would leave nothing in the first channels.
         centred = F.conv2d(x, weight1, padding=1)
         centred -= _mean_of_first(centred, half)
         y, rstd, scale = _scale_and_activate(
-            centred, norm_weight, torch.cat((norm_bias, bias1[half:])), eps,
-            negative_slope)
+            centred, norm_weight, torch.cat((norm_bias, bias1[half:])), eps)
         z = convolution(y, weight2, bias2, (1, 1), activation='leaky_relu',
-                        scalars=[negative_slope])
+                        scalars=[_SLOPE])
         ctx.save_for_backward(centred, rstd, scale, y, z, x, weight1, weight2,
                               weight)
-        ctx.negative_slope = negative_slope
         out = F.conv2d(x, weight, bias).add_(z)
         return out if residual is None else out.add_(residual)
 
@@ -141,15 +133,14 @@ class _HalfInstanceNormBlock(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         *of_norm, y, z, x, weight1, weight2, weight = ctx.saved_tensors
-        slope = ctx.negative_slope
         needs_x, *of_parameters, needs_residual = ctx.needs_input_grad
         trained = any(of_parameters)
         leaky_backward = torch.ops.aten.leaky_relu_backward
         out = grad.contiguous(memory_format=torch.channels_last)
-        grad2 = leaky_backward(out, z, slope, True)
+        grad2 = leaky_backward(out, z, _SLOPE, True)
         grad_y: Any
         grad_y, grad_weight2 = _conv_backward(grad2, y, weight2, True, trained)
-        leaky_backward.grad_input(grad_y, y, slope, True, grad_input=grad_y)
+        leaky_backward.grad_input(grad_y, y, _SLOPE, True, grad_input=grad_y)
         grad1, along, total = _before_norm(grad_y, *of_norm)
         grad_x, grad_weight1 = _conv_backward(grad1, x, weight1, needs_x,
                                               trained)
@@ -165,7 +156,7 @@ class _HalfInstanceNormBlock(torch.autograd.Function):
                 _conv_backward(out, x, weight, False, True)[1],
                 _sum(out).sum(0)
             ]
-        return (grad_x, *of_weights, None, grad if needs_residual else None)
+        return (grad_x, *of_weights, grad if needs_residual else None)
 
 
 def _mean_of_first(x: Tensor, channels: int) -> Tensor:
@@ -174,9 +165,8 @@ def _mean_of_first(x: Tensor, channels: int) -> Tensor:
     return _spatial(F.pad(mean, (0, x.shape[1] - channels)), x)
 
 
-def _scale_and_activate(
-        centred: Tensor, weight: Tensor, shift: Tensor, eps: float,
-        negative_slope: float) -> tuple[Tensor, Tensor, Tensor]:
+def _scale_and_activate(centred: Tensor, weight: Tensor, shift: Tensor,
+                        eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """leaky(scale * centred + shift), for each channel of each image.
 
     The channels behind have scale 1, so that all go the same, vectorised
@@ -192,7 +182,7 @@ def _scale_and_activate(
     scale = _spatial(
         F.pad(weight * rstd, (0, len(shift) - channels), value=1), centred)
     shift = _spatial(shift.expand(len(centred), -1), centred)
-    y = F.leaky_relu_(torch.addcmul(shift, scale, centred), negative_slope)
+    y = F.leaky_relu_(torch.addcmul(shift, scale, centred), _SLOPE)
     return y, rstd, scale
 
 

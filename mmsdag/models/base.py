@@ -18,6 +18,11 @@ from .precision import autocast, check_amp_dtype
 DATA_PREPROCESSOR = dict(type='mmsdag.ImageDataPreprocessor')
 
 
+def build_or_default(config: dict | None, **default: Any) -> Any:
+    """Build what a config describes; without one, the default."""
+    return MODELS.build(config or default)
+
+
 class UnsupervisedEditModel(BaseModel):
     """A model that puts out images and learns without ground truth.
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mmsdag.models.frozen import KeepsFrozen, freeze, hide
 from mmsdag.models.loading import EnhancerLike, load_enhancer
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.utils.darkness import When
@@ -18,7 +19,7 @@ from mmsdag.utils.outputs import PixelFormat
 Images = Union[Tensor, np.ndarray, Sequence[Tensor], Sequence[np.ndarray]]
 
 
-class EnhancedModel(nn.Module):
+class EnhancedModel(KeepsFrozen):
     """Enhance images before a model: a module, or any other callable.
 
     For models outside of OpenMMLab: torchvision's detectors and segmentors,
@@ -95,7 +96,7 @@ class EnhancedModel(nn.Module):
         if trainable and next(enhancer.parameters(), None) is None:
             raise ValueError('trainable=True of EnhancedModel: '
                              f'{type(enhancer).__name__} has no parameters')
-        self.enhancer = enhancer.requires_grad_(trainable).train(trainable)
+        self.enhancer = freeze(enhancer, not trainable)
         self.runner = EnhancerRunner(
             enhancer,
             'EnhancedModel',
@@ -105,14 +106,7 @@ class EnhancedModel(nn.Module):
         if _is_plain_module(model):
             self.model = model
         else:
-            object.__setattr__(self, 'model', model)
-
-    def train(self, mode: bool = True) -> EnhancedModel:
-        """Switch the mode; a frozen enhancer stays in eval mode."""
-        super().train(mode)
-        if not self.trainable:
-            self.enhancer.eval()
-        return self
+            hide(self, 'model', model)
 
     def forward(self, images: Images, *args: Any, **kwargs: Any) -> Any:
         """Enhance the images, then call the model with all arguments."""

@@ -30,6 +30,8 @@ from mmsdag.utils.model_index import (
 )
 from mmsdag.utils.moved import moved_names
 
+from .frozen import freeze
+
 #: What describes a network; see :func:`network_config`.
 EnhancerLike = Union[str, 'os.PathLike[str]', Mapping]
 Checkpoint = Union[str, 'os.PathLike[str]', None]
@@ -146,7 +148,7 @@ def load_network(source: EnhancerLike, checkpoint: Checkpoint, role: Role,
                 f'checkpoint{_trained_by(name, role)}')
         if isinstance(network, BaseModule):
             network.init_weights()
-    return network.eval().requires_grad_(False)
+    return freeze(network)
 
 
 def _with_scope(node: Any) -> Any:

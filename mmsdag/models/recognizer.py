@@ -13,6 +13,7 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from mmsdag.models.frozen import KeepsFrozen, freeze
 from mmsdag.utils.checkpoint import check_finite, load_checkpoint
 
 ConfigLike = Union[str, 'os.PathLike[str]', Mapping]
@@ -21,7 +22,7 @@ ConfigLike = Union[str, 'os.PathLike[str]', Mapping]
 DEFAULT_LAYERS = ('backbone', 'neck')
 
 
-class RecognizerFeatures(nn.Module):
+class RecognizerFeatures(KeepsFrozen):
     """Run a frozen mmdet, mmseg or mmpretrain model and return its features.
 
     Gradients flow to the images, not to the weights. The model is in eval
@@ -56,7 +57,7 @@ class RecognizerFeatures(nn.Module):
         super().__init__()
         self.model = build_recognizer(config, cfg_options)
         load_weights(self.model, checkpoint)
-        self.model.requires_grad_(False).eval()
+        freeze(self.model)
         children = dict(self.model.named_modules())
         names = list(layers or (n for n in DEFAULT_LAYERS if n in children))
         missing = [name for name in names if name not in children]
@@ -72,10 +73,6 @@ class RecognizerFeatures(nn.Module):
             'mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer(
             'std', torch.tensor(std).view(-1, 1, 1), persistent=False)
-
-    def train(self, mode: bool = True) -> RecognizerFeatures:
-        """Stay in eval mode."""
-        return super().train(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Compute the features of images.

@@ -101,7 +101,7 @@ class Block(nn.Module):
 
     def forward(self, x, residual=None):
         return half_instance_norm_block(
-            x, self.conv1, self.norm, self.conv2, self.identity, 0.2, residual)
+            x, self.conv1, self.norm, self.conv2, self.identity, residual)
 
     def plain(self, x, residual=0):
         y = expected(self.conv1(x), self.norm.weight, self.norm.bias)

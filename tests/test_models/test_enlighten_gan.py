@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
 from mmsdag.models import EnlightenGAN, EnlightenGANNet
+from mmsdag.models.frozen import hide
 from mmsdag.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
 
 DISCRIMINATOR = dict(
@@ -66,7 +67,7 @@ def simple() -> EnlightenGAN:
     model = small(dimming=(1., 1.))
     model.generator = Doubling()
     model.global_discriminator = model.local_discriminator = Mean()
-    model.feature_loss._frozen = (Mean(), )
+    hide(model.feature_loss, 'extractor', Mean())
     return model
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mmsdag.models import DeepVGGExtractor, SelfFeaturePreservingLoss
+from mmsdag.models.frozen import hide
 
 #: Places of the convolutions of VGG-16 in torchvision, up to conv5_1.
 CONVS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24)
@@ -16,7 +17,7 @@ def loss():
     """The loss with the image itself as its features."""
     loss = SelfFeaturePreservingLoss(
         dict(type='mmsdag.VGGExtractor', init_cfg=None), loss_weight=3.)
-    loss._frozen = (torch.nn.Identity(), )
+    hide(loss, 'extractor', torch.nn.Identity())
     return loss
 
 

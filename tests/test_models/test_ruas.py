@@ -187,7 +187,6 @@ def test_dilated_operations_reach_two_pixels():
 @pytest.mark.parametrize('config, message', [
     (dict(denoising_cell=DENOISING_CELL[:6]), '7 operations, not 6'),
     (dict(illumination_cell=('pool', ) * 7), "'pool'.*skip_connect"),
-    (dict(num_illumination_cells=0), 'num_illumination_cells=0'),
 ])
 def test_an_architecture_that_cannot_be_is_refused(config, message):
     with pytest.raises(ValueError, match=message):

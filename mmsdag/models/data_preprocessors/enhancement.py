@@ -11,6 +11,7 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from mmsdag.models.frozen import freeze, hide
 from mmsdag.models.loading import (
     EnhancerLike,
     load_enhancer,
@@ -109,11 +110,9 @@ class EnhancementMixin(BaseDataPreprocessor):
                 raise ValueError(f'trainable=True of {owner}: '
                                  f'{type(network).__name__} has nothing to '
                                  'train')
-            self.enhancer = network.requires_grad_(True).train()
+            self.enhancer = freeze(network, False)
         else:
-            # Not as nn.Module sets attributes: hidden from parameters(),
-            # state_dict() and train().
-            object.__setattr__(self, 'enhancer', network)
+            hide(self, 'enhancer', network)
         self.runner = EnhancerRunner(
             network,
             owner,

@@ -9,7 +9,11 @@ from mmengine.model import BaseModule
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
-from mmsdag.models.base import UnsupervisedEditModel, check_optimizers
+from mmsdag.models.base import (
+    UnsupervisedEditModel,
+    build_or_default,
+    check_optimizers,
+)
 from mmsdag.models.precision import autocast
 from mmsdag.registry import MODELS
 
@@ -82,11 +86,13 @@ class EnlightenGAN(UnsupervisedEditModel):
 
     Args:
         generator: Config of the network.
-        global_discriminator: Config of the judge of whole images.
-        local_discriminator: Config of the judge of patches.
-        gan_loss: The adversarial loss; its weight is the generator's.
+        global_discriminator: Config of the judge of whole images; by default
+            :class:`NormFreePatchDiscriminator` with ``num_conv=5``.
+        local_discriminator: Config of the judge of patches; ``num_conv=4``.
+        gan_loss: The adversarial loss; its weight is the generator's. By
+            default :class:`LeastSquaresGANLoss`.
         feature_loss: Distance of the features of output and input, for
-            images and for patches.
+            images and for patches; :class:`SelfFeaturePreservingLoss`.
         patch_size: Side of a patch in pixels.
         num_patches: Patches of each image, at the same random places in all
             images of a batch.
@@ -99,21 +105,16 @@ class EnlightenGAN(UnsupervisedEditModel):
         ValueError: If an option is out of its range.
     """
 
-    def __init__(
-            self,
-            generator: dict,
-            global_discriminator: dict = dict(  # noqa: B006
-                type='mmsdag.NormFreePatchDiscriminator', num_conv=5),
-            local_discriminator: dict = dict(  # noqa: B006
-                type='mmsdag.NormFreePatchDiscriminator', num_conv=4),
-            gan_loss: dict = dict(  # noqa: B006
-                type='mmsdag.LeastSquaresGANLoss'),
-            feature_loss: dict = dict(  # noqa: B006
-                type='mmsdag.SelfFeaturePreservingLoss'),
-            patch_size: int = 32,
-            num_patches: int = 6,
-            dimming: tuple[float, float] = (2., 4.),
-            **kwargs: Any) -> None:
+    def __init__(self,
+                 generator: dict,
+                 global_discriminator: dict | None = None,
+                 local_discriminator: dict | None = None,
+                 gan_loss: dict | None = None,
+                 feature_loss: dict | None = None,
+                 patch_size: int = 32,
+                 num_patches: int = 6,
+                 dimming: tuple[float, float] = (2., 4.),
+                 **kwargs: Any) -> None:
         super().__init__(generator=generator, **kwargs)
         if patch_size < 1 or num_patches < 1:
             raise ValueError(f'patch_size={patch_size} and num_patches='
@@ -125,10 +126,16 @@ class EnlightenGAN(UnsupervisedEditModel):
         self.patch_size = patch_size
         self.num_patches = num_patches
         self.dimming = tuple(dimming)
-        self.global_discriminator = MODELS.build(global_discriminator)
-        self.local_discriminator = MODELS.build(local_discriminator)
-        self.gan_loss = MODELS.build(gan_loss)
-        self.feature_loss = MODELS.build(feature_loss)
+        self.global_discriminator = build_or_default(
+            global_discriminator, type='mmsdag.NormFreePatchDiscriminator',
+            num_conv=5)
+        self.local_discriminator = build_or_default(
+            local_discriminator, type='mmsdag.NormFreePatchDiscriminator',
+            num_conv=4)
+        self.gan_loss = build_or_default(
+            gan_loss, type='mmsdag.LeastSquaresGANLoss')
+        self.feature_loss = build_or_default(
+            feature_loss, type='mmsdag.SelfFeaturePreservingLoss')
 
     def train(self, mode: bool = True) -> EnlightenGAN:
         """Switch the mode, and lay out the weights for training."""

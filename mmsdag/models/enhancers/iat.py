@@ -28,13 +28,11 @@ class IATNet(BaseModule):
 
     Args:
         channels: Width of the local branch.
-        global_channels: Width of the global branch, a multiple of 4.
         init_cfg: Initial weights; see :class:`mmengine.model.BaseModule`.
     """
 
     def __init__(self,
                  channels: int = 16,
-                 global_channels: int = 64,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.stem = nn.Conv2d(3, channels, 3, padding=1)
@@ -42,7 +40,7 @@ class IATNet(BaseModule):
         self.add = _local_branch(channels)
         self.multiply_head = nn.Conv2d(channels, 3, 3, padding=1)
         self.add_head = nn.Conv2d(channels, 3, 3, padding=1)
-        self.settings = _GlobalBranch(global_channels)
+        self.settings = _GlobalBranch(64)
 
     def init_weights(self) -> None:
         """Initialize as the authors do; ``init_cfg`` may then load others."""

@@ -7,7 +7,11 @@ from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
-from mmsdag.models.base import UnsupervisedEditModel, check_optimizers
+from mmsdag.models.base import (
+    UnsupervisedEditModel,
+    build_or_default,
+    check_optimizers,
+)
 from mmsdag.models.precision import autocast
 from mmsdag.registry import MODELS
 
@@ -31,11 +35,14 @@ class RUAS(UnsupervisedEditModel):
 
     Args:
         generator: Config of the network.
-        fidelity_loss: Distance of illumination and input.
-        smoothness_loss: Smoothness of the illumination.
-        denoise_fidelity_loss: Distance of the denoised image and what it was.
-        denoise_tv_loss: Total variation of the denoised image. Its class sums
-            the three channels, of which the authors take the mean.
+        fidelity_loss: Distance of illumination and input; by default the mean
+            squared one, of weight 0.5.
+        smoothness_loss: Smoothness of the illumination; weight 1.
+        denoise_fidelity_loss: Distance of the denoised image and what it was;
+            mean squared, weight 1e-7.
+        denoise_tv_loss: Total variation of the denoised image; weight 1 / 3.
+            Its class sums the three channels, of which the authors take the
+            mean.
         denoise_interval: Iterations between two of the denoiser.
         **kwargs: See :class:`UnsupervisedEditModel`.
 
@@ -43,28 +50,28 @@ class RUAS(UnsupervisedEditModel):
         ValueError: If ``denoise_interval`` is less than 1.
     """
 
-    def __init__(
-            self,
-            generator: dict,
-            fidelity_loss: dict = dict(  # noqa: B006
-                type='mmsdag.MSELoss', loss_weight=0.5),
-            smoothness_loss: dict = dict(  # noqa: B006
-                type='mmsdag.MeanSmoothnessLoss', loss_weight=1.),
-            denoise_fidelity_loss: dict = dict(  # noqa: B006
-                type='mmsdag.MSELoss', loss_weight=1e-7),
-            denoise_tv_loss: dict = dict(  # noqa: B006
-                type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1 / 3),
-            denoise_interval: int = 50,
-            **kwargs: Any) -> None:
+    def __init__(self,
+                 generator: dict,
+                 fidelity_loss: dict | None = None,
+                 smoothness_loss: dict | None = None,
+                 denoise_fidelity_loss: dict | None = None,
+                 denoise_tv_loss: dict | None = None,
+                 denoise_interval: int = 50,
+                 **kwargs: Any) -> None:
         super().__init__(generator=generator, **kwargs)
         if denoise_interval < 1:
             raise ValueError(f'denoise_interval={denoise_interval} of RUAS '
                              'must be at least 1')
         self.denoise_interval = denoise_interval
-        self.fidelity_loss = MODELS.build(fidelity_loss)
-        self.smoothness_loss = MODELS.build(smoothness_loss)
-        self.denoise_fidelity_loss = MODELS.build(denoise_fidelity_loss)
-        self.denoise_tv_loss = MODELS.build(denoise_tv_loss)
+        self.fidelity_loss = build_or_default(
+            fidelity_loss, type='mmsdag.MSELoss', loss_weight=0.5)
+        self.smoothness_loss = build_or_default(
+            smoothness_loss, type='mmsdag.MeanSmoothnessLoss', loss_weight=1.)
+        self.denoise_fidelity_loss = build_or_default(
+            denoise_fidelity_loss, type='mmsdag.MSELoss', loss_weight=1e-7)
+        self.denoise_tv_loss = build_or_default(
+            denoise_tv_loss, type='mmsdag.IlluminationSmoothnessLoss',
+            loss_weight=1 / 3)
 
     def losses(self,
                inputs: Tensor,

@@ -116,17 +116,16 @@ class RUASCell(nn.Module):
 
 
 class IlluminationNet(nn.Module):
-    """Illumination estimated in unrolled steps, one cell each.
+    """Illumination estimated in three unrolled steps, one cell each.
 
     Args:
-        num_cells: Number of steps.
         operations: Operations of every cell.
     """
 
-    def __init__(self, num_cells: int, operations: Sequence[str]) -> None:
+    def __init__(self, operations: Sequence[str]) -> None:
         super().__init__()
         self.cells = nn.ModuleList(
-            RUASCell(operations, 3) for _ in range(num_cells))
+            RUASCell(operations, 3) for _ in range(3))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Enhance images by the illumination of the last step.
@@ -155,25 +154,21 @@ class IlluminationNet(nn.Module):
 
 
 class DenoisingNet(BaseModule):
-    """The noise of an image, estimated and taken away.
+    """The noise of an image, estimated by three cells and taken away.
 
     Args:
-        num_cells: Number of cells.
         operations: Operations of every cell.
-        channels: Width.
         init_cfg: Weights; PyTorch's own by default.
     """
 
     def __init__(self,
-                 num_cells: int,
                  operations: Sequence[str],
-                 channels: int,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
-        self.stem = nn.Conv2d(3, channels, 3, padding=1)
+        self.stem = nn.Conv2d(3, 6, 3, padding=1)
         self.cells = nn.Sequential(
-            *(RUASCell(operations, channels) for _ in range(num_cells)))
-        self.head = nn.Conv2d(channels, 3, 3, padding=1)
+            *(RUASCell(operations, 6) for _ in range(3)))
+        self.head = nn.Conv2d(6, 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, 3, H, W), RGB, [0, 1], without noise; not clipped."""
@@ -189,39 +184,27 @@ class RUASNet(BaseModule):
         denoise: Whether the enhanced image is the denoised one. The authors
             denoise with their file ``lol`` and leave it with ``upe`` and
             ``dark``; the denoiser's weights are there in both cases.
-        num_illumination_cells: Unrolled steps of the illumination.
-        num_denoising_cells: Cells of the denoiser.
-        illumination_cell: Architecture of the former: seven names of
-            :data:`OPERATIONS`.
-        denoising_cell: Architecture of the latter.
-        denoising_channels: Width of the denoiser.
+        illumination_cell: Architecture of the illumination's cells: seven
+            names of :data:`OPERATIONS`.
+        denoising_cell: Architecture of the denoiser's.
         denoiser_init: Weights of the denoiser, as an ``init_cfg``; the
             authors' begins as one trained on noisy images.
         init_cfg: Weights; PyTorch's own by default, as the authors have it.
 
     Raises:
-        ValueError: For an architecture or number of cells that cannot be.
+        ValueError: For an architecture that cannot be.
     """
 
     def __init__(self,
                  denoise: bool = True,
-                 num_illumination_cells: int = 3,
-                 num_denoising_cells: int = 3,
                  illumination_cell: Sequence[str] = ILLUMINATION_CELL,
                  denoising_cell: Sequence[str] = DENOISING_CELL,
-                 denoising_channels: int = 6,
                  denoiser_init: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
-        if num_illumination_cells < 1:
-            raise ValueError(f'num_illumination_cells='
-                             f'{num_illumination_cells} of RUASNet must be '
-                             'at least 1')
         self.denoise = denoise
-        self.illumination = IlluminationNet(num_illumination_cells,
-                                            illumination_cell)
-        self.denoiser = DenoisingNet(num_denoising_cells, denoising_cell,
-                                     denoising_channels, denoiser_init)
+        self.illumination = IlluminationNet(illumination_cell)
+        self.denoiser = DenoisingNet(denoising_cell, denoiser_init)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Enhance images and say how.

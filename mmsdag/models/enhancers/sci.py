@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mmsdag.models.base import UnsupervisedEditModel
+from mmsdag.models.base import UnsupervisedEditModel, build_or_default
 from mmsdag.registry import MODELS
 
 from .sci_net import retinex
@@ -22,30 +22,32 @@ class SCI(UnsupervisedEditModel):
     Args:
         generator: Config of the network.
         num_stages: Stages of a training step.
-        fidelity_loss: Distance of the illumination to the stage's input.
-        smoothness_loss: Smoothness of the illumination along that input.
+        fidelity_loss: Distance of the illumination to the stage's input; by
+            default the mean squared one, of weight 1.5.
+        smoothness_loss: Smoothness of the illumination along that input;
+            weight 1.
         **kwargs: See :class:`UnsupervisedEditModel`.
 
     Raises:
         ValueError: If there is no stage.
     """
 
-    def __init__(
-            self,
-            generator: dict,
-            num_stages: int = 3,
-            fidelity_loss: dict = dict(  # noqa: B006
-                type='mmsdag.MSELoss', loss_weight=1.5),
-            smoothness_loss: dict = dict(  # noqa: B006
-                type='mmsdag.NeighborSmoothnessLoss', loss_weight=1.),
-            **kwargs: Any) -> None:
+    def __init__(self,
+                 generator: dict,
+                 num_stages: int = 3,
+                 fidelity_loss: dict | None = None,
+                 smoothness_loss: dict | None = None,
+                 **kwargs: Any) -> None:
         super().__init__(generator=generator, **kwargs)
         if num_stages < 1:
             raise ValueError(f'num_stages={num_stages} of SCI must be one or '
                              'more')
         self.num_stages = num_stages
-        self.fidelity_loss = MODELS.build(fidelity_loss)
-        self.smoothness_loss = MODELS.build(smoothness_loss)
+        self.fidelity_loss = build_or_default(
+            fidelity_loss, type='mmsdag.MSELoss', loss_weight=1.5)
+        self.smoothness_loss = build_or_default(
+            smoothness_loss, type='mmsdag.NeighborSmoothnessLoss',
+            loss_weight=1.)
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
         """Loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""

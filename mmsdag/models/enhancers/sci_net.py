@@ -33,8 +33,6 @@ class SCINet(BaseModule):
     Args:
         channels: Width of the illumination network.
         num_blocks: How many times its block is applied.
-        calibration_channels: Width of the calibration network.
-        num_calibration_blocks: How many times its block is applied.
         init_cfg: Weights; without it, convolutions N(0, 0.02) and scales of
             the normalisation N(1, 0.02), as the authors have it.
     """
@@ -42,19 +40,16 @@ class SCINet(BaseModule):
     def __init__(self,
                  channels: int = 3,
                  num_blocks: int = 1,
-                 calibration_channels: int = 16,
-                 num_calibration_blocks: int = 3,
                  init_cfg: dict | list[dict] | None = None) -> None:
         super().__init__(init_cfg=init_cfg or _INIT)
         self.illumination = _ResidualNet(
             nn.Sequential(_conv(3, channels), nn.ReLU(inplace=True)),
             _NormalizedConv(channels, channels), channels, num_blocks)
         self.calibration = _ResidualNet(
-            _NormalizedConv(3, calibration_channels),
-            nn.Sequential(
-                *_NormalizedConv(calibration_channels, calibration_channels),
-                *_NormalizedConv(calibration_channels, calibration_channels)),
-            calibration_channels, num_calibration_blocks)
+            _NormalizedConv(3, 16),
+            nn.Sequential(*_NormalizedConv(16, 16), *_NormalizedConv(16, 16)),
+            channels=16,
+            num_blocks=3)
 
     def illuminate(self, x: Tensor) -> Tensor:
         """Illumination (N, 3, H, W), [1e-4, 1], of images ``x``."""

@@ -24,8 +24,7 @@ class YOLANet(BaseModule):
     untrained network is gray: train it with the recognizer.
 
     Args:
-        kernels: Number of kernels.
-        kernel_size: Their side, odd.
+        kernel_size: Side of the eight kernels, odd.
         init_cfg: Initial weights; see :class:`mmengine.model.BaseModule`.
 
     Raises:
@@ -33,16 +32,15 @@ class YOLANet(BaseModule):
     """
 
     def __init__(self,
-                 kernels: int = 8,
                  kernel_size: int = 3,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size={kernel_size} of YOLANet must be '
                              'odd, so that features fit the image')
-        width = 3 * kernels
         self.kernel = nn.Parameter(
-            torch.empty(kernels, 1, kernel_size, kernel_size))
+            torch.empty(8, 1, kernel_size, kernel_size))
+        width = 3 * len(self.kernel)  # of three pairs of channels
         nn.init.kaiming_normal_(self.kernel)
         self.norm = nn.BatchNorm2d(width)
         nn.init.constant_(self.norm.weight, 0.01)
@@ -82,7 +80,7 @@ class YOLANet(BaseModule):
             x: (N, 3, H, W), RGB, [0, 1].
 
         Returns:
-            (N, 3 * kernels, H, W), normalized over the batch.
+            (N, 24, H, W), normalized over the batch.
         """
         image = x.to(torch.promote_types(x.dtype, torch.float32))
         red, green, blue = (image + 1e-7).log().split(1, 1)

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mmsdag.models.base import UnsupervisedEditModel
+from mmsdag.models.base import UnsupervisedEditModel, build_or_default
 from mmsdag.registry import MODELS
 
 
@@ -15,30 +15,31 @@ class ZeroDCE(UnsupervisedEditModel):
 
     Args:
         generator: Config of the network.
-        tv_loss: Illumination smoothness of the curve maps.
-        spatial_loss: Spatial consistency of input and output.
-        color_loss: Colour constancy of the output.
-        exposure_loss: Exposure control of the output.
+        tv_loss: Illumination smoothness of the curve maps; by default of
+            weight 200.
+        spatial_loss: Spatial consistency of input and output; weight 1.
+        color_loss: Color constancy of the output; weight 5.
+        exposure_loss: Exposure control of the output; weight 10.
         **kwargs: See :class:`UnsupervisedEditModel`.
     """
 
-    def __init__(
-            self,
-            generator: dict,
-            tv_loss: dict = dict(  # noqa: B006
-                type='mmsdag.IlluminationSmoothnessLoss', loss_weight=200.),
-            spatial_loss: dict = dict(  # noqa: B006
-                type='mmsdag.SpatialConsistencyLoss', loss_weight=1.),
-            color_loss: dict = dict(  # noqa: B006
-                type='mmsdag.ColorConstancyLoss', loss_weight=5.),
-            exposure_loss: dict = dict(  # noqa: B006
-                type='mmsdag.ExposureControlLoss', loss_weight=10.),
-            **kwargs: Any) -> None:
+    def __init__(self,
+                 generator: dict,
+                 tv_loss: dict | None = None,
+                 spatial_loss: dict | None = None,
+                 color_loss: dict | None = None,
+                 exposure_loss: dict | None = None,
+                 **kwargs: Any) -> None:
         super().__init__(generator=generator, **kwargs)
-        self.tv_loss = MODELS.build(tv_loss)
-        self.spatial_loss = MODELS.build(spatial_loss)
-        self.color_loss = MODELS.build(color_loss)
-        self.exposure_loss = MODELS.build(exposure_loss)
+        self.tv_loss = build_or_default(
+            tv_loss, type='mmsdag.IlluminationSmoothnessLoss',
+            loss_weight=200.)
+        self.spatial_loss = build_or_default(
+            spatial_loss, type='mmsdag.SpatialConsistencyLoss', loss_weight=1.)
+        self.color_loss = build_or_default(
+            color_loss, type='mmsdag.ColorConstancyLoss', loss_weight=5.)
+        self.exposure_loss = build_or_default(
+            exposure_loss, type='mmsdag.ExposureControlLoss', loss_weight=10.)
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
         """Loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""

@@ -16,14 +16,17 @@ class ZeroDCEPP(ZeroDCE):
 
     Args:
         generator: Config of the network.
-        tv_loss: Illumination smoothness of the curve map.
+        tv_loss: Illumination smoothness of the curve map; by default of
+            weight 1600.
         **kwargs: See :class:`ZeroDCE`.
     """
 
-    def __init__(
-            self,
-            generator: dict,
-            tv_loss: dict = dict(  # noqa: B006
+    def __init__(self,
+                 generator: dict,
+                 tv_loss: dict | None = None,
+                 **kwargs: Any) -> None:
+        super().__init__(
+            generator=generator,
+            tv_loss=tv_loss or dict(
                 type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1600.),
-            **kwargs: Any) -> None:
-        super().__init__(generator=generator, tv_loss=tv_loss, **kwargs)
+            **kwargs)

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmsdag.models.frozen import hide
 from mmsdag.registry import MODELS
 
 
@@ -21,24 +22,20 @@ class SelfFeaturePreservingLoss(BaseModule):
     :meth:`init_weights` loads its weights.
 
     Args:
-        extractor: Config of a frozen network on RGB, [0, 1].
+        extractor: Config of a frozen network on RGB, [0, 1]; by default
+            :class:`~mmsdag.models.sdag.DeepVGGExtractor`.
         loss_weight: Weight of the term.
     """
 
-    def __init__(
-            self,
-            extractor: dict = dict(  # noqa: B006
-                type='mmsdag.DeepVGGExtractor'),
-            loss_weight: float = 1.) -> None:
-        super().__init__()
-        # A tuple hides it from state_dict() and parameters().
-        self._frozen = (MODELS.build(extractor), )
-        self.loss_weight = loss_weight
+    extractor: BaseModule
 
-    @property
-    def extractor(self) -> BaseModule:
-        """The frozen network."""
-        return self._frozen[0]
+    def __init__(self,
+                 extractor: dict | None = None,
+                 loss_weight: float = 1.) -> None:
+        super().__init__()
+        hide(self, 'extractor',
+             MODELS.build(extractor or dict(type='mmsdag.DeepVGGExtractor')))
+        self.loss_weight = loss_weight
 
     def init_weights(self) -> None:
         """Load the weights of the extractor, which no parent can see."""

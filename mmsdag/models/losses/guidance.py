@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmsdag.models.frozen import hide
 from mmsdag.models.loading import GUIDE, load_network
 from mmsdag.models.precision import autocast, check_amp_dtype
 from mmsdag.registry import MODELS, TRANSFORMS
 
-from .margin_ranking import MarginRankingLoss
+from .margin_ranking import DEGRADATIONS, MarginRankingLoss
 
 FORMS = ('reconstruction', 'degraded_similarity')
 #: What describes an SDAG network; see :class:`SDAGGuidanceLoss`.
@@ -60,6 +61,8 @@ class SDAGGuidanceLoss(BaseModule):
             without a network, or a checkpoint that does not fit ``sdag``.
     """
 
+    net: nn.Module
+
     def __init__(self,
                  checkpoint: str | os.PathLike[str],
                  sdag: SDAGLike = None,
@@ -74,29 +77,18 @@ class SDAGGuidanceLoss(BaseModule):
         if form not in FORMS:
             raise ValueError(f'form={form!r} of SDAGGuidanceLoss: choose one '
                              f'of {FORMS}')
-        if degradations is None:
-            degradations = dict(
-                gamma=dict(type='mmsdag.GammaDegradation', gamma=0.3),
-                noise=dict(
-                    type='mmsdag.GaussianNoiseDegradation', sigma=50 / 255))
         self.amp_dtype = check_amp_dtype(amp_dtype, 'SDAGGuidanceLoss')
         self.loss_weight = loss_weight
         self.form = form
         self.keep_color = keep_color
         if sdag is None:
             sdag = dict(type='mmsdag.SDAGNet')
-        # A tuple hides the network from state_dict() and parameters().
-        self._frozen = (load_network(sdag, checkpoint, GUIDE), )
+        hide(self, 'net', load_network(sdag, checkpoint, GUIDE))
         self.degradations = {
             name: TRANSFORMS.build(config)
-            for name, config in degradations.items()
+            for name, config in (degradations or DEGRADATIONS).items()
         } if form == 'degraded_similarity' else {}
         self.ranking = MarginRankingLoss(margin, similarity)
-
-    @property
-    def net(self) -> nn.Module:
-        """The frozen network."""
-        return self._frozen[0]
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """Reconstruct images (N, 3, H, W), RGB, [0, 1]."""

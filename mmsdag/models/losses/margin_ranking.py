@@ -7,6 +7,12 @@ from torch import Tensor
 from mmsdag.functional import SIMILARITY_DIMS, cosine_similarity
 from mmsdag.registry import MODELS
 
+#: The degradations of SDAG's authors, by name: a gamma of 0.3, and Gaussian
+#: noise of 50 / 255.
+DEGRADATIONS: dict[str, dict] = dict(
+    gamma=dict(type='mmsdag.GammaDegradation', gamma=0.3),
+    noise=dict(type='mmsdag.GaussianNoiseDegradation', sigma=50 / 255))
+
 
 @MODELS.register_module()
 class MarginRankingLoss(BaseModule):

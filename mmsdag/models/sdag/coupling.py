@@ -17,20 +17,15 @@ class HalfInstanceNormBlock(BaseModule):
 
     The block of HINet (Chen et al., CVPRW 2021) in the form that SDAG's
     authors use: conv - half instance norm - LeakyReLU - conv - LeakyReLU,
-    plus a 1x1 convolution of the input.
+    plus a 1x1 convolution of the input. Both LeakyReLUs have a slope of 0.2.
 
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output; even.
-        negative_slope: Slope of both LeakyReLUs.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 out_channels: int,
-                 negative_slope: float = 0.2) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.negative_slope = negative_slope
         self.identity = nn.Conv2d(in_channels, out_channels, 1)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
         self.norm = nn.InstanceNorm2d(out_channels // 2, affine=True)
@@ -44,8 +39,7 @@ class HalfInstanceNormBlock(BaseModule):
             residual: Added to the result; of its shape.
         """
         return half_instance_norm_block(x, self.conv1, self.norm, self.conv2,
-                                        self.identity, self.negative_slope,
-                                        residual)
+                                        self.identity, residual)
 
 
 class CouplingBlock(BaseModule):

@@ -1,30 +1,32 @@
 """Frozen early layers of VGG-16, whose features SDAG reads."""
 from __future__ import annotations
 
+from typing import Any
+
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmsdag.functional import normalize
+from mmsdag.models.frozen import KeepsFrozen, freeze
 from mmsdag.registry import MODELS
 
+#: ImageNet weights, which it fetches when init_weights() is called.
+_IMAGENET = dict(type='Pretrained', checkpoint='torchvision://vgg16')
 
-class FrozenExtractor(BaseModule):
+
+class FrozenExtractor(KeepsFrozen, BaseModule):
     """Base of the extractors: frozen weights, always in eval mode.
 
     Subclasses set :attr:`out_channels` and :attr:`stride`.
     """
 
+    init_cfg: Any
     out_channels: int
     stride: int
 
     def freeze(self) -> None:
         """Exclude every parameter from training."""
-        self.requires_grad_(False)
-        self.eval()
-
-    def train(self, mode: bool = True) -> FrozenExtractor:
-        """Stay in eval mode: batch statistics must not drift."""
-        return super().train(False)
+        freeze(self)
 
 
 @MODELS.register_module()
@@ -43,11 +45,7 @@ class VGGExtractor(FrozenExtractor):
     out_channels = 64
     stride = 1
 
-    def __init__(
-        self,
-        init_cfg: dict | None = dict(  # noqa: B006  (mmengine copies it)
-            type='Pretrained', checkpoint='torchvision://vgg16')
-    ) -> None:
+    def __init__(self, init_cfg: dict | None = _IMAGENET) -> None:
         super().__init__(init_cfg=init_cfg)
         self.features = nn.Sequential(
             nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(),
@@ -74,11 +72,7 @@ class DeepVGGExtractor(FrozenExtractor):
     out_channels = 512
     stride = 8
 
-    def __init__(
-        self,
-        init_cfg: dict | None = dict(  # noqa: B006
-            type='Pretrained', checkpoint='torchvision://vgg16')
-    ) -> None:
+    def __init__(self, init_cfg: dict | None = _IMAGENET) -> None:
         super().__init__(init_cfg=init_cfg)
         from torchvision.models.vgg import cfgs, make_layers
         layers = make_layers(cfgs['D'])[:26]

@@ -1,18 +1,21 @@
 """Stage one: learn how degradations damage a recogniser's features."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmsdag.models.base import UnsupervisedEditModel
+from mmsdag.models.base import UnsupervisedEditModel, build_or_default
+from mmsdag.models.frozen import KeepsFrozen, freeze
+from mmsdag.models.losses.margin_ranking import DEGRADATIONS
 from mmsdag.registry import MODELS, TRANSFORMS
 
 
 @MODELS.register_module()
-class SDAG(UnsupervisedEditModel):
+class SDAG(KeepsFrozen, UnsupervisedEditModel):
     r"""Self-supervised training of :class:`SDAGNet`.
 
     .. math::
@@ -24,30 +27,29 @@ class SDAG(UnsupervisedEditModel):
     Args:
         generator: Config of :class:`SDAGNet`.
         degradations: Config of each degradation by name; the name appears in
-            the log. Applied to the batch on its own device.
+            the log. Applied to the batch on its own device. By default a
+            gamma of 0.3, and Gaussian noise of 50 / 255.
         enhancer: Config of a frozen enhancer network, weights by its
             ``init_cfg``, that makes the training images out of dark ones.
             ``None``: the dataset's images are the enhanced ones.
-        margin_loss: Config of the ranking loss, used once a degradation.
+        margin_loss: Config of the ranking loss, used once a degradation; by
+            default with a margin of 0.5.
         recon_weight: Weight of the reconstruction of the clean image.
         degraded_recon_weight: Weight of those of the degraded ones.
         **kwargs: See :class:`UnsupervisedEditModel`.
     """
 
-    def __init__(
-            self,
-            generator: dict,
-            degradations: dict[str, dict] = dict(  # noqa: B006
-                gamma=dict(type='mmsdag.GammaDegradation', gamma=0.3),
-                noise=dict(
-                    type='mmsdag.GaussianNoiseDegradation', sigma=50 / 255)),
-            enhancer: dict | None = None,
-            margin_loss: dict = dict(  # noqa: B006
-                type='mmsdag.MarginRankingLoss', margin=0.5),
-            recon_weight: float = 1.,
-            degraded_recon_weight: float = 0.1,
-            **kwargs: Any) -> None:
+    def __init__(self,
+                 generator: dict,
+                 degradations: Mapping[str, dict] | None = None,
+                 enhancer: dict | None = None,
+                 margin_loss: dict | None = None,
+                 recon_weight: float = 1.,
+                 degraded_recon_weight: float = 0.1,
+                 **kwargs: Any) -> None:
         super().__init__(generator=generator, **kwargs)
+        if degradations is None:
+            degradations = DEGRADATIONS
         if not degradations:
             raise ValueError(
                 f'degradations={degradations!r} of SDAG: at least one is '
@@ -56,19 +58,13 @@ class SDAG(UnsupervisedEditModel):
             name: TRANSFORMS.build(config)
             for name, config in degradations.items()
         }
-        self.margin_loss = MODELS.build(margin_loss)
+        self.margin_loss = build_or_default(
+            margin_loss, type='mmsdag.MarginRankingLoss', margin=0.5)
         self.recon_weight = recon_weight
         self.degraded_recon_weight = degraded_recon_weight
         self.enhancer = None
         if enhancer is not None:
-            self.enhancer = MODELS.build(enhancer).requires_grad_(False)
-
-    def train(self, mode: bool = True) -> SDAG:
-        """Switch the mode, but keep the frozen enhancer in eval."""
-        super().train(mode)
-        if self.enhancer is not None:
-            self.enhancer.eval()
-        return self
+            self.enhancer = freeze(MODELS.build(enhancer))
 
     def check_batch_size(self, size: int) -> None:
         """Refuse batches that cannot be ranked, before training starts.

@@ -26,22 +26,22 @@ class SDAGNet(BaseModule):
     exactly their network.
 
     Args:
-        extractor: Config of the extractor (:class:`VGGExtractor`,
-            :class:`BackboneExtractor`).
+        extractor: Config of the extractor: :class:`VGGExtractor`, the
+            default, or :class:`BackboneExtractor`.
         num_blocks: Number of coupling blocks.
         clamp: Bound of the blocks' log-scale.
         init_cfg: Weights of the whole network, for example
             ``dict(type='Pretrained', checkpoint=..., prefix='generator.')``.
     """
 
-    def __init__(
-        self,
-        extractor: dict = dict(type='mmsdag.VGGExtractor'),  # noqa: B006
-        num_blocks: int = 3,
-        clamp: float = 0.8,
-        init_cfg: dict | None = None) -> None:
+    def __init__(self,
+                 extractor: dict | None = None,
+                 num_blocks: int = 3,
+                 clamp: float = 0.8,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
-        self.extractor = MODELS.build(extractor)
+        self.extractor = MODELS.build(
+            extractor or dict(type='mmsdag.VGGExtractor'))
         channels = self.extractor.out_channels
         self.blocks = nn.Sequential(
             *(CouplingBlock(channels, clamp) for _ in range(num_blocks)))
