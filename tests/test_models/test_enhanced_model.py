@@ -257,7 +257,8 @@ def test_graph_of_segmentor_and_enhancer_is_one_onnx_file(tmp_path):
         backbone=dict(type='mmseg.ResNet', depth=18, base_channels=8),
         decode_head=dict(
             type='mmseg.FCNHead', in_channels=64, channels=8, num_convs=1,
-            num_classes=3, in_index=3),
+            num_classes=3, in_index=3,
+            loss_decode=dict(type='mmseg.CrossEntropyLoss')),
         test_cfg=dict(mode='whole')))
     model = EnhancedModel(
         segmentor, ZeroDCENet(channels=4), channel_order='rgb',
