@@ -99,6 +99,20 @@ def test_images_go_through_an_enhancer_by_the_runner_alone():
     }
 
 
+def test_networks_are_frozen_by_one_helper():
+    found = {
+        str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob('*.py')
+        if re.search(r'requires_grad_\(|object\.__setattr__',
+                     path.read_text())
+    }
+    assert found == {
+        'models/frozen.py',
+        # For a part of a training step.
+        'models/enhancers/enlighten_gan.py',
+        'models/enhancers/ruas.py',
+    }
+
+
 def test_parts_that_exist_have_a_rank():
     parts = {path.name for path in PACKAGE.iterdir()
              if path.is_dir() and (path / '__init__.py').is_file()}

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmsdag.models.base import UnsupervisedEditModel
+from mmsdag.models.base import UnsupervisedEditModel, build_or_default
 from mmsdag.registry import MODELS
 
 
@@ -21,26 +21,27 @@ class PairLIE(UnsupervisedEditModel):
 
     Args:
         generator: Config of the network.
-        consistency_loss: Distance of the shots' reflectances.
-        retinex_loss: Loss of the decomposition.
-        projection_loss: Distance of the projected image to the photograph.
+        consistency_loss: Distance of the shots' reflectances; by default the
+            mean squared one, of weight 1.
+        retinex_loss: Loss of the decomposition; weight 1.
+        projection_loss: Distance of the projected image to the photograph;
+            mean squared, weight 500.
         **kwargs: See :class:`UnsupervisedEditModel`.
     """
 
-    def __init__(
-            self,
-            generator: dict,
-            consistency_loss: dict = dict(  # noqa: B006
-                type='mmsdag.MSELoss', loss_weight=1.),
-            retinex_loss: dict = dict(  # noqa: B006
-                type='mmsdag.RetinexLoss', loss_weight=1.),
-            projection_loss: dict = dict(  # noqa: B006
-                type='mmsdag.MSELoss', loss_weight=500.),
-            **kwargs: Any) -> None:
+    def __init__(self,
+                 generator: dict,
+                 consistency_loss: dict | None = None,
+                 retinex_loss: dict | None = None,
+                 projection_loss: dict | None = None,
+                 **kwargs: Any) -> None:
         super().__init__(generator=generator, **kwargs)
-        self.consistency_loss = MODELS.build(consistency_loss)
-        self.retinex_loss = MODELS.build(retinex_loss)
-        self.projection_loss = MODELS.build(projection_loss)
+        self.consistency_loss = build_or_default(
+            consistency_loss, type='mmsdag.MSELoss', loss_weight=1.)
+        self.retinex_loss = build_or_default(
+            retinex_loss, type='mmsdag.RetinexLoss', loss_weight=1.)
+        self.projection_loss = build_or_default(
+            projection_loss, type='mmsdag.MSELoss', loss_weight=500.)
 
     def forward(self,
                 inputs: Any,
