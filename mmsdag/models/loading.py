@@ -116,8 +116,8 @@ def load_network(source: EnhancerLike, checkpoint: Checkpoint, role: Role,
     Raises:
         FileNotFoundError, TypeError, ValueError: See :func:`load_enhancer`.
     """
-    source, checkpoint = resolve(source, checkpoint, role)
     config, name = network_config(source, role)
+    _, checkpoint = resolve(source, checkpoint, role)
     if not isinstance(checkpoint, (str, os.PathLike, type(None))):
         raise TypeError(
             f'checkpoint={checkpoint!r} of {role.argument}: must be a file, '

@@ -141,13 +141,14 @@ def _other_task(name: str, task: str) -> str | None:
 
 def _remedy(name: str, task: str) -> str:
     """Name the trained models, or those of a similar name."""
-    names = model_names(task)
-    known = [*short_names(task).values(), *(m.recipe for m in names.values())]
-    if task == TASK:
-        known += UNTRAINED
-    close = similar(name, known)
+    # By the recipe, the shortest name of its first seed.
+    short: dict[str, str] = {}
+    for known, model in model_names(task).items():
+        short.setdefault(model.recipe, known)
+    close = similar(name, [*short, *short.values(),
+                           *(UNTRAINED if task == TASK else ())])
     return (f'did you mean {" or ".join(close)}?' if close else
-            f'trained models: {", ".join(short_names(task).values())}')
+            f'trained models: {", ".join(short.values())}')
 
 
 def find_model(
@@ -186,8 +187,8 @@ def find_model(
         other = _other_task(name, task)
         if other:
             raise FileNotFoundError(
-                f'{name!r} is a trained model, but for another task, '
-                f'{other}') from None
+                f'{name!r} is a trained model, but for another task, {other}; '
+                f'{_remedy("", task)}') from None
         raise FileNotFoundError(
             f'{str(error).partition(";")[0]}, nor a model; '
             f'{_remedy(name, task)}') from None

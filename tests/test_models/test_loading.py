@@ -115,6 +115,11 @@ def test_a_config_tells_which_models_it_has_trained():
         load_enhancer('zero_dce/zero-dce-sdag_1xb8-1k_brackets')
 
 
+def test_a_network_without_weights_here_asks_for_a_checkpoint():
+    with pytest.raises(ValueError, match='enlighten_gan: .*no checkpoint'):
+        load_enhancer('enlighten_gan')
+
+
 def test_weights_are_no_config(checkpoint):
     with pytest.raises(ValueError, match="enhancer='.*a.pth' is not a config"):
         load_enhancer(str(checkpoint))

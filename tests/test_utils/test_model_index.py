@@ -183,7 +183,7 @@ def test_any_config_is_found_without_a_checkpoint(clone):
     ('BRIGHT', r"'BRIGHT' .*; did you mean bright\b"),
     ('bright.dya', r'; did you mean bright\.day\b'),
     ('fixed-gamma', r'; did you mean fixed_gamma\?$'),
-    ('???', r"'\?\?\?' is neither a file nor .*models: bright, bright\.day_"),
+    ('???', r"'\?\?\?' is neither a file nor .*: bright, bright\.night, "),
     ('', r"'' is neither a file nor .*; trained models: bright,"),
     ('guide', "'guide' is a trained model, but for another task, Semantic"),
     (300 * 'x', 'is neither a file'),
