@@ -10,6 +10,7 @@ _checkpoints = '{{ fileDirname }}/../../checkpoints'
 _shared = '{{$MMSDAG_SHARED:../shared}}'
 _zero_dce = dict(type='mmsdag.ZeroDCENet')
 _blend_unet = dict(type='mmsdag.BlendUNet')
+_signs = ['gtsrb_dark', 'gtsrb_bright', 'gtsrb_val']
 _gamma = dict(type='mmsdag.GammaEnhancer', gamma=2.2)
 _mean = dict(type='mmsdag.MeanScaleEnhancer', mean=0.4)
 
@@ -34,6 +35,11 @@ enhancers = dict(
     raw=None,
     gamma=dict(enhancer=_gamma, title='gamma 2.2'),
     mean=dict(enhancer=_mean, title='scaled to a mean of 0.4'),
+    mean_channels=dict(
+        enhancer=dict(
+            type='mmsdag.MeanScaleEnhancer', mean=0.2, per_channel=True),
+        datasets=_signs,
+        title='each channel scaled to a mean of 0.2'),
     zero_dce=dict(
         enhancer=_zero_dce,
         checkpoint=_seeds('zero_dce.brackets'),

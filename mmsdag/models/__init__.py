@@ -43,6 +43,7 @@ from .enhancers.zero_dce import ZeroDCE
 from .enhancers.zero_dce_pp import ZeroDCEPP
 from .loading import load_enhancer
 from .losses import (
+    AgreementGuidanceLoss,
     ColorConstancyLoss,
     ConsistencyGuidanceLoss,
     ExposureControlLoss,
@@ -66,8 +67,8 @@ from .sdag import (
 from .sdag.sdag import SDAG
 
 __all__ = [
-    'BackboneExtractor', 'BlendUNet', 'CLAHEEnhancer', 'CoLIEEnhancer',
-    'ColorConstancyLoss',
+    'AgreementGuidanceLoss', 'BackboneExtractor', 'BlendUNet',
+    'CLAHEEnhancer', 'CoLIEEnhancer', 'ColorConstancyLoss',
     'ConsistencyGuidanceLoss', 'DENet',
     'DeepVGGExtractor', 'DenoisedEnhancer', 'EnhancedDataPreprocessor',
     'EnhancerWrapper', 'EnlightenGAN',

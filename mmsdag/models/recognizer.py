@@ -107,6 +107,31 @@ class RecognizerFeatures(KeepsFrozen):
         ]
         return features + list(_tensors(logits))
 
+    def class_scores(self, images: Tensor) -> Tensor:
+        """Compute the logits of a classifier or segmentor.
+
+        Args:
+            images: (N, 3, H, W), RGB, [0, 1].
+
+        Returns:
+            (N, K) of K classes, or (N, K, h, w).
+
+        Raises:
+            ValueError: If the model puts out something else.
+        """
+        logits = self.model(self._encode(images), mode='tensor')
+        if not isinstance(logits, Tensor) or logits.ndim < 2 or (
+                logits.shape[1] < 2):
+            found = (
+                f'a tensor {tuple(logits.shape)}' if isinstance(
+                    logits, Tensor) else f'a {type(logits).__name__}')
+            raise ValueError(
+                f'{type(self.model).__name__} in recognizers returns {found} '
+                'where class scores (N, K) or (N, K, h, w) of two or more '
+                'classes are needed: name a classifier with its head, or a '
+                'segmentor')
+        return logits
+
     def _encode(self, images: Tensor) -> Tensor:
         pixels = images if self.is_rgb else images.flip(1)
         pixels = (pixels * 255 - self.mean) / self.std

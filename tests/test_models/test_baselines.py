@@ -40,6 +40,14 @@ def test_inverse_gain_divides_the_linear_light():
     assert torch.allclose(bright, torch.full_like(bright, 200.), atol=0.3)
 
 
+def test_channels_can_be_scaled_by_themselves():
+    images = torch.tensor([0.02, 0.1, 0.5]).view(1, 3, 1, 1).expand(1, 3, 2, 2)
+    enhancer = MeanScaleEnhancer(0.2, per_channel=True)
+    torch.testing.assert_close(
+        enhancer.enhance(images)[0, :, 0, 0], torch.tensor([0.2, 0.2, 0.5]))
+
+
+
 @pytest.mark.parametrize(('kind', 'arguments'), [
     (MeanScaleEnhancer, dict(mean=0)), (MeanScaleEnhancer, dict(max_gain=0.5)),
     (InverseGainEnhancer, dict(exposure=0)),

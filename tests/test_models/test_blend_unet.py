@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 
 import pytest
 import torch
@@ -62,3 +63,29 @@ def test_the_output_of_the_network_is_not_clipped_but_enhance_is():
     x = torch.rand(1, 3, 8, 8)
     assert net(x).max() > 1
     assert net.enhance(x).max() <= 1
+
+
+def test_it_begins_with_the_weights_of_its_prior():
+    x = torch.rand(1, 3, 16, 16) * 0.2
+    net = BlendUNet(channels=4, prior=(3., 0., 1.))
+    parts = [math.exp(3), 1, math.exp(1)]
+    versions = [x, x.clamp_min(1e-4)**(1 / 2.2), x * (0.4 / x.mean())]
+    expected = sum(
+        part / sum(parts) * version for part, version in zip(parts, versions))
+    torch.testing.assert_close(net(x), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_channels_can_be_scaled_by_themselves():
+    # Means of 0.02, 0.1 and 0.5; the last is above the level.
+    x = torch.tensor([0.02, 0.1, 0.5]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    net = BlendUNet(
+        channels=4, prior=(0., 0., 100.), level=0.2, per_channel=True)
+    torch.testing.assert_close(
+        net(x)[0, :, 0, 0], torch.tensor([0.2, 0.2, 0.5]), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize('option, message', [
+    (dict(level=1.), 'level=1.0'), (dict(prior=(1., 2.)), 'prior=')])
+def test_options_out_of_their_range_are_refused(option, message):
+    with pytest.raises(ValueError, match=message):
+        BlendUNet(channels=4, **option)

@@ -1,3 +1,4 @@
+from .agreement_guidance_hook import AgreementGuidanceHook
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .consistency_guidance_hook import ConsistencyGuidanceHook
 from .denormal_hook import DenormalHook
@@ -7,6 +8,7 @@ from .sdag_guidance_hook import SDAGGuidanceHook
 from .seed_hook import SeedHook
 
 __all__ = [
-    'AtomicCheckpointHook', 'ConsistencyGuidanceHook', 'DenormalHook',
-    'GuidanceHook', 'ProgressHook', 'SDAGGuidanceHook', 'SeedHook'
+    'AgreementGuidanceHook', 'AtomicCheckpointHook', 'ConsistencyGuidanceHook',
+    'DenormalHook', 'GuidanceHook', 'ProgressHook', 'SDAGGuidanceHook',
+    'SeedHook'
 ]

@@ -1,14 +1,14 @@
 """Guide an enhancer by what a frozen recognizer makes of its images."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 
 from mmsdag.models.base import are_dark
+from mmsdag.models.losses.consistency import RecognizerLike
 from mmsdag.registry import HOOKS
 from mmsdag.utils.outputs import image_in
 
@@ -62,7 +62,7 @@ class ConsistencyGuidanceHook(GuidanceHook):
     """
 
     def __init__(self,
-                 recognizers: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+                 recognizers: RecognizerLike,
                  target: str = 'generator',
                  output: int | str | None = None,
                  loss_weight: float = 1.,
@@ -91,15 +91,7 @@ class ConsistencyGuidanceHook(GuidanceHook):
 
     def term(self, images: Tensor, batch: Batch) -> Tensor:
         """Compare the features of restored images with their references'."""
-        inputs = batch.inputs
-        if isinstance(inputs, Mapping):
-            inputs = inputs.get('img')
-        if not isinstance(inputs, Tensor) or inputs.shape != images.shape:
-            raise ValueError(
-                f'{self._where}: its images {tuple(images.shape)} are '
-                'compared with the inputs of the model, which are '
-                f'{tuple(getattr(inputs, "shape", ())) or type(inputs)}: '
-                'guide a model that returns images of the size of its inputs')
+        inputs = self.inputs_of(images, batch)
         with torch.no_grad():
             reference = self.pixels.decode(inputs).float()
             dark = are_dark(inputs, batch.data_samples)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
@@ -127,6 +127,27 @@ class GuidanceHook(Hook):
             Scalar, with ``loss_weight`` but without :meth:`weight_at`.
         """
         return self.loss(images)
+
+    def inputs_of(self, images: Tensor, batch: Batch) -> Tensor:
+        """Return the inputs that images were made from, undecoded.
+
+        Args:
+            images: The target's output, (N, 3, H, W).
+            batch: Its batch.
+
+        Raises:
+            ValueError: If the model's inputs are of another shape.
+        """
+        inputs = batch.inputs
+        if isinstance(inputs, Mapping):
+            inputs = inputs.get('img')
+        if not isinstance(inputs, Tensor) or inputs.shape != images.shape:
+            raise ValueError(
+                f'{self._where}: its images {tuple(images.shape)} are '
+                'compared with the inputs of the model, which are '
+                f'{tuple(getattr(inputs, "shape", ())) or type(inputs)}: '
+                'guide a model that returns images of the size of its inputs')
+        return inputs
 
     def weight_at(self, iteration: int) -> float:
         """Return the share of ``loss_weight`` at an iteration, in [0, 1]."""

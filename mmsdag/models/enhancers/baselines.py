@@ -19,19 +19,25 @@ if TYPE_CHECKING:
 class MeanScaleEnhancer(nn.Module):
     """Multiply each image by the gain that brings its mean to a level.
 
-    One gain for all pixels and channels, of the encoded (not linear) values;
-    what exceeds white is clipped. Images that are brighter are left as they
+    One gain for all pixels, of the encoded (not linear) values; what exceeds
+    white is clipped. Images that are brighter are left as they
     are.
 
     Args:
         mean: Mean over pixels and channels to reach, in (0, 1).
         max_gain: Largest gain, at least 1.
+        per_channel: A gain for each channel, by its own mean. It removes the
+            color cast of dark images: channels of an equal mean are the
+            gray-world assumption.
 
     Raises:
         ValueError: If an argument is out of its range.
     """
 
-    def __init__(self, mean: float = 0.4, max_gain: float = 30.) -> None:
+    def __init__(self,
+                 mean: float = 0.4,
+                 max_gain: float = 30.,
+                 per_channel: bool = False) -> None:
         super().__init__()
         if not 0 < mean < 1 or max_gain < 1:
             raise ValueError(
@@ -39,10 +45,11 @@ class MeanScaleEnhancer(nn.Module):
                 'mean must be between 0 and 1, max_gain at least 1')
         self.mean = mean
         self.max_gain = max_gain
+        self.per_channel = per_channel
 
     def enhance(self, x: Tensor) -> Tensor:
         """Enhance images (N, 3, H, W), RGB, [0, 1]."""
-        mean = x.mean((1, 2, 3), keepdim=True)
+        mean = x.mean((2, 3) if self.per_channel else (1, 2, 3), keepdim=True)
         gain = (self.mean / mean.clamp_min(1e-6)).clamp(1, self.max_gain)
         return (x * gain).clamp(0, 1)
 

@@ -1,6 +1,8 @@
 """A small U-Net that brightens and denoises."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -8,8 +10,8 @@ from torch import Tensor, nn
 
 from mmsdag.registry import MODELS
 
-#: Exponent, mean level and largest gain of the brightened versions.
-_GAMMA, _LEVEL, _MAX_GAIN = 2.2, 0.4, 30.
+#: Exponent and largest gain of the brightened versions.
+_GAMMA, _MAX_GAIN = 2.2, 30.
 
 
 @MODELS.register_module()
@@ -17,7 +19,7 @@ class BlendUNet(BaseModule):
     r"""Blend an image with brightened versions of it and add a residual.
 
     A U-Net sees the image, its gamma-corrected version
-    :math:`x^{1/2.2}`, the image scaled to a mean level of 0.4, and its mean
+    :math:`x^{1/2.2}`, the image scaled to a mean level, and its own mean
     level. It puts out, for each pixel, three weights :math:`a_k` (softmax)
     for these versions and a residual :math:`r`:
 
@@ -25,13 +27,24 @@ class BlendUNet(BaseModule):
         e = \sum_k a_k\, v_k + r
 
     so that leaving the image alone, or brightening it without noise
-    reduction, is one constant output away. At initialization the weights are
-    1/3 and the residual is 0.
+    reduction, is one constant output away. At initialization the residual is
+    0, and the weights are those of ``prior``.
 
     Args:
         channels: Width of the first level; the others have 2, 3 and 4 times
             as many. 16 makes 224,166 weights.
+        prior: Initial logits of the weights: of the image, of its gamma
+            correction, of the scaled version. By default each weight is 1/3;
+            ``(3, 0, 0)`` begins near identity, with a weight of 0.91.
+        level: Mean level, in (0, 1), of the scaled version; what is brighter
+            is left as it is.
+        per_channel: Scale each channel to that level by itself, which also
+            removes a color cast.
         init_cfg: Initial weights; see :class:`mmengine.model.BaseModule`.
+
+    Raises:
+        ValueError: If ``level`` is out of its range, or ``prior`` is not of
+            three numbers.
     """
 
     #: Sides are padded to multiples of this.
@@ -39,8 +52,19 @@ class BlendUNet(BaseModule):
 
     def __init__(self,
                  channels: int = 16,
+                 prior: Sequence[float] = (0., 0., 0.),
+                 level: float = 0.4,
+                 per_channel: bool = False,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
+        if not 0 < level < 1:
+            raise ValueError(f'level={level!r} of BlendUNet: must be between '
+                             '0 and 1')
+        if len(prior) != 3:
+            raise ValueError(f'prior={prior!r} of BlendUNet: must be three '
+                             'logits')
+        self.level = level
+        self.per_channel = per_channel
         widths = [channels * (level + 1) for level in range(4)]
         self.encoder = nn.ModuleList(
             _double_conv(inputs, outputs)
@@ -53,7 +77,7 @@ class BlendUNet(BaseModule):
         self.context = nn.Linear(widths[3], widths[3])
         self.head = nn.Conv2d(widths[0], 6, 3, padding=1)
         nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.head.bias = nn.Parameter(torch.tensor([*prior, 0., 0., 0.]))
 
     def forward(self, x: Tensor) -> Tensor:
         """Enhance images.
@@ -69,7 +93,8 @@ class BlendUNet(BaseModule):
         # Powers and the blend are taken in float32 or better.
         image = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         mean = image.mean((1, 2, 3), keepdim=True)
-        gain = (_LEVEL / mean.clamp_min(0.01)).clamp(1, _MAX_GAIN)
+        scaled = image.mean((2, 3), keepdim=True) if self.per_channel else mean
+        gain = (self.level / scaled.clamp_min(0.01)).clamp(1, _MAX_GAIN)
         versions = (image, image.clamp_min(1e-4)**(1 / _GAMMA),
                     (image * gain).clamp(0, 1))
         inputs = torch.cat([*versions, mean.expand(-1, 1, height, width)], 1)

@@ -1,4 +1,5 @@
 from .adversarial import LeastSquaresGANLoss
+from .agreement import AgreementGuidanceLoss
 from .consistency import ConsistencyGuidanceLoss
 from .feature_preserving import SelfFeaturePreservingLoss
 from .guidance import SDAGGuidanceLoss
@@ -14,9 +15,9 @@ from .zero_reference import (
 )
 
 __all__ = [
-    'ColorConstancyLoss', 'ConsistencyGuidanceLoss', 'ExposureControlLoss',
-    'IlluminationSmoothnessLoss', 'LeastSquaresGANLoss', 'MSELoss',
-    'MarginRankingLoss', 'MeanSmoothnessLoss', 'NeighborSmoothnessLoss',
-    'RetinexLoss', 'SDAGGuidanceLoss', 'SelfFeaturePreservingLoss',
-    'SpatialConsistencyLoss'
+    'AgreementGuidanceLoss', 'ColorConstancyLoss', 'ConsistencyGuidanceLoss',
+    'ExposureControlLoss', 'IlluminationSmoothnessLoss',
+    'LeastSquaresGANLoss', 'MSELoss', 'MarginRankingLoss',
+    'MeanSmoothnessLoss', 'NeighborSmoothnessLoss', 'RetinexLoss',
+    'SDAGGuidanceLoss', 'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss'
 ]

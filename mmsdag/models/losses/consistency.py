@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Union
 
 import torch
 from mmengine.model import BaseModule
@@ -16,6 +16,8 @@ from mmsdag.registry import MODELS
 #: them: a pixel that is clipped has no gradient, one far outside is nothing
 #: that a recognizer knows.
 _MARGIN = 0.1
+#: Arguments of :class:`RecognizerFeatures`: one dict, or several.
+RecognizerLike = Union[Mapping[str, Any], Sequence[Mapping[str, Any]]]
 
 
 @MODELS.register_module()
@@ -48,19 +50,15 @@ class ConsistencyGuidanceLoss(BaseModule):
     """
 
     def __init__(self,
-                 recognizers: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+                 recognizers: RecognizerLike,
                  loss_weight: float = 1.,
                  amp_dtype: str | None = None) -> None:
         super().__init__()
-        if isinstance(recognizers, Mapping):
-            recognizers = [recognizers]
-        if not recognizers:
-            raise ValueError('recognizers of ConsistencyGuidanceLoss is '
-                             'empty: name at least one config and checkpoint')
         self.amp_dtype = check_amp_dtype(amp_dtype, 'ConsistencyGuidanceLoss')
         self.loss_weight = loss_weight
         # A tuple hides the networks from state_dict() and parameters().
-        self.frozen = tuple(RecognizerFeatures(**r) for r in recognizers)
+        self.frozen = build_recognizers(recognizers,
+                                        'ConsistencyGuidanceLoss')
 
     def forward(self, enhanced: Tensor, reference: Tensor) -> Tensor:
         """Compute the loss.
@@ -72,7 +70,7 @@ class ConsistencyGuidanceLoss(BaseModule):
         Returns:
             Scalar.
         """
-        enhanced = enhanced.float().clamp(-_MARGIN, 1 + _MARGIN)
+        enhanced = near_range(enhanced)
         terms = [
             self._distance(recognizer.to(enhanced.device), enhanced,
                            reference.float()) for recognizer in self.frozen
@@ -90,3 +88,27 @@ class ConsistencyGuidanceLoss(BaseModule):
             want.float().var().clamp_min(1e-6)
             for got, want in zip(found, wanted)
         ]).mean()
+
+
+def build_recognizers(recognizers: RecognizerLike,
+                      owner: str) -> tuple[RecognizerFeatures, ...]:
+    """Build the frozen recognizers of a loss.
+
+    Args:
+        recognizers: Their arguments.
+        owner: Class of the loss, for the message.
+
+    Raises:
+        ValueError: If there is none, or one cannot be built.
+    """
+    if isinstance(recognizers, Mapping):
+        recognizers = [recognizers]
+    if not recognizers:
+        raise ValueError(f'recognizers of {owner} is empty: name at least one '
+                         'config and checkpoint')
+    return tuple(RecognizerFeatures(**each) for each in recognizers)
+
+
+def near_range(enhanced: Tensor) -> Tensor:
+    """Clip enhanced images, (N, 3, H, W), to a little more than [0, 1]."""
+    return enhanced.float().clamp(-_MARGIN, 1 + _MARGIN)
