@@ -228,6 +228,16 @@ def test_names_have_one_grammar_and_stand_for_one_model(task):
     assert len(names) == len(set(names))
 
 
+def test_seeds_of_a_recipe_are_measured_on_the_same_data():
+    measured: dict[str, list] = {}
+    for model in trained_models():
+        measured.setdefault(model.recipe, []).append(
+            [(result['Dataset'], *result['Metrics'])
+             for result in model.results])
+    for recipe, seeds in measured.items():
+        assert seeds[0] and seeds == [seeds[0]] * len(seeds), recipe
+
+
 @pytest.mark.parametrize('old, new', [
     ('zero-dce', 'zero_dce'), ('zero-dce_sdag', 'zero_dce.sdag'),
     ('zero_dce_sdag', 'zero_dce.sdag'), ('gamma', 'learned_gamma'),
