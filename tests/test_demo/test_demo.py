@@ -247,7 +247,8 @@ def test_recognition_is_shown_as_it_was_measured(demo, page):
     content = json.loads((demo / 'recognition/figures.json').read_text())
     titles = dict(
         day='daylight', night='night, as it is', gamma='night, gamma 1/2.2',
-        unguided='night, Zero-DCE', guided='night, Zero-DCE + SDAG')
+        unguided='night, Zero-DCE', guided='night, Zero-DCE + SDAG',
+        consistent='night, BlendUNet + recognizers')
     assert content['figures'].keys() == titles.keys()
     for name, row in content['figures'].items():
         cells = [f'{row["mIoU"]:.1f}', f'{row["mAP50"]:.1f}']
