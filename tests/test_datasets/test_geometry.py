@@ -81,6 +81,17 @@ def test_missing_and_differing_images_are_named():
         step(dict(img=np.zeros((4, 4, 3)), gt=np.zeros((4, 5, 3))))
 
 
+@pytest.mark.parametrize('name, options', [
+    ('RandomCrop', dict(crop_size=3)), ('RandomFlip', {}),
+    ('RandomTranspose', {})])
+@pytest.mark.parametrize('key', ['gt_bboxes', 'gt_seg_map'])
+def test_annotations_that_would_stay_behind_are_refused(name, options, key):
+    # Unscoped, the name means ours where the default scope is mmsdag.
+    sample = {'img': np.zeros((4, 4, 3)), key: np.zeros((4, 4))}
+    with pytest.raises(ValueError, match=f"has '{key}'.*'mmdet.{name}'"):
+        transform(name, **options)(sample)
+
+
 def test_packing_makes_tensors_and_keeps_what_is_known():
     image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     packed = transform('PackImages')(

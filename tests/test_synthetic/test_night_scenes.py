@@ -10,6 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -23,6 +26,7 @@ from mmsdag.synthetic.night_scenes import (
     render_scene,
     write_night_scenes,
 )
+from mmsdag.utils.configs import config_folder
 
 COUNTS = dict(train=3, val=1, test=2)
 
@@ -51,6 +55,39 @@ def drawn(kind: str, seed: int = 0, size: int = 200) -> np.ndarray:
     rng = np.random.default_rng(seed)
     outline = night_scenes._outline(kind, size, rng)
     return night_scenes._coverage(outline, size) >= 0.5
+
+
+def training_sample(scenes: Path, config: str, prob: float) -> dict:
+    """The second training sample, flipped with a probability."""
+    cfg = Config.fromfile(config_folder() / 'night_scenes' / config)
+    dataset = cfg.train_dataloader.dataset
+    dataset.data_root = str(scenes)
+    dataset.pipeline = [
+        dict(step, prob=prob) if 'RandomFlip' in step.type else step
+        for step in dataset.pipeline if 'HSV' not in step.type
+    ]
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        return DATASETS.build(dataset)[1]
+
+
+def test_masks_are_flipped_with_their_scenes(scenes):
+    plain, flipped = (training_sample(
+        scenes, 'deeplabv3plus_r18-quarter_scenes.py', p) for p in (0., 1.))
+    assert torch.equal(flipped['inputs'], plain['inputs'].flip(-1))
+    masks = [s['data_samples'].gt_sem_seg.data for s in (plain, flipped)]
+    assert torch.equal(masks[1], masks[0].flip(-1))
+    assert not torch.equal(masks[1], masks[0])
+
+
+def test_boxes_are_flipped_with_their_scenes(scenes):
+    plain, flipped = (training_sample(scenes, 'yolox-nano_scenes.py', p)
+                      for p in (0., 1.))
+    assert torch.equal(flipped['inputs'], plain['inputs'].flip(-1))
+    boxes = [s['data_samples'].gt_instances.bboxes.tensor
+             for s in (plain, flipped)]
+    width = plain['inputs'].shape[-1]
+    assert len(boxes[0])
+    assert torch.equal(boxes[1][:, [0, 2]], width - boxes[0][:, [2, 0]])
 
 
 def test_the_tree_is_that_of_mmseg_and_coco(scenes):

@@ -21,7 +21,7 @@ train_dataloader = dict(
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='mmseg.LoadAnnotations'),
-            dict(type='RandomFlip', prob=0.5),
+            dict(type='mmengine.RandomFlip', prob=0.5),
             dict(type='mmseg.PackSegInputs'),
         ]))
 test_dataloader = dict(

@@ -9,9 +9,34 @@ from mmsdag.registry import TRANSFORMS
 
 from .base import Transform, images_of
 
+#: Annotations of mmdet and mmseg that would stay where they are.
+_ANNOTATIONS = ('gt_bboxes', 'gt_seg_map', 'gt_masks', 'gt_keypoints')
+
+
+class _Geometric(Transform):
+    """Base of the steps that move pixels, and nothing but pixels.
+
+    Raises:
+        ValueError: If a sample has annotations, which a step of the same name
+            of mmdet or mmcv moves along.
+    """
+    keys: tuple[str, ...]
+
+    def images(self, results: dict) -> list[np.ndarray]:
+        """Return the images to change."""
+        left = [key for key in _ANNOTATIONS
+                if results.get(key) is not None and key not in self.keys]
+        if left:
+            name = type(self).__name__
+            raise ValueError(
+                f'mmsdag.{name} changes images alone, but the sample has '
+                f"{left[0]!r}: in this pipeline write type='mmdet.{name}', or "
+                f"type='mmengine.{name}' for mmcv's")
+        return images_of(results, self.keys, self)
+
 
 @TRANSFORMS.register_module()
-class RandomCrop(Transform):
+class RandomCrop(_Geometric):
     """Crop images at one random position.
 
     The position is drawn from NumPy's generator: column first, then row.
@@ -37,7 +62,7 @@ class RandomCrop(Transform):
 
     def transform(self, results: dict) -> dict:
         """Crop the images, and update ``img_shape`` and its likes."""
-        images = images_of(results, self.keys, self)
+        images = self.images(results)
         height, width = (min(own, wanted) for own, wanted in zip(
             images[0].shape, self.crop_size))
         left = np.random.randint(0, images[0].shape[1] - width + 1)
@@ -49,7 +74,7 @@ class RandomCrop(Transform):
 
 
 @TRANSFORMS.register_module()
-class RandomFlip(Transform):
+class RandomFlip(_Geometric):
     """Mirror images with a probability.
 
     Args:
@@ -77,7 +102,7 @@ class RandomFlip(Transform):
 
     def transform(self, results: dict) -> dict:
         """Flip the images, or leave them as they are."""
-        images = images_of(results, self.keys, self)
+        images = self.images(results)
         if np.random.random() < self.prob:
             for key, image in zip(self.keys, images):
                 results[key] = np.ascontiguousarray(
@@ -86,7 +111,7 @@ class RandomFlip(Transform):
 
 
 @TRANSFORMS.register_module()
-class RandomTranspose(Transform):
+class RandomTranspose(_Geometric):
     """Exchange rows and columns of images with a probability.
 
     With a horizontal and a vertical :class:`RandomFlip` before it, all eight
@@ -108,7 +133,7 @@ class RandomTranspose(Transform):
 
     def transform(self, results: dict) -> dict:
         """Transpose the images, or leave them as they are."""
-        images = images_of(results, self.keys, self)
+        images = self.images(results)
         if np.random.random() < self.prob:
             for key, image in zip(self.keys, images):
                 results[key] = image.swapaxes(0, 1)
