@@ -10,6 +10,7 @@ _checkpoints = '{{ fileDirname }}/../../checkpoints'
 _shared = '{{$MMSDAG_SHARED:../shared}}'
 _zero_dce = dict(type='mmsdag.ZeroDCENet')
 _blend_unet = dict(type='mmsdag.BlendUNet')
+_signs_unet = f'{_configs}/blend_unet/blend-unet_1xb64-200_gtsrb.py'
 _signs = ['gtsrb_dark', 'gtsrb_bright', 'gtsrb_val']
 _gamma = dict(type='mmsdag.GammaEnhancer', gamma=2.2)
 _mean = dict(type='mmsdag.MeanScaleEnhancer', mean=0.4)
@@ -66,7 +67,18 @@ enhancers = dict(
         enhancer=_blend_unet,
         checkpoint='blend_unet.guided_camvid',
         guided_twin_of='blend_unet_camvid',
-        title='BlendUNet, CamVid, guided by CGNet'))
+        title='BlendUNet, CamVid, guided by CGNet'),
+    blend_unet_signs=dict(
+        enhancer=_signs_unet,
+        checkpoint=_seeds('blend_unet.gtsrb'),
+        datasets=_signs,
+        title='BlendUNet, traffic signs, unguided'),
+    blend_unet_signs_guided=dict(
+        enhancer=_signs_unet,
+        checkpoint=_seeds('blend_unet.guided_gtsrb'),
+        datasets=_signs,
+        guided_twin_of='blend_unet_signs',
+        title='BlendUNet, traffic signs, guided by ResNet-14'))
 for _key, _enhancer, _name in (('gamma', _gamma, 'gamma 2.2'),
                                ('mean', _mean, 'scaled to a mean of 0.4')):
     for _kind, _entry in _filtered(_enhancer, _name).items():
