@@ -1,4 +1,4 @@
-"""Which OpenMMLab packages are installed: upstream's, or OneDL's forks.
+"""Find which OpenMMLab packages are installed: upstream's or OneDL's.
 
 Both have the same import names and lie in the same folders, so that an
 environment holds one of them. No package of either is a plain requirement of

@@ -41,7 +41,7 @@ SCOPE = 'mmsdag'
 
 
 class DeferringRegistry(Registry):
-    """A registry some of whose modules are imported name by name.
+    """A registry that imports some of its modules when they are looked up.
 
     Args:
         *args: See :class:`mmengine.Registry`.
@@ -61,11 +61,11 @@ class DeferringRegistry(Registry):
 
     @property
     def deferred(self) -> list[str]:
-        """The names whose modules wait for their first lookup."""
+        """Return the names whose modules are not imported yet."""
         return sorted(self._deferred)
 
     def get(self, key: str) -> type | None:
-        """The class of a name, or None; see :meth:`mmengine.Registry.get`.
+        """Return the class of a name; see :meth:`mmengine.Registry.get`.
 
         Raises:
             ImportError: If the name needs a package that is not installed.
@@ -82,7 +82,7 @@ class DeferringRegistry(Registry):
         return super().get(key)
 
     def attribute_of(self, module: str, name: str) -> type:
-        """A deferred class, as an attribute of the package it belongs to.
+        """Return a deferred class as an attribute of its package.
 
         For the ``__getattr__`` of ``module``.
 

@@ -322,7 +322,7 @@ class Environment:
                    CUDA_VISIBLE_DEVICES='')
         env.setdefault('MAX_JOBS', str(len(os.sched_getaffinity(0))))
         env['PATH'] = f'{self.python.parent}{os.pathsep}{env["PATH"]}'
-        # Python's own flags again, the optimisation among them: older
+        # Python's own flags again, the optimization among them: older
         # setuptools append CFLAGS to these, newer ones put it in their place.
         flags = [
             '-O2', *shlex.split(sysconfig.get_config_var('CFLAGS') or ''),

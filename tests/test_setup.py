@@ -266,7 +266,7 @@ def compile_settings(setup: Setup) -> str:
     return next(line for line in setup.ran() if line.startswith('CFLAGS='))
 
 
-def test_build_is_optimised_whatever_setuptools_makes_of_its_flags(
+def test_build_is_optimized_whatever_setuptools_makes_of_its_flags(
         setup: Setup) -> None:
     # setuptools 79 takes CFLAGS in place of Python's own flags.
     setup.monkeypatch.setenv('CFLAGS', '-march=native')

@@ -18,7 +18,7 @@ enhancers = dict(
     clahe=dict(enhancer=dict(type='mmsdag.CLAHEEnhancer'), title='CLAHE'),
     equalize=dict(
         enhancer=dict(type='mmsdag.HistogramEqualizationEnhancer'),
-        title='histogram equalisation'),
+        title='histogram equalization'),
     retinex=dict(
         enhancer=dict(type='mmsdag.MultiScaleRetinexEnhancer'),
         title='multi-scale Retinex'),

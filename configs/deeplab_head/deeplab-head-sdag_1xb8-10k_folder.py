@@ -12,7 +12,7 @@ model = dict(
         kwargs=dict(in_channels=3, num_classes=3, atrous_rates=(2, 4, 8)),
         inputs=dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))),
     losses=dict(
-        # Each pixel against its neighbours: nothing else keeps the details.
+        # Each pixel against its neighbors: nothing else keeps the details.
         spa=dict(type='SpatialConsistencyLoss', patch_size=1),
         col=dict(type='ColorConstancyLoss', loss_weight=5.),
         exp=dict(type='ExposureControlLoss', loss_weight=10.)),

@@ -1,7 +1,7 @@
 _base_ = 'sci_1xb8-1k_brackets.py'
 
 # Late and strong: the first 600 iterations are those of the unguided twin.
-# SCI has no loss on colours, so guidance leaves them alone.
+# SCI has no loss on colors, so guidance leaves them alone.
 custom_hooks = [
     dict(
         type='SDAGGuidanceHook',

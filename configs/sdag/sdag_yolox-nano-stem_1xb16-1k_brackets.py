@@ -1,5 +1,5 @@
-# The features are those of the very recogniser that will be run: YOLOX-nano,
-# up to its stem. YOLOX takes BGR, [0, 255], not normalised.
+# The features are those of the very recognizer that will be run: YOLOX-nano,
+# up to its stem. YOLOX takes BGR, [0, 255], not normalized.
 _base_ = 'sdag_vgg16_1xb16-1k_brackets.py'
 
 yolox = '{{$MMSDAG_YOLOX_NANO:../shared/weights/yolox_nano_coco_mmdet.pth}}'

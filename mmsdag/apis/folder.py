@@ -32,7 +32,7 @@ _Pair = tuple[Path, Path]
 
 @dataclass
 class FolderReport:
-    """What became of the images of a folder.
+    """Outcome of each image of a folder.
 
     Attributes:
         enhanced: How many were enhanced and written.
@@ -166,7 +166,7 @@ def enhance_folder(inferencer: LowLightInferencer,
                    progress: bool = True,
                    quality: int | None = None,
                    keep_metadata: bool = False) -> FolderReport:
-    """Enhance images from disk to disk, whatever happens to some of them.
+    """Enhance image files, and report those that fail.
 
     Threads decode and encode while the network computes. A file is written
     whole or not at all, so that an interrupted run goes on where it was.

@@ -1,4 +1,4 @@
-"""Which images there are, and where their results go."""
+"""Find images, and choose the paths of their results."""
 from __future__ import annotations
 
 import os
@@ -84,7 +84,7 @@ def check_out_dir(folder: Path) -> None:
 
 def output_paths(names: Sequence[Path], sources: Sequence[Path],
                  out_dir: Path, format: str = 'png') -> list[Path]:
-    """Where the results go: ``sub/a.jpg`` becomes ``out_dir/sub/a.png``.
+    """Choose the files of results: ``out_dir/sub/a.png`` of ``sub/a.jpg``.
 
     Args:
         names: Names of the results, relative to ``out_dir``.

@@ -1,4 +1,4 @@
-"""What a spec names, found and read: enhancers, recognizers, test sets."""
+"""Find and read the enhancers, recognizers and test sets of a spec."""
 from __future__ import annotations
 
 import copy

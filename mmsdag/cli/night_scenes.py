@@ -13,7 +13,7 @@ from mmsdag.utils.launch import clear_errors
 from .arguments import new_parser
 
 DESCRIPTION = """\
-Render a labelled set of scenes by day and by night; nothing is downloaded.
+Render a labeled set of scenes by day and by night; nothing is downloaded.
 
 A scene has shapes of random size and pose, partly occluded, on a photograph.
 Each class has its own colors. Textures and backgrounds are photographs of

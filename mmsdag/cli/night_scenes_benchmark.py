@@ -20,9 +20,10 @@ Measure enhancers as preprocessing of recognizers, on rendered scenes.
 
 Renders scenes (tools/dataset_converters/night_scenes.py); trains mmseg's
 DeepLabV3+ and mmdet's YOLOX, small and from random weights, on those by day;
-tests both on other scenes: by day, by night, and by night enhanced by
-mmsdag's data preprocessors. No dark image trains a recognizer, and no scene an
-enhancer. Takes minutes; the same command again continues where it was stopped.
+trains BlendUNet, guided by both, to restore degraded scenes of the day; tests
+all on other scenes: by day, by night, and by night enhanced by mmsdag's data
+preprocessors. Nothing trains on a night. Takes minutes; the same command again
+continues where it was stopped.
 """
 EXAMPLES = """\
 examples:

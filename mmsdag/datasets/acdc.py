@@ -12,7 +12,7 @@ from .night_segmentation import NightSegmentationBase
 
 @DATASETS.register_module()
 class ACDCNightDataset(NightSegmentationBase, CityscapesDataset):
-    """ACDC at night: Sakaridis et al., ICCV 2021; 19 classes of Cityscapes.
+    """ACDC at night: Sakaridis et al., ICCV 2021; Cityscapes' 19 classes.
 
     Images are ``rgb_anon/night/SPLIT/GOPRxxxx/NAME_rgb_anon.png``, labels
     ``gt/night/SPLIT/GOPRxxxx/NAME_gt_labelTrainIds.png`` or, with

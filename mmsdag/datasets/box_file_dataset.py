@@ -26,7 +26,7 @@ _THREADS = 8
 
 
 class BoxFileDataset(BaseDetDataset):
-    """Images of a list, each with a file of boxes.
+    """Dataset of listed images, each with an annotation file.
 
     Images may lie in folders of folders, and annotations in a zip archive;
     names are found in upper and lower case.
@@ -135,11 +135,11 @@ class BoxFileDataset(BaseDetDataset):
         return infos
 
     def select(self, listed: list[ListedImage]) -> list[ListedImage]:
-        """Choose among the listed images; here all."""
+        """Select listed images; the base class keeps all."""
         return listed
 
     def describe(self, image: ListedImage) -> dict:
-        """What else to tell of an image; here nothing."""
+        """Return more entries of an image; the base class has none."""
         return {}
 
     def _list(self, annotations: FileIndex) -> list[ListedImage]:
@@ -165,7 +165,7 @@ class BoxFileDataset(BaseDetDataset):
                   WARNING)
 
     def _sizes(self, records: list[Record]) -> list[tuple[int, int]]:
-        """Width and height of the images, in pixels.
+        """Read the width and height of the images, in pixels.
 
         Where the annotation does not say, the header of the image does, or,
         with ``missing_images='keep'``, the boxes tell how large it is at

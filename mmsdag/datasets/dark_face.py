@@ -49,5 +49,5 @@ class DarkFaceDataset(BoxFileDataset):
         super().__init__(*args, data_prefix=data_prefix, **kwargs)
 
     def select(self, listed: list[ListedImage]) -> list[ListedImage]:
-        """Those in the range, in the order of their numbers."""
+        """Keep the images of the range, in the order of their numbers."""
         return in_range(listed, self.number_range)

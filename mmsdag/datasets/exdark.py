@@ -1,4 +1,4 @@
-"""ExDark: 7,363 photographs of the dark, with the kind of light of each."""
+"""ExDark: 7,363 low-light photographs with their kind of light."""
 from __future__ import annotations
 
 import os
@@ -24,7 +24,7 @@ CLASS_LIST = 'imageclasslist.txt'
 
 @DATASETS.register_module()
 class ExDarkDataset(BoxFileDataset):
-    """Exclusively Dark, in each of the layouts that people have.
+    """ExDark, in its own layout or in those of common conversions.
 
     Annotations are VOC XML (``2015_00001.png.xml``) or the authors'
     ``% bbGt version=3`` text files (``Bicycle/2015_00001.png.txt``); boxes
@@ -101,7 +101,7 @@ class ExDarkDataset(BoxFileDataset):
             environment=self.environment)
 
     def describe(self, image: ListedImage) -> dict:
-        """Kind of light, environment and class of the whole image."""
+        """Return the light, environment and class of the whole image."""
         return dict(
             lighting=image.lighting,
             environment=image.environment,

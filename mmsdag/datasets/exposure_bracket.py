@@ -1,4 +1,4 @@
-"""Recognition in exposure brackets: what good light shows, in the dark."""
+"""Detection in exposure brackets, labeled on the well-lit shots."""
 from __future__ import annotations
 
 import os

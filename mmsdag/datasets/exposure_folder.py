@@ -16,7 +16,7 @@ SHOTS = ('all', 'dark', 'bright')
 
 @DATASETS.register_module()
 class ExposureFolderDataset(LowLightFolderDataset):
-    """Some of the shots of some scenes, in a folder of exposure brackets.
+    """Select shots and scenes of a folder of exposure brackets.
 
     ``ann_file`` is a JSON list with an object for each scene: ``images`` (its
     file names), ``dark`` (names of those too dark) and ``bright`` (the name of
@@ -81,7 +81,7 @@ class ExposureFolderDataset(LowLightFolderDataset):
         return list(partners)
 
     def load_data_list(self) -> list[dict]:
-        """Add ``gt_path`` to what the folder gives, for pairs."""
+        """Add ``gt_path`` to each image if pairs are wanted."""
         infos = super().load_data_list()
         if not self.paired:
             return infos

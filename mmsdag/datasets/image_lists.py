@@ -1,4 +1,4 @@
-"""Which images of a data set to use: lists, and parts of them."""
+"""Select the images of a dataset by lists."""
 from __future__ import annotations
 
 import json
@@ -21,7 +21,7 @@ Range = tuple['int | None', 'int | None']
 
 def read_list(path: str | os.PathLike,
               key: str = 'ann_file') -> list[ListedImage]:
-    """Images that a file lists; see :func:`parse_image_list`.
+    """Read a list of images; see :func:`parse_image_list`.
 
     Args:
         path: The file.
@@ -44,7 +44,7 @@ def read_list(path: str | os.PathLike,
 
 def classify(listed: list[ListedImage],
              class_list: list[ListedImage]) -> list[ListedImage]:
-    """Add to a plain list what ExDark's ``imageclasslist.txt`` tells.
+    """Add the entries of ExDark's ``imageclasslist.txt`` to a plain list.
 
     Folders before the names and the case of the endings, which differ from
     list to list, do not matter.
@@ -64,7 +64,7 @@ def classify(listed: list[ListedImage],
 
 def choose(listed: list[ListedImage],
            **filters: Collection[str] | None) -> list[ListedImage]:
-    """Those whose ``lighting``, ``split``, … are among the given.
+    """Keep images whose ``lighting``, ``split``, … is among the given.
 
     Raises:
         ValueError: If the list does not say, or a filter leaves nothing.
@@ -85,7 +85,7 @@ def choose(listed: list[ListedImage],
 
 def in_range(listed: list[ListedImage],
              numbers: Range) -> list[ListedImage]:
-    """Those whose number, the first in the name, is in a range, in order.
+    """Keep images whose number, the first in the name, is in a range.
 
     Raises:
         ValueError: For a name without a number, or if none is left.

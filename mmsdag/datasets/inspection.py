@@ -243,12 +243,12 @@ def describe_splits(splits: Sequence[Split]) -> Iterator[str]:
     rows[f'all {first.unit}'] = [
         sum(s.counts[n] for n in range(len(s.classes))) for s in splits
     ]
-    unlabelled = [
+    unlabeled = [
         sum(n for label, n in s.counts.items() if label >= len(s.classes))
         for s in splits
     ]
-    if any(unlabelled):
-        rows['not labelled'] = unlabelled
+    if any(unlabeled):
+        rows['not labeled'] = unlabeled
     names = [split.name for split in splits]
     yield _table(f'class ({first.unit})', rows, names)
     kinds = {kind for s in splits for kind in s.lighting}

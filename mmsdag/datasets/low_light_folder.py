@@ -33,7 +33,7 @@ _BIG_FOLDER = 2000  # images from which on a check shows its progress
 
 @DATASETS.register_module()
 class LowLightFolderDataset(BaseDataset):
-    """Photographs in a folder and all folders below it, without labels.
+    """Dataset of the photographs in a folder and its sub-folders, unlabeled.
 
     Every file is checked when the dataset is built: at once a JPEG or PNG, of
     which the header and the end are read, and by decoding anything else.
@@ -103,7 +103,7 @@ class LowLightFolderDataset(BaseDataset):
 
     @property
     def folder(self) -> Path:
-        """The folder of the images."""
+        """Return the folder of the images."""
         return Path(self.data_prefix['img_path'])
 
     def full_init(self) -> None:
@@ -113,7 +113,7 @@ class LowLightFolderDataset(BaseDataset):
             self._load_all()
 
     def load_data_list(self) -> list[dict]:
-        """Give ``img_path``, ``height`` and ``width`` of each usable image."""
+        """Return ``img_path``, ``height``, ``width`` of each usable image."""
         names = [
             name for name in self.list_names()
             if fnmatch(os.path.basename(name), self.pattern)
@@ -145,7 +145,7 @@ class LowLightFolderDataset(BaseDataset):
         return infos
 
     def list_names(self) -> list[str]:
-        """Paths, inside the folder, of the images to use."""
+        """List the images to use, relative to the folder."""
         if not self.data_prefix['img_path'] or not self.folder.is_dir():
             raise FileNotFoundError(
                 f'{type(self).__name__}: no folder {self.folder} (working '
@@ -166,7 +166,7 @@ class LowLightFolderDataset(BaseDataset):
         return names
 
     def read_list(self) -> list[str]:
-        """Names that ``ann_file`` lists."""
+        """Read the names in ``ann_file``."""
         lines = Path(self.ann_file).read_text(encoding='utf-8').splitlines()
         return [line.strip() for line in lines if line.strip()]
 
@@ -194,7 +194,7 @@ class LowLightFolderDataset(BaseDataset):
         return fits
 
     def __getitem__(self, idx: int) -> dict:
-        """Run the pipeline on an image, seeded by the draw."""
+        """Run the pipeline on an image, seeded by its sampling position."""
         with seeded(idx):
             return super().__getitem__(idx)
 
@@ -238,7 +238,7 @@ class LowLightFolderDataset(BaseDataset):
 
     def _map(self, function: Callable[[str], Any], paths: list[str],
              verb: str) -> list:
-        """Results, or the errors about broken files, in order."""
+        """Yield results, or the errors of broken files, in order."""
 
         def attempt(path: str) -> Any:
             try:
@@ -263,7 +263,7 @@ def walk_images(folder: Path) -> Iterable[str]:
 
 
 def named(files: list[str]) -> str:
-    """The first names of a list, a line each, and how many more there are."""
+    """List the first names, one per line, and count the others."""
     more = len(files) - _NAMED
     lines = files[:_NAMED] + ([f'and {more} more'] if more > 0 else [])
     return ''.join(f'\n  {line}' for line in lines)

@@ -1,4 +1,4 @@
-"""What the night sets with the classes of Cityscapes have in common.
+"""Common parts of the night datasets with Cityscapes' classes.
 
 They extend mmseg's datasets: the files are checked when the dataset is built,
 and labels may be Cityscapes' label ids as well as its train ids.
@@ -24,7 +24,7 @@ _NAMED = 10
 
 def label_id_map(train_id_map: dict[int, int] | None = None,
                  ignore_index: int = 255) -> dict[int, int]:
-    """Map every label id of Cityscapes to what a pixel of it shall become.
+    """Map each label id of Cityscapes to a train id or to 255.
 
     Args:
         train_id_map: What train ids become in turn, as mmseg makes it where
@@ -34,7 +34,7 @@ def label_id_map(train_id_map: dict[int, int] | None = None,
     Returns:
         For the key ``label_map`` of ``mmseg.LoadAnnotations``, which leaves
         values that are not in it (255: ignored already, and the id -1 of
-        licence plates in 8 bits) as they are.
+        license plates in 8 bits) as they are.
     """
     mapping = {}
     for label_id in _LABEL_IDS:
@@ -44,7 +44,7 @@ def label_id_map(train_id_map: dict[int, int] | None = None,
 
 
 class NightSegmentationBase(BaseSegDataset):
-    """Checks of the files, and label ids, for datasets of ``mmseg``.
+    """Check files and map label ids of an ``mmseg`` dataset.
 
     It comes before one of them in the bases of a class.
 
@@ -80,7 +80,7 @@ class NightSegmentationBase(BaseSegDataset):
         super().__init__(seg_map_suffix=seg_map_suffix, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Give ``img_path``, ``seg_map_path`` and ``label_map`` of each."""
+        """Return ``img_path``, ``seg_map_path``, ``label_map`` of images."""
         name = type(self).__name__
         for key in ('img_path', 'seg_map_path'):
             folder = self.data_prefix.get(key)

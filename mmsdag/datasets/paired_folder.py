@@ -1,4 +1,4 @@
-"""Dark photographs and well-exposed ones of the same scene, in two folders."""
+"""Dark and well-exposed photographs of the same scenes, in two folders."""
 from __future__ import annotations
 
 from pathlib import Path

@@ -60,7 +60,7 @@ class ResumableSampler(Sampler):
         self.start = 0
 
     def __iter__(self) -> Iterator[DrawIndex]:
-        """Yield indices for ever, from draw ``start`` of this process on."""
+        """Yield indices without end from this process's position ``start``."""
         first = self.start * self.world_size + self.rank
         epoch, order = -1, []
         for draw in count(first, self.world_size):
@@ -72,14 +72,14 @@ class ResumableSampler(Sampler):
             yield DrawIndex(order[draw % self.size], draw, self.seed)
 
     def skip(self, num_samples: int) -> None:
-        """Leave out further draws of this process.
+        """Skip further positions of this process.
 
         OneDL's MMEngine calls it when a training is resumed.
         """
         self.start += num_samples
 
     def __len__(self) -> int:
-        """Length of one pass over the dataset."""
+        """Return the length of one pass over the dataset."""
         return self.size
 
 

@@ -1,4 +1,4 @@
-"""Randomness as a function of numbers that a resumed run knows.
+"""Seed random numbers by values that a resumed run knows.
 
 A sample's pipeline draws from (seed, draw number), a training step from
 (seed, rank, iteration). So neither the number of workers nor a kill and a
@@ -34,7 +34,7 @@ class DrawIndex(int):
     seed: int
 
     def __new__(cls, index: int, draw: int, seed: int) -> DrawIndex:
-        """Number a draw; see the class."""
+        """Create an index with its position; see the class."""
         self = super().__new__(cls, index)
         self.draw = draw
         self.seed = seed
@@ -60,7 +60,7 @@ def _derive(*numbers: int) -> int:
 
 @contextmanager
 def preserved_rng_state(cuda: bool = True) -> Iterator[None]:
-    """Give the generators of Python, NumPy and torch their state back.
+    """Restore the states of Python's, NumPy's and torch's generators.
 
     Args:
         cuda: Whether the GPUs' generators count, too (where one is in use).
@@ -116,7 +116,7 @@ def seed_step(seed: int, rank: int, iteration: int) -> None:
 
 
 def shuffled(size: int, seed: int, epoch: int) -> list[int]:
-    """The numbers below ``size`` in the order of one pass over the data.
+    """Return the indices below ``size`` in the order of one pass.
 
     Args:
         size: Length of the dataset.

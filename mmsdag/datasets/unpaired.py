@@ -1,4 +1,4 @@
-"""Dark photographs beside bright ones of other scenes."""
+"""Unpaired dark and bright photographs."""
 from __future__ import annotations
 
 from typing import Any
@@ -13,7 +13,7 @@ from .seeding import seeded
 
 @DATASETS.register_module()
 class UnpairedDataset(Dataset):
-    """Each dark photograph, with a bright one drawn anew every time.
+    """Dark photographs, each with a bright one drawn at random.
 
     Two datasets with pipelines of their own that end with
     ``PackInputs(keys=['img'])`` and give crops of one size. A sample's
@@ -35,7 +35,7 @@ class UnpairedDataset(Dataset):
 
     @property
     def metainfo(self) -> dict:
-        """That of the dark photographs."""
+        """Return the metainfo of the dark photographs."""
         return self.dark.metainfo
 
     def full_init(self) -> None:
@@ -44,11 +44,11 @@ class UnpairedDataset(Dataset):
         self.bright.full_init()
 
     def __len__(self) -> int:
-        """How many dark photographs there are."""
+        """Return the number of dark photographs."""
         return len(self.dark)
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
-        """Run both pipelines, seeded by the draw."""
+        """Run both pipelines, seeded by the position in the sampling."""
         with seeded(idx):
             dark = self.dark[int(idx)]
             bright = self.bright[np.random.randint(len(self.bright))]

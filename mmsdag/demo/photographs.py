@@ -64,7 +64,7 @@ class Photographs:
 
     @property
     def ready(self) -> bool:
-        """Whether the folder holds images with this identity."""
+        """Return whether the folder holds images with this identity."""
         return self.manifest.get('identity') == self.identity
 
     @property
@@ -78,7 +78,7 @@ class Photographs:
 
     @contextmanager
     def filling(self) -> Iterator[Path]:
-        """Give an empty folder to fill, which then replaces this one."""
+        """Yield an empty folder that replaces this one when it is filled."""
         staging = self.folder.with_name(f'.{self.folder.name}')
         shutil.rmtree(staging, ignore_errors=True)
         yield staging

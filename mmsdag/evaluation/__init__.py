@@ -1,4 +1,4 @@
-"""Metrics, and figures of recognition image by image."""
+"""Image metrics, and recognition metrics from per-image statistics."""
 from __future__ import annotations
 
 from .bootstrap import Interval, interval, resample

@@ -1,4 +1,4 @@
-"""Which differences between two figures are more than noise.
+"""Bootstrap intervals of metrics and of their differences.
 
 The images of a test set are a sample: with others the figures would be
 others. The bootstrap draws as many images as there are, with repetition, many
@@ -25,7 +25,7 @@ class Interval(NamedTuple):
 
     @property
     def includes_zero(self) -> bool:
-        """Whether a difference with this interval is within noise."""
+        """Return whether a difference with this interval is within noise."""
         return not (self.low > 0 or self.high < 0)
 
 
@@ -73,7 +73,7 @@ def resample(images: int,
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> Interval:
-    """The middle ``level`` of a figure's samples (B,); NaN is left out."""
+    """Return the central ``level`` of the samples (B,); NaN is left out."""
     values = np.asarray(values, float)
     values = values[~np.isnan(values)]
     if not len(values):
@@ -84,7 +84,7 @@ def interval(values: np.ndarray, level: float = 0.95) -> Interval:
 
 
 def check_weights(weights: np.ndarray | None, images: int) -> np.ndarray:
-    """How often each image counts, (B, I), float; by default once.
+    """Return how often each image counts, (B, I), float; by default once.
 
     Raises:
         ValueError: If the shape does not fit.
@@ -101,7 +101,7 @@ def check_weights(weights: np.ndarray | None, images: int) -> np.ndarray:
 
 def mean_of_present(values: np.ndarray,
                     axis: int | tuple[int, ...]) -> np.ndarray:
-    """Mean of what is not NaN; NaN, without a warning, where all is."""
+    """Average values that are not NaN; NaN, without a warning, if all are."""
     there = ~np.isnan(values)
     count = there.sum(axis)
     total = np.where(there, values, 0).sum(axis)

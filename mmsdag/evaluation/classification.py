@@ -1,4 +1,4 @@
-"""Correct labels counted image by image, to be averaged at will."""
+"""Per-image statistics of classification."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from .bootstrap import check_weights
 
 @dataclass(frozen=True)
 class LabelHits:
-    """What ``mmpretrain.Accuracy`` counts in each of I images, of K classes.
+    """Counts of ``mmpretrain.Accuracy`` for I images and K classes.
 
     Attributes:
         hit: (I,), 1 where the label with the highest score is right, else 0.

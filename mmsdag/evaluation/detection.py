@@ -1,4 +1,4 @@
-"""Detections matched to boxes image by image, to be averaged at will.
+"""Per-image statistics of detection.
 
 pycocotools matches detections to boxes within each image, and only then
 accumulates over the images. Kept in between, the matches give the average
@@ -28,7 +28,7 @@ _CHUNK = 2**24
 
 @dataclass(frozen=True)
 class DetectionMatches:
-    """What each detection of a test set matched.
+    """Matches of the detections of a test set.
 
     D detections in order of category and falling score, I images, K
     categories, T thresholds of the intersection over union.
@@ -103,7 +103,7 @@ class DetectionMatches:
     def average_precision(self,
                           weights: np.ndarray | None = None,
                           max_dets: int | None = None) -> np.ndarray:
-        """COCO's average precision over 101 recall levels.
+        """Compute COCO's average precision over 101 recall levels.
 
         Equals what pycocotools accumulates over the images, each repeated as
         often as its weight says. (Among equal scores within one repeated
@@ -141,7 +141,7 @@ class DetectionMatches:
 
     def _precision_of(self, weights: np.ndarray, columns: np.ndarray,
                       positives: np.ndarray) -> np.ndarray:
-        """Of one category; returns (B, T)."""
+        """Compute that of one category, (B, T)."""
         repeats = weights[:, self.image[columns]]
         result = np.zeros((len(weights), len(self.iou_thrs)))
         everything = np.cumsum(repeats, axis=1)
@@ -169,7 +169,7 @@ class DetectionMatches:
         self,
         weights: np.ndarray | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """``bbox_mAP`` and ``bbox_mAP_50``, from 0 to 1.
+        """Compute ``bbox_mAP`` and ``bbox_mAP_50``, from 0 to 1.
 
         As ``mmdet.CocoMetric`` counts them over all classes: the former with
         at most 100 detections per image and category, the latter, and each
@@ -195,13 +195,13 @@ class DetectionMatches:
         return overall, classes
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All of it, for ``np.savez``."""
+        """Return the arrays, for ``np.savez``."""
         return {field.name: getattr(self, field.name)
                 for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> DetectionMatches:
-        """The inverse of :meth:`arrays`; other names are ignored."""
+        """Invert :meth:`arrays`; other names are ignored."""
         return cls(*(arrays[field.name] for field in fields(cls)))
 
 

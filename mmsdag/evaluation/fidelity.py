@@ -1,4 +1,4 @@
-"""How near an image comes to another, and how natural it looks."""
+"""PSNR, SSIM and NIQE."""
 from __future__ import annotations
 
 from functools import lru_cache

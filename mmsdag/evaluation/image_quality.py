@@ -1,4 +1,4 @@
-"""Registered metrics of how enhanced images look.
+"""Registered metrics of image quality.
 
 All take data samples with ``input``, ``gt_img`` where there is one, and
 ``output.pred_img``, each (3, H, W), BGR, [0, 255], as the models of this
@@ -87,14 +87,14 @@ class ImageMetric(BaseMetric):
         return super().evaluate(self.size if size is None else size)
 
     def prepare(self, module: nn.Module, dataloader: Any) -> None:
-        """Note what mmagic's evaluator says before a test."""
+        """Store the size that mmagic's evaluator announces before a test."""
         if is_model_wrapper(module):
             module = module.module  # type: ignore[assignment]
         self.size = len(dataloader.dataset)
 
     def get_metric_sampler(self, model: nn.Module, dataloader: Any,
                            metrics: Any) -> Any:
-        """Return the images that mmagic's evaluator is to run through."""
+        """Return the dataloader for mmagic's evaluator."""
         return dataloader
 
 
@@ -104,7 +104,7 @@ def _pixels(image: Tensor) -> np.ndarray:
 
 
 class _Fidelity(ImageMetric):
-    """Nearness to ``gt_img``; see :class:`ImageMetric`.
+    """Similarity to ``gt_img``; see :class:`ImageMetric`.
 
     Args:
         crop_border: Pixels to leave out on each side.
@@ -156,7 +156,7 @@ class LPIPS(ImageMetric):
         \sum_l \frac1{H_l W_l} \sum_{h,w,c}
         w_{lc} (\hat y^l_{hwc} - \hat y^l_{0,hwc})^2
 
-    of AlexNet's features, normalised over the channels (Zhang et al., CVPR
+    of AlexNet's features, normalized over the channels (Zhang et al., CVPR
     2018), by their authors' package ``lpips``, version 0.1.
 
     Args:
@@ -190,7 +190,7 @@ class LPIPS(ImageMetric):
 
     @torch.no_grad()
     def process_image(self, gt: Tensor, pred: Tensor) -> float:
-        """Distance of two images (3, H, W), BGR, [0, 255]."""
+        """Compute the distance of two images (3, H, W), BGR, [0, 255]."""
         gt, pred = (
             image.cpu().float().flip(0)[None] / 127.5 - 1
             for image in (gt, pred))
@@ -299,7 +299,7 @@ class NIQE(ImageMetric):
 
 @METRICS.register_module()
 class LightnessOrderError(ImageMetric):
-    """``LOE``: how much of the input's order of lightness is lost.
+    """``LOE``: how far the order of lightness differs from the input's.
 
     Lower is better; see :func:`lightness_order_error`.
     """
@@ -310,7 +310,7 @@ class LightnessOrderError(ImageMetric):
         super().__init__(gt_key='input', **kwargs)
 
     def process_image(self, gt: Tensor, pred: Tensor) -> float:
-        """Of input and output (3, H, W), [0, 255]."""
+        """Compare input and output (3, H, W), [0, 255]."""
         before, after = (
             _pixels(image) for image in (gt, pred))
         return lightness_order_error(before, after)
@@ -325,7 +325,7 @@ def lightness_order_error(image: np.ndarray,
         \mathrm{LOE} = \frac1n \sum_p \sum_q
         [L_p \ge L_q] \oplus [L'_p \ge L'_q]
 
-    with the lightness L, the largest of a pixel's colours. p and q run over
+    with the lightness L, the largest of a pixel's colors. p and q run over
     n pixels on a grid whose shorter side is ``side``, as the figure grows
     with their number; they are taken as they are, not averaged, so that any
     strictly rising curve has an error of 0. Both images are rounded to 8
@@ -367,27 +367,27 @@ def _grid(shape: Sequence[int], side: int) -> list[np.ndarray]:
 
 @METRICS.register_module()
 class ImageStatistics(ImageMetric):
-    r"""How bright and how rich the images are; no better or worse.
+    r"""Brightness, contrast and entropy of images, without a better or worse.
 
-    - ``mean``: mean of all pixels and colours, [0, 1].
+    - ``mean``: mean of all pixels and colors, [0, 1].
     - ``contrast``: their standard deviation.
-    - ``entropy``: of the grey levels (BT.601, 8 bits), :math:`-\sum_i p_i
+    - ``entropy``: of the gray levels (BT.601, 8 bits), :math:`-\sum_i p_i
       \log_2 p_i` (Shannon 1948), 0 to 8 bits.
     """
 
     metric = 'statistics'
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Collect the figures of a batch."""
+        """Collect the statistics of a batch."""
         for sample in data_samples:
             image = _pixels(sample['output'][self.pred_key])
             levels = np.rint(image).clip(0, 255).astype(np.uint8)
-            grey = cv2.cvtColor(levels, cv2.COLOR_BGR2GRAY)
+            gray = cv2.cvtColor(levels, cv2.COLOR_BGR2GRAY)
             self.results.append(
                 dict(
                     mean=image.mean() / 255,
                     contrast=image.std() / 255,
-                    entropy=_entropy(grey)))
+                    entropy=_entropy(gray)))
 
 
 def _entropy(levels: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from .image_quality import ImageMetric
 
 @METRICS.register_module()
 class MeanMatchedPSNR(ImageMetric):
-    r"""``PSNR_GT_mean``: PSNR after the mean is that of the ground truth.
+    r"""``PSNR_GT_mean``: PSNR after scaling to the mean of the ground truth.
 
     .. math::
         \mathrm{PSNR}(\min(255, x \, \bar g_{gray} / \bar x_{gray}),\, g)

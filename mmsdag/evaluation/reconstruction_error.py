@@ -1,4 +1,4 @@
-"""How degraded images still look to a recogniser's features."""
+"""Reconstruction error of images by a frozen SDAG network."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class SDAGReconstructionError(BaseMetric):
 
     @torch.no_grad()
     def _error(self, image: Tensor) -> float:
-        """Of one image (3, H, W), BGR, [0, 255]."""
+        """Compute the error of one image (3, H, W), BGR, [0, 255]."""
         rgb = image.float().flip(0)[None] / 255
         return self.loss(rgb).item()
 

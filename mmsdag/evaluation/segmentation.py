@@ -1,4 +1,4 @@
-"""Pixels counted image by image, to be averaged at will."""
+"""Per-image statistics of segmentation."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from .bootstrap import check_weights, mean_of_present
 
 @dataclass(frozen=True)
 class PixelCounts:
-    """What ``mmseg.IoUMetric`` counts in each of I images, of K classes.
+    """Counts of ``mmseg.IoUMetric`` for I images and K classes.
 
     Attributes:
-        intersect: (I, K), pixels that are labelled so and found so.
-        union: (I, K), pixels that are labelled so or found so.
-        label: (I, K), pixels that are labelled so.
+        intersect: (I, K), pixels that are labeled so and found so.
+        union: (I, K), pixels that are labeled so or found so.
+        label: (I, K), pixels that are labeled so.
     """
     intersect: np.ndarray
     union: np.ndarray
@@ -32,7 +32,7 @@ class PixelCounts:
         self,
         weights: np.ndarray | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """``mIoU``, ``mAcc`` and ``aAcc``, from 0 to 1.
+        """Compute ``mIoU``, ``mAcc`` and ``aAcc``, from 0 to 1.
 
         Args:
             weights: (B, I), how often each image counts, in each of B
@@ -59,11 +59,11 @@ class PixelCounts:
         return dict(overall, aAcc=accuracy), classes
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All of it, for ``np.savez``."""
+        """Return the arrays, for ``np.savez``."""
         return {field.name: getattr(self, field.name)
                 for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> PixelCounts:
-        """The inverse of :meth:`arrays`; other names are ignored."""
+        """Invert :meth:`arrays`; other names are ignored."""
         return cls(*(arrays[field.name] for field in fields(cls)))

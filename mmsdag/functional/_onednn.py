@@ -60,7 +60,7 @@ def fusible_dtype(convs: Sequence[nn.Conv2d],
             or not uses_private_ops()
             or has_hooks(*convs)
             or not all(_is_plain(conv) for conv in convs)
-            # A map of one number has no layout that it would recognise.
+            # A map of one number has no layout that it would recognize.
             or any(x.shape[1:].numel() == 1 or not x.numel() for x in maps)):
         return None
     dtype = _autocast_dtype() or maps[0].dtype

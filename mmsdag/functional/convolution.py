@@ -1,4 +1,4 @@
-"""Convolution and what directly follows it, in one pass where that pays."""
+"""Convolutions fused with the operations that follow them."""
 from __future__ import annotations
 
 from typing import Any
@@ -12,7 +12,7 @@ from .pointwise import pointwise_conv
 
 
 def conv_of_parts(conv: nn.Conv2d, *parts: Tensor, relu: bool) -> Tensor:
-    """``conv`` of maps joined along their channels, without joining them.
+    """Apply ``conv`` to maps as if concatenated along their channels.
 
     A convolution of two maps is the sum of two convolutions. Where no
     gradients are needed, a CPU adds each to the last, and applies the ReLU,

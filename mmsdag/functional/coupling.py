@@ -1,4 +1,4 @@
-"""The affine step of an invertible coupling block."""
+"""Affine step of an invertible coupling block."""
 from __future__ import annotations
 
 from typing import Any
@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 def affine_coupling(x: Tensor, logits: Tensor, shift: Tensor,
                     clamp: float) -> Tensor:
-    r"""Scale and shift, with a bounded log-scale.
+    r"""Scale and shift features, with a bounded log-scale.
 
     .. math:: x\, e^{s} + t, \quad s = c\,(2\sigma(l) - 1)
 
@@ -27,7 +27,7 @@ def affine_coupling(x: Tensor, logits: Tensor, shift: Tensor,
 
 
 def coupling_gain(logits: Tensor, clamp: float) -> Tensor:
-    """The factor of :func:`affine_coupling`, at least in float32."""
+    """Compute the factor of :func:`affine_coupling`, at least in float32."""
     return _tanh_of_half(logits).mul_(clamp).exp_()
 
 

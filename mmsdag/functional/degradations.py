@@ -1,4 +1,4 @@
-"""What low light does to a photograph, as pure functions of tensors.
+"""Degradations of low light as functions of tensors.
 
 Images are ``(N, C, H, W)`` or ``(C, H, W)``, floating point, nominally in
 [0, 1]; all channels are treated alike, so RGB or BGR. A parameter is a number
@@ -81,7 +81,7 @@ def add_poisson_gaussian_noise(
 
 
 def read_variance(shot: Parameter, deviation: Parameter = 0.0) -> Parameter:
-    """Read variance of a camera whose shot variance is known.
+    """Estimate the read variance of a camera from its shot variance.
 
     ``log(read) = 2.18 log(shot) + 1.20 + 0.26 deviation``, fitted to the
     photographs of the Darmstadt Noise Dataset for shot variances from 0.0001
@@ -98,13 +98,13 @@ def simulate_low_light(x: Tensor,
                        bits: int = 8,
                        noise: Tensor | None = None,
                        generator: torch.Generator | None = None) -> Tensor:
-    """Take the photograph again with less light, as a camera does.
+    """Simulate a camera's photograph with less light.
 
     sRGB → linear light → ``exposure`` times as much of it → shot and read
     noise → clipped to the sensor's range → sRGB → rounded to ``bits``. These
     are the steps about light and noise of Cui et al., "Multitask AET with
     Orthogonal Tangent Regularity for Dark Object Detection", ICCV 2021; their
-    tone curve, colour matrix and white balance are left out.
+    tone curve, color matrix and white balance are left out.
 
     Args:
         x: Images in sRGB.
@@ -153,7 +153,7 @@ def linear_to_srgb(x: Tensor) -> Tensor:
 def standard_normal(
         shape: Sequence[int],
         generator: torch.Generator | None = None) -> Tensor:
-    """Standard normal numbers in float32, on the generator's device."""
+    """Draw standard normal numbers in float32, on the generator's device."""
     device = 'cpu' if generator is None else generator.device
     return torch.randn(
         tuple(shape), generator=generator, device=device, dtype=torch.float32)
@@ -177,7 +177,7 @@ def _at_least_float32(x: Tensor) -> Tensor:
 
 
 def _per_image(parameter: Parameter, x: Tensor) -> Parameter:
-    """Shape a parameter so that it broadcasts over its images."""
+    """Reshape a parameter so that it broadcasts over its images."""
     if not isinstance(parameter, Tensor) or parameter.ndim == 0:
         return parameter
     if x.ndim != 4 or parameter.shape not in (x.shape[:1], x.shape[:2]):
@@ -190,7 +190,7 @@ def _per_image(parameter: Parameter, x: Tensor) -> Parameter:
 
 
 def _power(x: Tensor, exponent: Parameter) -> Tensor:
-    """``x ** exponent`` for ``x > 0`` and 0 below, with finite gradients.
+    """Compute ``x ** exponent``, 0 where ``x <= 0``, with finite gradients.
 
     A power below 1 has an infinite slope at 0, and NaN below; the inner
     ``where`` keeps both away from the backward pass.

@@ -1,4 +1,4 @@
-"""Half instance normalisation and the block around it (HINet)."""
+"""Half instance normalization and the block around it (HINet)."""
 from __future__ import annotations
 
 from typing import Any
@@ -18,9 +18,9 @@ def half_instance_norm(x: Tensor,
                        weight: Tensor,
                        bias: Tensor,
                        eps: float = 1e-5) -> Tensor:
-    """LeakyReLU of ``x`` with its first channels instance-normalised.
+    """LeakyReLU of ``x`` with its first channels instance-normalized.
 
-    The half instance normalisation of HINet (Chen et al., CVPRW 2021) and
+    The half instance normalization of HINet (Chen et al., CVPRW 2021) and
     the activation behind it, of slope 0.2, in one differentiable step.
     PyTorch's instance norm leaves the channels-last layout, and every
     elementwise operation that then meets both layouts runs ten times slower
@@ -48,7 +48,7 @@ def half_instance_norm_block(x: Tensor,
 
     On a CPU in float32 the block is one differentiable step, which passes
     over memory less often: the bias of ``conv1`` is part of the
-    normalisation's shift, its output is centred in place, ``conv2`` applies
+    normalization's shift, its output is centered in place, ``conv2`` applies
     the LeakyReLU before it writes, and the gradient of ``identity`` is added
     to that of ``conv1`` as it is computed. In bfloat16 that brings nothing.
 
@@ -91,19 +91,19 @@ class _HalfInstanceNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor,
                 eps: float) -> Tensor:
-        centred = x - _mean_of_first(x, len(weight))
+        centered = x - _mean_of_first(x, len(weight))
         shift = F.pad(bias, (0, x.shape[1] - len(weight)))
-        y, rstd, scale = _scale_and_activate(centred, weight, shift, eps)
-        ctx.save_for_backward(centred, y, rstd, scale)
+        y, rstd, scale = _scale_and_activate(centered, weight, shift, eps)
+        ctx.save_for_backward(centered, y, rstd, scale)
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        centred, y, rstd, scale = ctx.saved_tensors
+        centered, y, rstd, scale = ctx.saved_tensors
         # y has the sign of what the activation got.
         grad = torch.ops.aten.leaky_relu_backward(grad, y, _SLOPE, True)
-        grad_x, along, total = _before_norm(grad, centred, rstd, scale)
+        grad_x, along, total = _before_norm(grad, centered, rstd, scale)
         return grad_x, along, total[:len(along)], None
 
 
@@ -118,13 +118,13 @@ class _HalfInstanceNormBlock(torch.autograd.Function):
         half = len(norm_weight)
         x = x.contiguous(memory_format=torch.channels_last)
         # Of the bias, the mean would leave nothing in the first channels.
-        centred = F.conv2d(x, weight1, padding=1)
-        centred -= _mean_of_first(centred, half)
+        centered = F.conv2d(x, weight1, padding=1)
+        centered -= _mean_of_first(centered, half)
         y, rstd, scale = _scale_and_activate(
-            centred, norm_weight, torch.cat((norm_bias, bias1[half:])), eps)
+            centered, norm_weight, torch.cat((norm_bias, bias1[half:])), eps)
         z = convolution(y, weight2, bias2, (1, 1), activation='leaky_relu',
                         scalars=[_SLOPE])
-        ctx.save_for_backward(centred, rstd, scale, y, z, x, weight1, weight2,
+        ctx.save_for_backward(centered, rstd, scale, y, z, x, weight1, weight2,
                               weight)
         out = F.conv2d(x, weight, bias).add_(z)
         return out if residual is None else out.add_(residual)
@@ -165,9 +165,9 @@ def _mean_of_first(x: Tensor, channels: int) -> Tensor:
     return _spatial(F.pad(mean, (0, x.shape[1] - channels)), x)
 
 
-def _scale_and_activate(centred: Tensor, weight: Tensor, shift: Tensor,
+def _scale_and_activate(centered: Tensor, weight: Tensor, shift: Tensor,
                         eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """leaky(scale * centred + shift), for each channel of each image.
+    """leaky(scale * centered + shift), for each channel of each image.
 
     The channels behind have scale 1, so that all go the same, vectorised
     way. Two passes, because E[x^2] - E[x]^2 in one loses digits in float32.
@@ -176,28 +176,28 @@ def _scale_and_activate(centred: Tensor, weight: Tensor, shift: Tensor,
         The result, 1 / standard deviation (N, first channels), and the scale
         (N, C, 1, 1).
     """
-    channels, size = len(weight), centred.shape[2] * centred.shape[3]
-    var = _dot(centred, centred)[:, :channels] / size
+    channels, size = len(weight), centered.shape[2] * centered.shape[3]
+    var = _dot(centered, centered)[:, :channels] / size
     rstd = torch.rsqrt(var + eps)
     scale = _spatial(
-        F.pad(weight * rstd, (0, len(shift) - channels), value=1), centred)
-    shift = _spatial(shift.expand(len(centred), -1), centred)
-    y = F.leaky_relu_(torch.addcmul(shift, scale, centred), _SLOPE)
+        F.pad(weight * rstd, (0, len(shift) - channels), value=1), centered)
+    shift = _spatial(shift.expand(len(centered), -1), centered)
+    y = F.leaky_relu_(torch.addcmul(shift, scale, centered), _SLOPE)
     return y, rstd, scale
 
 
-def _before_norm(grad: Tensor, centred: Tensor, rstd: Tensor,
+def _before_norm(grad: Tensor, centered: Tensor, rstd: Tensor,
                  scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of the maps, of the weight, and of the shift."""
     half, size = rstd.shape[1], grad.shape[2] * grad.shape[3]
     behind = (0, grad.shape[1] - half)
     total = _sum(grad)
-    along = _dot(grad, centred)[:, :half] * rstd
+    along = _dot(grad, centered)[:, :half] * rstd
     # grad_x = scale * (grad - mean(grad) - z * mean(grad * z)), where
-    # z = centred * rstd; the channels behind lack the means.
+    # z = centered * rstd; the channels behind lack the means.
     level = _spatial(F.pad(-total[:, :half] / size, behind), grad) * scale
     slope = _spatial(F.pad(-along * rstd / size, behind), grad) * scale
-    grad_x = torch.addcmul(level, scale, grad).addcmul_(slope, centred)
+    grad_x = torch.addcmul(level, scale, grad).addcmul_(slope, centered)
     return grad_x, along.sum(0), total.sum(0)
 
 

@@ -1,4 +1,4 @@
-"""Normalisation of image tensors."""
+"""Normalization of image tensors."""
 from __future__ import annotations
 
 import torch

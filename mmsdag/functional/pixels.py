@@ -1,4 +1,4 @@
-"""From the bytes of a pipeline to what an enhancer takes, and back.
+"""Convert between a pipeline's images and an enhancer's input.
 
 On a CPU by OpenCV, which turns planes into pixels and back several times as
 fast as PyTorch: beside a small enhancer that is what counts.
@@ -17,12 +17,12 @@ _UNIT = np.arange(256, dtype=np.float32) / np.float32(255)
 
 def unit_from_uint8(pixels: np.ndarray,
                     out: np.ndarray | None = None) -> np.ndarray:
-    """(H, W, C), uint8, to [0, 1], float32."""
+    """Convert (H, W, C), uint8, to [0, 1], float32."""
     return cv2.LUT(pixels, _UNIT, out)
 
 
 def uint8_from_unit(pixels: np.ndarray) -> np.ndarray:
-    """(H, W, C), float32, from 0, to uint8: rounded half to even.
+    """Convert (H, W, C), float32, >= 0, to uint8, rounded half to even.
 
     What lies above 1 is clipped; below 0 there must be nothing.
     """
@@ -30,7 +30,7 @@ def uint8_from_unit(pixels: np.ndarray) -> np.ndarray:
 
 
 def to_unit_rgb(images: Tensor, is_bgr: bool) -> Tensor:
-    """Images as an enhancer takes them.
+    """Convert images to an enhancer's input.
 
     Args:
         images: (N, 3, H, W), [0, 255], uint8 or floating point, of which
@@ -52,7 +52,7 @@ def to_unit_rgb(images: Tensor, is_bgr: bool) -> Tensor:
 
 
 def to_uint8(images: Tensor, is_bgr: bool) -> Tensor:
-    """What becomes of them, as the pipeline had them.
+    """Convert images back to the pipeline's channel order and dtype.
 
     Args:
         images: (N, 3, H, W), RGB, [0, 1], floating point, any layout; what
@@ -76,7 +76,7 @@ def to_uint8(images: Tensor, is_bgr: bool) -> Tensor:
 
 def map_pixels(function: Callable[[np.ndarray], np.ndarray], image: Tensor,
                is_bgr: bool) -> Tensor:
-    """Apply a function of pixels to an image of planes.
+    """Apply a function of (H, W, C) to an image (C, H, W).
 
     Args:
         function: (H, W, 3), RGB, uint8, to the same.

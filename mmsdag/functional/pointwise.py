@@ -9,7 +9,7 @@ from torch import Tensor
 def pointwise_conv(x: Tensor,
                    weight: Tensor,
                    bias: Tensor | None = None) -> Tensor:
-    """A 1x1 convolution, fast on a CPU too.
+    """Compute a 1x1 convolution, fast on a CPU too.
 
     There, in full precision and with the channels last in memory, it is a
     matrix product, whose gradient takes half as long as that of PyTorch's

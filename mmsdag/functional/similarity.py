@@ -1,4 +1,4 @@
-"""Similarities by which SDAG ranks reconstructions."""
+"""Similarities for SDAG's ranking of reconstructions."""
 from __future__ import annotations
 
 from torch import Tensor
@@ -12,7 +12,7 @@ EPS = 1e-8
 
 
 def cosine_similarity(x: Tensor, y: Tensor, over: str = 'batch') -> Tensor:
-    """Cosine similarity of two batches of images.
+    """Compute the cosine similarity of two batches of images.
 
     Args:
         x: Images (N, C, H, W).

@@ -1,4 +1,4 @@
-"""Maximum over small windows."""
+"""Maximum over 2x2 windows."""
 from __future__ import annotations
 
 from typing import Any
@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 
 def window_maximum(x: Tensor) -> Tensor:
-    """Maximum of a pixel and its neighbours right, below and between.
+    """Compute the maximum of each 2x2 window, at its upper left pixel.
 
     Zero beyond the image. Of equal values the upper left one gets the
     gradient.
@@ -29,7 +29,7 @@ def window_maximum(x: Tensor) -> Tensor:
 
 
 class _WindowMaximum(torch.autograd.Function):
-    """With a gradient in seven passes.
+    """Maximum of 2x2 windows with a gradient in seven passes.
 
     On a CPU torch.maximum, which shares out the gradient of equal values,
     takes seven times as long, and max_pool2d ten times in the other direction.

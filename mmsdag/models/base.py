@@ -1,4 +1,4 @@
-"""What all models of this package share."""
+"""Base of the models."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def build_or_default(config: dict | None, **default: Any) -> Any:
 
 
 class UnsupervisedEditModel(BaseModel):
-    """A model that puts out images and learns without ground truth.
+    """Model that outputs images and learns without ground truth.
 
     Subclasses implement :meth:`losses`. ``data_preprocessor`` and data
     samples may be mmagic's as well.
@@ -87,7 +87,7 @@ class UnsupervisedEditModel(BaseModel):
                          "'loss', 'tensor' or 'predict'")
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Loss terms by name, all beginning with ``loss_``.
+        """Compute loss terms; their names begin with ``loss_``.
 
         Args:
             inputs: Images (N, 3, H, W), RGB, [0, 1].
@@ -98,7 +98,7 @@ class UnsupervisedEditModel(BaseModel):
                       inputs: Tensor,
                       data_samples: Any = None,
                       **kwargs: Any) -> dict[str, Tensor]:
-        """Loss terms of a batch; see :meth:`losses`."""
+        """Compute the loss terms of a batch; see :meth:`losses`."""
         with autocast(self.amp_dtype, inputs.device):
             return self.losses(self._laid_out(inputs))
 
@@ -106,7 +106,7 @@ class UnsupervisedEditModel(BaseModel):
                        inputs: Tensor,
                        data_samples: Any = None,
                        **kwargs: Any) -> Tensor:
-        """Edited images (N, 3, H, W), RGB, [0, 1], float32."""
+        """Compute edited images (N, 3, H, W), RGB, [0, 1], float32."""
         with autocast(self.amp_dtype, inputs.device):
             return self.edit(self._laid_out(inputs)).float()
 
@@ -132,7 +132,7 @@ class UnsupervisedEditModel(BaseModel):
         return samples
 
     def edit(self, inputs: Tensor) -> Tensor:
-        """The network's image output; ``inputs`` as in :meth:`losses`."""
+        """Return the network's images; ``inputs`` as in :meth:`losses`."""
         return self.generator.enhance(inputs)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""An enhancer in front of any model, of whatever package."""
+"""Put an enhancer in front of a model of any package."""
 from __future__ import annotations
 
 import inspect
@@ -113,7 +113,7 @@ class EnhancedModel(KeepsFrozen):
         return self.model(self.enhance(images), *args, **kwargs)
 
     def enhance(self, images: Any) -> Any:
-        """Enhance images as the model takes them.
+        """Enhance images in the model's channel order and range.
 
         Args:
             images: See the class.
@@ -179,6 +179,6 @@ def _check_shape(shape: Sequence[int], channels: int) -> None:
 
 
 def _is_plain_module(model: Any) -> bool:
-    """Whether a parent module may call ``model.train(mode)``."""
+    """Return whether a parent module may call ``model.train(mode)``."""
     return isinstance(model, nn.Module) and list(
         inspect.signature(model.train).parameters)[:1] == ['mode']

@@ -76,7 +76,7 @@ def load_enhancer(enhancer: EnhancerLike,
         enhancer: See :func:`network_config`.
         checkpoint: See :func:`load_network`.
         weights_required: Whether an enhancer that has weights must have a
-            checkpoint too; without it, they are initialised.
+            checkpoint too; without it, they are initialized.
 
     Returns:
         A module with ``enhance(x)``, images (N, 3, H, W), RGB, [0, 1] to the

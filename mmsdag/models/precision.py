@@ -1,4 +1,4 @@
-"""Mixed precision inside a model, on devices that MMEngine's AMP leaves out.
+"""Mixed precision inside a model, also where MMEngine's AMP has none.
 
 MMEngine's ``AmpOptimWrapper`` refuses a CPU; a model with ``amp_dtype`` runs
 its own network under autocast there and everywhere else.
@@ -25,7 +25,7 @@ def check_amp_dtype(name: str | None, owner: str) -> str | None:
 
 
 def _has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether ``device`` multiplies bfloat16 matrices in hardware."""
+    """Return whether ``device`` multiplies bfloat16 matrices in hardware."""
     if device.type == 'cuda':
         return torch.cuda.get_device_capability(device)[0] >= 8
     if device.type == 'cpu':
@@ -38,7 +38,7 @@ def _has_fast_bfloat16(device: torch.device) -> bool:
 
 def resolve_amp_dtype(amp_dtype: str | None,
                       device: torch.device) -> torch.dtype | None:
-    """The dtype that one of :data:`AMP_DTYPES` means on ``device``."""
+    """Return the dtype that one of :data:`AMP_DTYPES` means on ``device``."""
     if amp_dtype == 'auto':
         return torch.bfloat16 if _has_fast_bfloat16(device) else None
     return None if amp_dtype is None else getattr(torch, amp_dtype)
@@ -46,7 +46,7 @@ def resolve_amp_dtype(amp_dtype: str | None,
 
 def autocast(amp_dtype: str | None,
              device: torch.device) -> AbstractContextManager:
-    """Autocast context for a network on ``device``.
+    """Return the autocast context for a network on ``device``.
 
     Args:
         amp_dtype: ``None`` leaves the precision as it is (an outer autocast

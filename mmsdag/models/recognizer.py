@@ -141,7 +141,7 @@ class RecognizerFeatures(KeepsFrozen):
 
 
 def _tensors(output: Any) -> Iterator[Tensor]:
-    """All floating-point tensors in nested tuples, lists and dicts."""
+    """Collect the floating-point tensors in nested tuples, lists and dicts."""
     if isinstance(output, Tensor):
         if output.is_floating_point():
             yield output

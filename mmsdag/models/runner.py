@@ -1,4 +1,4 @@
-"""Run an enhancer on images: the only way that images take through one."""
+"""Run an enhancer on images; everything that enhances goes through here."""
 from __future__ import annotations
 
 import warnings
@@ -109,17 +109,17 @@ class EnhancerRunner:
 
     @cached_property
     def radius(self) -> int | None:
-        """Pixels that the network looks far; None: the whole image."""
+        """Return the radius of the receptive field; None: the whole image."""
         return receptive_radius(self.network)
 
     @property
     def halo(self) -> int:
-        """Pixels at the inner edges of a tile that overlap its neighbor."""
+        """Return how many pixels a tile overlaps its neighbor."""
         return _BLEND if self.radius is None else self.radius
 
     @cached_property
     def max_pixels(self) -> int:
-        """Pixels that the network may take at once, of all images."""
+        """Return how many pixels the network may take at once."""
         device = self.device or torch.device('cpu')
         memory = _MEMORY.get(device.type, _MEMORY['cpu'])
         if self.radius is None:
@@ -365,7 +365,7 @@ class EnhancerRunner:
 
 
 def _to_planes(images: Tensor, is_bgr: bool, rounded: bool) -> Tensor:
-    """(N, 3, H, W), RGB, to [0, 255], clipped, plane by plane in memory."""
+    """Convert (N, 3, H, W), RGB, to [0, 255], clipped, contiguous."""
     if rounded:
         return to_uint8(images, is_bgr)
     # Turning the channels of interleaved pixels takes five times as long.

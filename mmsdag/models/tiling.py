@@ -1,4 +1,4 @@
-"""Cutting an image into pieces that a network can take one at a time."""
+"""Cut an image into overlapping tiles."""
 from __future__ import annotations
 
 import copy
@@ -16,7 +16,7 @@ _PROBE_SIZES = (32, 128)
 
 
 class Span(NamedTuple):
-    """One piece along one axis of an image.
+    """A tile's range along one axis of an image.
 
     The network sees [start, stop); its output is kept in [first, last).
     """
@@ -27,7 +27,7 @@ class Span(NamedTuple):
 
 
 def spans(length: int, tile: int, halo: int) -> list[Span]:
-    """Cut one axis of an image into pieces of equal size.
+    """Cut one axis of an image into ranges of equal size.
 
     Pieces overlap by ``2 * halo`` or more, and every pixel that is kept lies
     ``halo`` or more from an edge of its piece that is no edge of the image.
@@ -59,7 +59,7 @@ def spans(length: int, tile: int, halo: int) -> list[Span]:
 
 
 def blend_weights(piece: Span, length: int, halo: int) -> np.ndarray:
-    """Weights that fade a piece into its neighbours along one axis.
+    """Return weights that blend a tile with its neighbors along one axis.
 
     Args:
         piece: One of :func:`spans`.
@@ -75,13 +75,13 @@ def blend_weights(piece: Span, length: int, halo: int) -> np.ndarray:
     def rise(cut: int) -> np.ndarray:
         return np.clip((pixels - cut + halo + 1) / (2 * halo + 1), 0, 1)
 
-    # Where one piece falls its neighbour rises, so that the sum telescopes.
+    # Where one piece falls its neighbor rises, so that the sum telescopes.
     weights = np.ones_like(pixels) if piece.first == 0 else rise(piece.first)
     return weights if piece.last == length else weights - rise(piece.last)
 
 
 class Tile(NamedTuple):
-    """A part of an image: what the network sees, and its share of the result.
+    """A tile: its input region, and the region it contributes to.
 
     ``weights``, (h, w), fade it into its neighbors; None: it is cropped.
     """
@@ -91,7 +91,7 @@ class Tile(NamedTuple):
 
     @property
     def window(self) -> tuple[slice, slice]:
-        """Rows and columns that the network sees."""
+        """Rows and columns of the network's input."""
         return (slice(self.row.start, self.row.stop),
                 slice(self.column.start, self.column.stop))
 
@@ -134,7 +134,7 @@ def cut(size: Sequence[int], tile: int, halo: int,
 
 
 def receptive_radius(network: nn.Module) -> int | None:
-    """How many pixels away an enhancer looks.
+    """Measure the radius of an enhancer's receptive field.
 
     A NaN in one pixel of the input spreads exactly as far as the network
     looks, whatever its weights and layers.
@@ -157,10 +157,10 @@ def receptive_radius(network: nn.Module) -> int | None:
         for module in probe.modules()
         if isinstance(module, nn.Conv2d) and max(module.dilation) > 1)
     for size in _PROBE_SIZES:
-        centre = size // 2
-        if gaps >= centre:
+        center = size // 2
+        if gaps >= center:
             continue
-        first, second = (_spread(probe, size, centre + i) for i in (0, 1))
+        first, second = (_spread(probe, size, center + i) for i in (0, 1))
         if first is None or second is None:
             continue
         # With a stride, the region moves by none or by several pixels.
@@ -171,7 +171,7 @@ def receptive_radius(network: nn.Module) -> int | None:
 @torch.inference_mode()
 def _spread(network: nn.Module, size: int,
             position: int) -> tuple[int, int, int, int] | None:
-    """Where a NaN at (position, position) gets to.
+    """Find the pixels that a NaN at (position, position) reaches.
 
     Returns:
         Top, left, bottom, right, relative to the position; ``None`` if that

@@ -77,7 +77,7 @@ class Scene(NamedTuple):
 
     @property
     def boxes(self) -> list[tuple[int, int, int, int]]:
-        """Left, top, width and height of each object's visible part."""
+        """Return left, top, width and height of each object's visible part."""
         return [
             cv2.boundingRect((self.instances == n + 1).astype(np.uint8))
             for n in range(len(self.classes))

@@ -1,4 +1,4 @@
-"""What the values of an image array tell."""
+"""Checks and corrections of image arrays."""
 from __future__ import annotations
 
 import numpy as np

@@ -215,7 +215,7 @@ def _fetch(source: str) -> Path | BinaryIO:
 
 def check_finite(weights: Mapping[str, Tensor],
                  path: str | os.PathLike[str]) -> None:
-    """Refuse weights that make nothing but undefined numbers.
+    """Refuse weights that are infinite or undefined.
 
     Raises:
         ValueError: If one is infinite or undefined; names it, and the
@@ -276,7 +276,7 @@ def _flush_weights(content: Any) -> Any:
 
 
 def find_latest_checkpoint(work_dir: str | Path) -> Path | None:
-    """The checkpoint with which an interrupted training goes on.
+    """Find the checkpoint to resume an interrupted training from.
 
     Args:
         work_dir: Folder of the training.

@@ -46,7 +46,7 @@ def _step(size: Sequence[int]) -> int:
 
 
 class DarknessGate:
-    """Tell the images that are to be enhanced from those that are light.
+    """Select the images to enhance by their darkness.
 
     Args:
         when: See :data:`When`.
@@ -75,7 +75,7 @@ class DarknessGate:
 
     @property
     def is_open(self) -> bool:
-        """Whether every image is enhanced."""
+        """Return whether every image is enhanced."""
         return self.when is None
 
     def are_dark(self, images: Sequence[Tensor], is_bgr: bool = False,

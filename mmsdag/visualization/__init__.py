@@ -1,4 +1,4 @@
-"""Visualizers that draw what recognizers find on enhanced images."""
+"""Visualizers that draw predictions on enhanced images."""
 from __future__ import annotations
 
 from mmsdag.registry import VISUALIZERS

@@ -1,4 +1,4 @@
-"""Draw on the enhanced image, whichever package draws."""
+"""Draw predictions on the enhanced image."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""Draw what mmdet's models find on the enhanced image."""
+"""Draw mmdet's predictions on the enhanced image."""
 from __future__ import annotations
 
 from mmdet.visualization import DetLocalVisualizer

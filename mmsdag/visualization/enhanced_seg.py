@@ -1,4 +1,4 @@
-"""Draw what mmseg's models find on the enhanced image."""
+"""Draw mmseg's predictions on the enhanced image."""
 from __future__ import annotations
 
 from mmseg.visualization import SegLocalVisualizer

@@ -92,7 +92,7 @@ def test_a_result_that_cannot_be_written_is_reported(identity, write_image,
     assert set(report.failed) == {str(tmp_path / 'in/sub/a.bmp')}
 
 
-def test_neighbours_of_one_size_go_together(identity, write_image, tmp_path,
+def test_neighbors_of_one_size_go_together(identity, write_image, tmp_path,
                                             monkeypatch):
     sizes = dict(a=(4, 4), b=(4, 4), c=(4, 4), d=(4, 5), e=(4, 4))
     images = {

@@ -88,7 +88,7 @@ def test_verify_counts_and_draws_masks(masks, capsys):
                         str(masks / 'sheet.jpg'), '--side', '50']) == 0
     said = capsys.readouterr().out
     for row in ('| class (pixels) | test |', '| road | 8 |', '| sky | 8 |',
-                '| not labelled | 4 |'):
+                '| not labeled | 4 |'):
         assert row in said
     assert 'faults' not in said
     picture = cv2.imread(str(masks / 'sheet.jpg')).astype(int)

@@ -69,13 +69,13 @@ def test_a_folder_is_tested_whole_and_without_ground_truth(
 
 def test_8_and_16_bit_files_share_a_batch(tmp_path, monkeypatch):
     Image.new('RGB', (64, 64), (30, 20, 10)).save(tmp_path / '8.png')
-    grey = np.full((64, 64), 1000, np.uint16)
-    Image.fromarray(grey).save(tmp_path / '16.png')
+    gray = np.full((64, 64), 1000, np.uint16)
+    Image.fromarray(gray).save(tmp_path / '16.png')
     batch = first_batch('folder_sdag', monkeypatch, MMSDAG_FOLDER=tmp_path)
     images = ImageDataPreprocessor()(batch)['inputs']
-    colours = {
+    colors = {
         tuple(round(value, 4) for value in image[:, 0, 0].tolist())
         for image in images
     }
     # 30/255, 20/255, 10/255 and 1000/65535
-    assert colours == {(0.1176, 0.0784, 0.0392), (0.0153, ) * 3}
+    assert colors == {(0.1176, 0.0784, 0.0392), (0.0153, ) * 3}

@@ -95,9 +95,9 @@ def test_each_image_of_a_batch_draws_its_own_parameters():
 
 
 def test_each_channel_draws_its_own_gamma_when_asked_to():
-    grey = torch.full((2, 3, 4, 4), 0.5)
+    gray = torch.full((2, 3, 4, 4), 0.5)
     tinted = GammaDegradation(
-        gamma=(0.6, 1.7), per_channel=True).degrade(grey, generator())
+        gamma=(0.6, 1.7), per_channel=True).degrade(gray, generator())
     levels = tinted[..., 0, 0]
     assert torch.equal(tinted, levels[..., None, None].expand_as(tinted))
     assert len(levels.unique()) == 6
@@ -241,14 +241,14 @@ def test_input_array_is_not_written_to(config):
 
 def test_seed_gives_each_image_a_fixed_noise_of_its_own():
     transform = GaussianNoiseDegradation(seed=1)
-    grey = np.full((8, 8, 3), 128, np.uint8)
+    gray = np.full((8, 8, 3), 128, np.uint8)
     first, again, other = (
-        transform(dict(img=grey, sample_idx=i))['img'] for i in (0, 0, 1))
+        transform(dict(img=gray, sample_idx=i))['img'] for i in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-class Grey(BaseDataset):
+class Gray(BaseDataset):
 
     def load_data_list(self):
         return [dict(img=np.full((8, 8, 3), 128, np.uint8))] * 12
@@ -261,7 +261,7 @@ class Grey(BaseDataset):
 @pytest.mark.parametrize('config, seed', [
     (DEGRADATIONS[0], None), (DEGRADATIONS[4], None), (DEGRADATIONS[4], 1)])
 def test_workers_do_not_change_the_images(config, seed):
-    dataset = Grey(pipeline=[dict(config, seed=seed)])
+    dataset = Gray(pipeline=[dict(config, seed=seed)])
     draws = [DrawIndex(i % 12, i, seed=0) for i in range(14)]
 
     def images_with(num_workers):

@@ -27,7 +27,7 @@ class RandomCrop:
 
 
 def save(path, value=100, size=(16, 12)):
-    """Save an image of one grey; size is (width, height)."""
+    """Save an image of one gray; size is (width, height)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new('RGB', size, (value, ) * 3).save(path)
 

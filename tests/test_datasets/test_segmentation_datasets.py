@@ -22,7 +22,7 @@ from mmsdag.datasets.night_segmentation import label_id_map
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs' / '_base_' / 'datasets'
 # Every value that a file of label ids may hold, in two equal rows: the ids of
-# Cityscapes, and 255, which is the licence plates' -1 in 8 bits.
+# Cityscapes, and 255, which is the license plates' -1 in 8 bits.
 ALL_IDS = np.array([[*range(34), 255]] * 2, np.uint8)
 # labels.py of cityscapesScripts, read by hand: id -> trainId.
 ALL_TRAIN_IDS = [[
@@ -54,7 +54,7 @@ def acdc(tmp_path) -> Path:
             photo(tmp_path / 'rgb_anon' / f'{stem}_rgb_anon.png')
             label(tmp_path / 'gt' / f'{stem}_gt_labelTrainIds.png')
             write(tmp_path / 'gt' / f'{stem}_gt_labelIds.png', ALL_IDS)
-            # Beside them, in the real set: colours, and the part that people
+            # Beside them, in the real set: colors, and the part that people
             # cannot see in the dark.
             label(tmp_path / 'gt' / f'{stem}_gt_invGray.png')
             photo(tmp_path / 'gt' / f'{stem}_gt_labelColor.png')
@@ -133,7 +133,7 @@ def test_acdc_test_split_has_images_only(acdc):
     'dataset_class',
     [ACDCNightDataset, DarkZurichDataset, NightCityDataset,
      BDD100KNightDataset])
-def test_classes_and_colours_are_those_of_cityscapes(dataset_class):
+def test_classes_and_colors_are_those_of_cityscapes(dataset_class):
     for key in ('classes', 'palette'):
         assert (dataset_class.METAINFO[key] ==
                 CityscapesDataset.METAINFO[key])

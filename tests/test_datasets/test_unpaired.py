@@ -14,7 +14,7 @@ from mmsdag.registry import MODELS
 
 @pytest.fixture
 def folders(tmp_path):
-    """Three dark and five bright images, one grey level each."""
+    """Three dark and five bright images, one gray level each."""
     for name, levels in (('dark', (10, 20, 30)),
                          ('bright', (100, 110, 120, 130, 140))):
         (tmp_path / name).mkdir()

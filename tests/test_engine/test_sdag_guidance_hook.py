@@ -118,7 +118,7 @@ def test_gradient_reaches_the_first_layer_of_a_foreign_network(
     train(tmp_path, cfg.model,
           [guidance(**{**options, 'checkpoint': checkpoint}), seen], iters=1)
     torch.testing.assert_close(seen.found, seen.expected)
-    # The others too, but for what a zero of the initialisation cuts off.
+    # The others too, but for what a zero of the initialization cuts off.
     assert seen.found[0].abs().max() > 0
 
 

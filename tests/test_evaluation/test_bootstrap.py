@@ -225,8 +225,8 @@ def test_pixels_are_counted_as_mmseg_counts_them():
                     pred_sem_seg=dict(data=found[None]),
                     gt_sem_seg=dict(data=label[None]))
             ])
-        intersect, union, _, labelled = metric.results[-1]
-        counts.append((intersect, union, labelled))
+        intersect, union, _, labeled = metric.results[-1]
+        counts.append((intersect, union, labeled))
     pixels = PixelCounts(*(np.stack(c) for c in zip(*counts)))
     with contextlib.redirect_stdout(io.StringIO()):
         expected = metric.compute_metrics(metric.results)

@@ -180,7 +180,7 @@ def test_lpips_refuses_the_weights_of_another_network(tmp_path):
 
 
 @NEEDS_STATISTICS
-def test_niqe_of_a_grey_image_is_that_of_its_authors_program():
+def test_niqe_of_a_gray_image_is_that_of_its_authors_program():
     image = data.camera()[..., None].repeat(3, -1)
     found = figures(
         'NIQE', sample(image.astype(np.float32), input=image))['NIQE']
@@ -189,13 +189,13 @@ def test_niqe_of_a_grey_image_is_that_of_its_authors_program():
 
 
 @NEEDS_STATISTICS
-def test_niqe_takes_colours_in_their_order_and_no_ground_truth(photograph):
-    grey = np.asarray(Image.fromarray(photograph[..., ::-1]).convert('L'))
-    expected = niqe(grey, niqe_statistics())
+def test_niqe_takes_colors_in_their_order_and_no_ground_truth(photograph):
+    gray = np.asarray(Image.fromarray(photograph[..., ::-1]).convert('L'))
+    expected = niqe(gray, niqe_statistics())
     found, swapped = (
         figures('NIQE', sample(image.astype(np.float32), input=image))['NIQE']
         for image in (photograph, photograph[..., ::-1]))
-    # Pillow rounds the grey levels in another way.
+    # Pillow rounds the gray levels in another way.
     assert found == pytest.approx(expected, rel=1e-3)
     assert swapped != pytest.approx(expected, rel=1e-3)
 
@@ -255,24 +255,24 @@ def test_loe_refuses_images_of_different_sizes(photograph):
         lightness_order_error(photograph, photograph[:9])
 
 
-def test_statistics_are_those_of_levels_colours_and_grey(photograph):
-    # Half is red (grey 76), half black.
+def test_statistics_are_those_of_levels_colors_and_gray(photograph):
+    # Half is red (gray 76), half black.
     image = np.zeros((4, 4, 3), np.float32)
     image[:2, :, 2] = 255
     found = figures('ImageStatistics', sample(image))
     # Eight of 48 values are 1.
     assert found == pytest.approx(
         dict(mean=1 / 6, contrast=math.sqrt(1 / 6 - 1 / 36), entropy=1.))
-    grey = photograph[..., :1].repeat(3, -1)
-    found = figures('ImageStatistics', sample(grey.astype(np.float32)))
-    assert found['entropy'] == pytest.approx(shannon_entropy(grey[..., 0]))
-    assert found['contrast'] == pytest.approx(grey.std() / 255)
+    gray = photograph[..., :1].repeat(3, -1)
+    found = figures('ImageStatistics', sample(gray.astype(np.float32)))
+    assert found['entropy'] == pytest.approx(shannon_entropy(gray[..., 0]))
+    assert found['contrast'] == pytest.approx(gray.std() / 255)
 
 
 # Together
 
 
-def test_colours_of_output_and_ground_truth_meet_in_a_test_config(
+def test_colors_of_output_and_ground_truth_meet_in_a_test_config(
         tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     dark = rng.integers(0, 60, (24, 32, 3), np.uint8)

@@ -162,10 +162,10 @@ def test_noise_of_another_shape_is_refused():
 
 
 def test_decoding_is_that_of_scikit_image():
-    grey = np.linspace(0, 1, 256)
-    # Y of a grey is its linear value.
-    expected = rgb2xyz(np.repeat(grey[:, None], 3, 1))[:, 1]
-    linear = F.srgb_to_linear(torch.from_numpy(grey))
+    gray = np.linspace(0, 1, 256)
+    # Y of a gray is its linear value.
+    expected = rgb2xyz(np.repeat(gray[:, None], 3, 1))[:, 1]
+    linear = F.srgb_to_linear(torch.from_numpy(gray))
     np.testing.assert_allclose(linear.numpy(), expected, atol=1e-6)
 
 

@@ -26,7 +26,7 @@ def inputs(dtype=torch.float32, layout=torch.channels_last, offset=0.):
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
-def test_normalises_the_first_channels_and_activates_all(layout):
+def test_normalizes_the_first_channels_and_activates_all(layout):
     x, weight, bias = inputs(layout=layout)
     out = half_instance_norm(x, weight, bias)
     torch.testing.assert_close(out, expected(x, weight, bias))

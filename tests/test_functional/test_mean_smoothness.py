@@ -1,4 +1,4 @@
-"""RUAS's smoothness, against one with all 24 neighbours written out."""
+"""RUAS's smoothness, against one with all 24 neighbors written out."""
 from __future__ import annotations
 
 import pytest
@@ -8,8 +8,8 @@ from torch import Tensor
 from mmsdag.functional import flattened_ycbcr, mean_smoothness
 
 
-def of_24_neighbours(values: Tensor, guide: Tensor, sigma: float) -> Tensor:
-    """Every neighbour by itself, differentiated automatically."""
+def of_24_neighbors(values: Tensor, guide: Tensor, sigma: float) -> Tensor:
+    """Every neighbor by itself, differentiated automatically."""
     height, width = values.shape[-2:]
     per_image = []
     for value, edge in zip(values, guide):
@@ -31,11 +31,11 @@ def of_24_neighbours(values: Tensor, guide: Tensor, sigma: float) -> Tensor:
 
 
 @pytest.mark.parametrize('size', [(3, 3), (6, 5), (4, 9)])
-def test_value_and_gradient_are_those_of_the_24_neighbours(size):
+def test_value_and_gradient_are_those_of_the_24_neighbors(size):
     values = torch.rand(2, 3, *size, dtype=torch.float64, requires_grad=True)
     guide = torch.rand(2, 3, *size, dtype=torch.float64)
     own = mean_smoothness(values, guide, sigma=0.5)
-    expected = of_24_neighbours(values, guide, sigma=0.5)
+    expected = of_24_neighbors(values, guide, sigma=0.5)
     torch.testing.assert_close(own, expected)
     torch.testing.assert_close(
         *(torch.autograd.grad(3 * loss, values)[0]

@@ -1,4 +1,4 @@
-"""The smoothness over 24 neighbours is the plain formula's, at less cost."""
+"""The smoothness over 24 neighbors is the plain formula's, at less cost."""
 from __future__ import annotations
 
 import pytest
@@ -9,7 +9,7 @@ from mmsdag.functional import flattened_ycbcr, neighbor_smoothness
 
 def plain(values: torch.Tensor, guide: torch.Tensor,
           sigma: float = 10.) -> torch.Tensor:
-    """All 24 neighbours, each with its own copies, by autograd."""
+    """All 24 neighbors, each with its own copies, by autograd."""
     height, width = values.shape[-2:]
     total = values.new_zeros(())
     for row in range(-2, 3):
@@ -43,7 +43,7 @@ def test_value_and_gradients_are_those_of_the_plain_formula(shape, sigma):
 
 
 def test_smoothness_of_one_bright_pixel_by_hand():
-    # A 3x3 image with a 1 in its centre and a flat guide: of the 24 offsets,
+    # A 3x3 image with a 1 in its center and a flat guide: of the 24 offsets,
     # those by one row or column (4, of 6 pairs each) and the diagonal ones
     # (4, of 4 pairs) meet it twice; no other offset reaches it.
     values = torch.zeros(1, 1, 3, 3)

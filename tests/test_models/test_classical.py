@@ -70,16 +70,16 @@ def test_gamma_of_black_has_a_finite_gradient():
 def test_clahe_is_opencvs_on_the_lightness(photo):
     lab = cv2.cvtColor(photo[..., ::-1], cv2.COLOR_BGR2LAB)
     lightness, a, b = cv2.split(lab)
-    equalised = cv2.createCLAHE(
+    equalized = cv2.createCLAHE(
         clipLimit=3, tileGridSize=(4, 6)).apply(lightness)
     expected = cv2.cvtColor(
-        cv2.merge((equalised, a, b)), cv2.COLOR_LAB2BGR)[..., ::-1]
+        cv2.merge((equalized, a, b)), cv2.COLOR_LAB2BGR)[..., ::-1]
     out = CLAHEEnhancer(3., (4, 6)).enhance(tensor(photo))
     np.testing.assert_allclose(array(out), expected, atol=1e-3)
 
 
-def test_equalised_luma_is_scikit_images(photo):
-    # BT.601, which scikit-image's equalisation does not do by itself.
+def test_equalized_luma_is_scikit_images(photo):
+    # BT.601, which scikit-image's equalization does not do by itself.
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2YCrCb)[..., 0]
     expected = exposure.equalize_hist(luma) * 255
     out = array(HistogramEqualizationEnhancer().enhance(tensor(photo)))
@@ -93,11 +93,11 @@ def test_equalised_luma_is_scikit_images(photo):
     assert difference.mean() < 1 and np.percentile(difference, 95) < 3
 
 
-def test_equalisation_keeps_the_colour_differences(photo):
+def test_equalization_keeps_the_color_differences(photo):
     before = cv2.cvtColor(photo, cv2.COLOR_RGB2YCrCb)
-    equalised = before.copy()
-    equalised[..., 0] = cv2.equalizeHist(before[..., 0])
-    expected = cv2.cvtColor(equalised, cv2.COLOR_YCrCb2RGB)
+    equalized = before.copy()
+    equalized[..., 0] = cv2.equalizeHist(before[..., 0])
+    expected = cv2.cvtColor(equalized, cv2.COLOR_YCrCb2RGB)
     out = HistogramEqualizationEnhancer().enhance(tensor(photo))
     np.testing.assert_allclose(array(out), expected, atol=1e-3)
 
@@ -167,7 +167,7 @@ def test_it_is_built_by_name_and_pickled(name, photo):
 
 @pytest.mark.parametrize('name', NAMES)
 @pytest.mark.parametrize('level', [0., 0.3, 1.])
-def test_an_image_of_one_colour_stays_finite(name, level):
+def test_an_image_of_one_color_stays_finite(name, level):
     x = torch.full((2, 3, 33, 17), level)
     out = MODELS.build(dict(type=f'mmsdag.{name}')).enhance(x)
     assert out.shape == x.shape and out.dtype == x.dtype

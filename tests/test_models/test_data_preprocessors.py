@@ -1,4 +1,4 @@
-"""Stock recognisers of mmdet and mmseg behind an enhancer, by one dict."""
+"""Stock recognizers of mmdet and mmseg behind an enhancer, by one dict."""
 from __future__ import annotations
 
 import copy
@@ -145,7 +145,7 @@ ZERO_DCE = dict(type='mmsdag.ZeroDCENet', channels=4)
 
 
 def image(height: int, width: int, seed: int = 0) -> Tensor:
-    """(3, H, W), uint8, dark; without margins of one colour."""
+    """(3, H, W), uint8, dark; without margins of one color."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(
         0, 90, (3, height, width), generator=generator, dtype=torch.uint8)
@@ -241,7 +241,7 @@ def test_it_gives_what_images_enhanced_beforehand_give(base, preprocessor):
     (dict(bgr_to_rgb=False), 2),
     (dict(bgr_to_rgb=False, rgb_to_bgr=True), 2),
 ])
-def test_the_enhancer_sees_rgb_whatever_the_recogniser_wants(
+def test_the_enhancer_sees_rgb_whatever_the_recognizer_wants(
         options, red, preprocessor):
     ours = preprocessor(
         RETINANET, dict(type='mmsdag.NoRed'), mean=None, std=None, **options)
@@ -266,7 +266,7 @@ def test_segmentation_still_pads_for_testing(test_cfg, shape, preprocessor):
     out = preprocessor(PSPNET, GAMMA, test_cfg=test_cfg)(
         batch_for(PSPNET, [image(40, 60)]))
     assert out['inputs'].shape[-2:] == shape
-    # Normalised images are padded by pad_val itself.
+    # Normalized images are padded by pad_val itself.
     assert (out['inputs'][..., 40:, :] == 0).all()
 
 
@@ -348,7 +348,7 @@ def test_metainfo_tells_the_content(metainfo, window):
     assert window_by_metainfo(CANVAS, metainfo) == expected
 
 
-def test_an_image_of_one_colour_is_no_padding(preprocessor):
+def test_an_image_of_one_color_is_no_padding(preprocessor):
     flat = torch.full((3, 32, 32), 20, dtype=torch.uint8)
     for how in ('metainfo', 20):
         found = preprocessor(YOLOX, GAMMA, padding_value=how)(
@@ -378,7 +378,7 @@ def test_a_color_is_looked_for_where_that_is_asked_for(preprocessor):
     assert ours.enhancer.shapes == [(1, 3, 32, 32), (1, 3, 20, 30)]
 
 
-def test_padding_may_have_a_colour_of_its_own(preprocessor):
+def test_padding_may_have_a_color_of_its_own(preprocessor):
     ours = preprocessor(
         YOLOX, dict(type='mmsdag.Unchanged'), padding_value=(103, 116, 123))
     canvas = torch.tensor([103, 116, 123], dtype=torch.uint8).reshape(
@@ -457,7 +457,7 @@ def test_one_image_that_a_gpu_cannot_hold_is_an_error(
         ours(batch_for(RETINANET, [image(32, 40)]))
 
 
-def test_colours_out_of_range_do_not_become_nan(preprocessor):
+def test_colors_out_of_range_do_not_become_nan(preprocessor):
     # As photometric augmentations leave them.
     wild = image(32, 32).float() * 5 - 100
     out = preprocessor(YOLOX, GAMMA)(batch_for(YOLOX, [wild]))['inputs']
@@ -490,7 +490,7 @@ def test_bfloat16_stays_within_a_few_levels(preprocessor, checkpoint):
     assert 0 < (exact - rough).abs().max() <= 4
 
 
-def test_it_follows_the_recogniser_to_its_device(preprocessor, checkpoint):
+def test_it_follows_the_recognizer_to_its_device(preprocessor, checkpoint):
     # 'meta' stands for a GPU.
     ours = preprocessor(YOLOX, ZERO_DCE, checkpoint=checkpoint)
     out = ours.to('meta')(batch_for(YOLOX, [image(32, 32)]))['inputs']
@@ -541,8 +541,8 @@ def test_resizing_masks_is_refused(preprocessor):
 
 
 @pytest.fixture
-def recogniser(configs):
-    """Build a stock recogniser, with an enhancer or without."""
+def recognizer(configs):
+    """Build a stock recognizer, with an enhancer or without."""
 
     def build(base: str, enhancer=None, **options):
         override = dict(options)
@@ -564,9 +564,9 @@ def predictions(base: str, samples) -> list[Tensor]:
 
 
 @pytest.mark.parametrize('base', [YOLOX, RETINANET, PSPNET])
-def test_a_stock_recogniser_predicts_from_enhanced_images(base, recogniser):
+def test_a_stock_recognizer_predicts_from_enhanced_images(base, recognizer):
     images = [image(64, 64), image(64, 64, 1)]
-    stock, ours = recogniser(base), recogniser(base, GAMMA)
+    stock, ours = recognizer(base), recognizer(base, GAMMA)
     ours.load_state_dict(stock.state_dict(), strict=True)
     for model in (stock, ours):
         # Scores of random weights are low.
@@ -580,9 +580,9 @@ def test_a_stock_recogniser_predicts_from_enhanced_images(base, recogniser):
 
 
 @pytest.mark.parametrize('base', [YOLOX, RETINANET, PSPNET])
-def test_a_stock_recogniser_trains_on_enhanced_images(
-        base, recogniser, checkpoint):
-    model = recogniser(base, ZERO_DCE, checkpoint=checkpoint).train()
+def test_a_stock_recognizer_trains_on_enhanced_images(
+        base, recognizer, checkpoint):
+    model = recognizer(base, ZERO_DCE, checkpoint=checkpoint).train()
     data = model.data_preprocessor(
         batch_for(base, [image(64, 64), image(64, 64, 1)]), True)
     assert not data['inputs'].requires_grad
@@ -593,9 +593,9 @@ def test_a_stock_recogniser_trains_on_enhanced_images(
     assert all(p.grad is None for p in enhancer.parameters())
 
 
-def test_frozen_it_is_no_part_of_the_recogniser(recogniser, checkpoint):
-    stock = recogniser(YOLOX)
-    model = recogniser(YOLOX, ZERO_DCE, checkpoint=checkpoint)
+def test_frozen_it_is_no_part_of_the_recognizer(recognizer, checkpoint):
+    stock = recognizer(YOLOX)
+    model = recognizer(YOLOX, ZERO_DCE, checkpoint=checkpoint)
     assert model.state_dict().keys() == stock.state_dict().keys()
     assert [n for n, _ in model.named_parameters()] == [
         n for n, _ in stock.named_parameters()]
@@ -614,9 +614,9 @@ def test_frozen_its_copies_enhance_too(preprocessor, checkpoint):
 
 
 @pytest.mark.parametrize('base', [YOLOX, PSPNET])
-def test_trainable_it_learns_with_the_recogniser(
-        base, recogniser, checkpoint):
-    model = recogniser(
+def test_trainable_it_learns_with_the_recognizer(
+        base, recognizer, checkpoint):
+    model = recognizer(
         base, ZERO_DCE, checkpoint=checkpoint,
         trainable=True).train()
     wrapper = build_optim_wrapper(
@@ -650,7 +650,7 @@ def test_trainable_it_is_not_trained_by_testing(preprocessor):
     assert not out.requires_grad
 
 
-def test_initialising_the_recogniser_leaves_the_enhancer_alone(
+def test_initializing_the_recognizer_leaves_the_enhancer_alone(
         configs, checkpoint):
     model = MMENGINE_MODELS.build(
         configs(
@@ -667,10 +667,10 @@ def test_initialising_the_recogniser_leaves_the_enhancer_alone(
         assert torch.equal(value, expected[f'generator.{name}'])
 
 
-def test_without_a_checkpoint_trainable_weights_are_initialised(
+def test_without_a_checkpoint_trainable_weights_are_initialized(
         preprocessor):
     ours = preprocessor(YOLOX, ZERO_DCE, trainable=True)
-    # N(0, 0.02), as its authors initialise Zero-DCE.
+    # N(0, 0.02), as its authors initialize Zero-DCE.
     assert ours.enhancer.conv5.weight.std().item() == pytest.approx(
         0.02, rel=0.2)
 
@@ -693,8 +693,8 @@ def tta_batch(base: str, one: Tensor) -> dict:
              nms=dict(type='nms', iou_threshold=0.5), max_per_img=100))),
     (PSPNET, dict(type='SegTTAModel')),
 ])
-def test_test_time_augmentation_works(base, wrapper, recogniser):
-    stock, ours = recogniser(base), recogniser(base, GAMMA)
+def test_test_time_augmentation_works(base, wrapper, recognizer):
+    stock, ours = recognizer(base), recognizer(base, GAMMA)
     ours.load_state_dict(stock.state_dict())
     results = []
     for model, picture in ((ours, image(64, 64)),
@@ -708,7 +708,7 @@ def test_test_time_augmentation_works(base, wrapper, recogniser):
 
 
 def test_guidance_reaches_a_trainable_enhancer(
-        tmp_path, recogniser, preprocessor):
+        tmp_path, recognizer, preprocessor):
     from mmengine.runner import Runner
     torch.manual_seed(1)
     sdag = dict(
@@ -734,7 +734,7 @@ def test_guidance_reaches_a_trainable_enhancer(
                 data_samples=det_sample(tuple(images[index].shape[1:])))
 
     seen = []
-    model = recogniser(
+    model = recognizer(
         RETINANET, dict(type='mmsdag.LearnedGain'), trainable=True)
     model.backbone.init_cfg = None
     model.register_forward_hook(lambda m, args, out: seen.append(dict(out)))
@@ -793,7 +793,7 @@ def test_guidance_reaches_a_trainable_enhancer(
     (dict(
         enhancer=dict(type='mmsdag.LearnedGain'), trainable=True,
         round_to_uint8=True), ValueError, 'round_to_uint8=True'),
-    (dict(enhancer=GAMMA, padding_value='grey'), ValueError, "'grey' of Enh.*"
+    (dict(enhancer=GAMMA, padding_value='gray'), ValueError, "'gray' of Enh.*"
      "must be 'metainfo', a numb"),
     (dict(enhancer=GAMMA, padding_value=(1, 2)), ValueError,
      "'metainfo', a numb"),
@@ -828,7 +828,7 @@ def test_what_an_enhancer_must_not_return_is_refused(make, message):
         enhance.enhance([image(8, 8)])
 
 
-def test_an_enhancer_that_optimises_for_itself_is_frozen_outside():
+def test_an_enhancer_that_optimizes_for_itself_is_frozen_outside():
 
     @torch.enable_grad()
     def brighten(x):

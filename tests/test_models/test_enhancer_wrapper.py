@@ -181,7 +181,7 @@ def test_what_its_constructor_did_is_not_undone(module):
     assert torch.equal(wrapper(RGB), before)
 
 
-def test_a_network_of_mmengine_is_initialised_in_its_own_way():
+def test_a_network_of_mmengine_is_initialized_in_its_own_way():
     wrapper = wrapped(f'{__name__}:Ours')
     wrapper.init_weights()
     assert (wrapper.module.layer.weight == 0.5).all()

@@ -72,7 +72,7 @@ def simple() -> EnlightenGAN:
 
 
 def flat(*levels: float) -> torch.Tensor:
-    """Images of one grey level each."""
+    """Images of one gray level each."""
     return torch.tensor(levels).view(-1, 1, 1, 1).expand(-1, 3, 20, 18)
 
 
@@ -162,7 +162,7 @@ def test_discriminator_is_padded_by_two_as_the_authors(
     assert net(torch.rand(1, 3, side, side)).shape == (1, 1, scores, scores)
 
 
-def test_discriminator_has_biases_and_no_normalisation():
+def test_discriminator_has_biases_and_no_normalization():
     net = MODELS.build(dict(DISCRIMINATOR, num_conv=1))
     net.init_weights()
     # 3 to 2, stride 2; 2 to 4; 4 to 1; each of 4x4 weights and a bias.
@@ -198,7 +198,7 @@ def test_losses_agree_with_a_calculation_by_hand(simple):
 
 
 def test_features_of_images_and_patches_are_compared_to_the_input(simple):
-    simple.generator = Mean()  # grey, but brightness does not count
+    simple.generator = Mean()  # gray, but brightness does not count
     x = torch.rand(2, 1, 20, 18).expand(-1, 3, -1, -1)
     losses = simple.losses(x, flat(1., 1.))
     assert losses['loss_feature_global'] < 1e-6

@@ -76,7 +76,7 @@ def test_half_precision_stays_near_float32(net, dtype):
 
 
 def test_gradients_pass_the_check_in_double_precision(net):
-    # Of the image and all weights, along random directions. Normalisation
+    # Of the image and all weights, along random directions. Normalization
     # takes the statistics of evaluation. Steps so short hit no kink of the
     # activations, clamps and maxima.
     net = net.double()

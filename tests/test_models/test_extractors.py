@@ -1,4 +1,4 @@
-"""Extractors take the early stages out of real recognisers."""
+"""Extractors take the early stages out of real recognizers."""
 from __future__ import annotations
 
 import pytest
@@ -64,7 +64,7 @@ def test_resnet_features_equal_those_inside_the_whole_backbone(backbone):
     assert (extractor.out_channels, extractor.stride) == (64, 4)
 
 
-def test_yolox_stem_comes_out_of_the_recognisers_own_checkpoint(shared):
+def test_yolox_stem_comes_out_of_the_recognizers_own_checkpoint(shared):
     path = shared / 'weights' / 'yolox_nano_coco_mmdet.pth'
     extractor = BackboneExtractor(
         CSPDARKNET,

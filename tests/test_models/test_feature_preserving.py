@@ -25,7 +25,7 @@ def rows(*values: float) -> torch.Tensor:
     return torch.tensor(values).view(1, 1, 1, -1).expand(1, 3, 1, -1)
 
 
-def test_features_are_compared_after_normalisation(loss):
+def test_features_are_compared_after_normalization(loss):
     # (0, 2) and (6, 2) become (-1, 1) and (1, -1): squares of 2, 3 times.
     # (0, 0, 3, 1): mean 1, variance 1.5; (0, 0, 1, 3) differs by 2 twice:
     # (4 + 4) / 1.5 / 4 = 4 / 3, 3 times.
@@ -39,7 +39,7 @@ def test_brightness_and_contrast_do_not_count(loss):
     assert loss(rows(0., 2., 5.), rows(100., 104., 110.)) < 1e-9
 
 
-def test_each_image_is_normalised_by_itself(loss):
+def test_each_image_is_normalized_by_itself(loss):
     low = torch.cat([rows(0., 2.), rows(0., 4.)])
     enhanced = torch.cat([rows(5., 9.), rows(1., 2.)])
     assert loss(enhanced, low) < 1e-4
@@ -57,7 +57,7 @@ def test_only_the_enhanced_image_is_taught():
     assert all(p.grad is None for p in loss.extractor.parameters())
 
 
-def test_the_extractor_is_not_saved_but_initialised(tmp_path):
+def test_the_extractor_is_not_saved_but_initialized(tmp_path):
     source = DeepVGGExtractor(init_cfg=None)
     state = source.state_dict()
     torch.save(dict(state, **{'classifier.0.bias': torch.rand(2)}),

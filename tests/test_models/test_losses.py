@@ -22,14 +22,14 @@ def test_exposure_loss_is_the_squared_distance_of_patch_means():
     assert ExposureControlLoss()(x).item() == pytest.approx(0.25, rel=1e-5)
 
 
-def test_colour_loss_is_the_root_of_summed_fourth_powers():
+def test_color_loss_is_the_root_of_summed_fourth_powers():
     # Means 0.2, 0.4, 0.7: differences 0.2, 0.5, 0.3;
     # 0.0016 + 0.0625 + 0.0081 = 0.0722, root 0.268701, five times.
     x = torch.tensor([0.2, 0.4, 0.7]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
     assert ColorConstancyLoss()(x).item() == pytest.approx(1.343503, rel=1e-5)
 
 
-def test_colour_loss_of_a_grey_batch_has_a_finite_gradient():
+def test_color_loss_of_a_gray_batch_has_a_finite_gradient():
     x = torch.full((2, 3, 8, 8), 0.5, requires_grad=True)
     ColorConstancyLoss()(x).backward()
     assert torch.isfinite(x.grad).all()
@@ -45,8 +45,8 @@ def test_smoothness_loss_counts_both_directions():
 
 def test_spatial_loss_of_a_single_bright_patch():
     # 2x2 patches of 4x4; only one rises by 1. Zeros lie outside. That patch
-    # differs from its four neighbours by 1 each: 4. Its two inner
-    # neighbours see it too: 2. Sum 6 over 4 patches = 1.5.
+    # differs from its four neighbors by 1 each: 4. Its two inner
+    # neighbors see it too: 2. Sum 6 over 4 patches = 1.5.
     low = torch.zeros(1, 3, 8, 8)
     enhanced = low.clone()
     enhanced[..., :4, :4] = 1

@@ -63,8 +63,8 @@ def test_blocks_are_tied_and_stored_once():
     state = SCINet().state_dict()
     names = [name for name in state if name.endswith('.weight')]
     assert sum('calibration.block' in name for name in names) == 4
-    # Illumination: convolutions 3-3 of 84 each and a normalisation of 6.
-    # Calibration: 3-16, normalised, 2 of 16-16, normalised, 16-3.
+    # Illumination: convolutions 3-3 of 84 each and a normalization of 6.
+    # Calibration: 3-16, normalized, 2 of 16-16, normalized, 16-3.
     illumination = 3 * 84 + 6
     calibration = (448 + 32) + 2 * (2320 + 32) + 435
     assert sum(p.numel() for p in SCINet().parameters()
@@ -110,7 +110,7 @@ def test_a_step_of_training_moves_both_networks():
     model = SCI(NET)
     sum(model.losses(torch.rand(2, 3, 16, 16) * 0.3).values()).backward()
     for name, weight in model.generator.named_parameters():
-        # Normalisation takes a bias before it away again.
+        # Normalization takes a bias before it away again.
         if 'stem.0.bias' in name or 'block' in name and name.endswith('bias'):
             continue
         assert weight.grad.abs().sum() > 0, name

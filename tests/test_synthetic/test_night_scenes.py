@@ -193,8 +193,8 @@ def test_the_night_is_dark_and_noisy(scenes):
     night = pixels(scenes / 'night' / 'train' / '0000.png').astype(float)
     assert night.mean() < 0.4 * day.mean()
     # Without noise, equal values by day would be equal by night.
-    colour, count = np.unique(day[..., 0], return_counts=True)
-    same = day[..., 0] == colour[count.argmax()]
+    color, count = np.unique(day[..., 0], return_counts=True)
+    same = day[..., 0] == color[count.argmax()]
     assert night[..., 0][same].std() > 1
 
 

@@ -33,7 +33,7 @@ def test_an_enhancer_that_takes_long_shows(tmp_path, monkeypatch):
     monkeypatch.setattr(tool, 'load_enhancer', slow)
     path = tmp_path / 'cost.json'
     tool.main([
-        '--quick', '--no-memory', '--recognisers', 'yolox-nano',
+        '--quick', '--no-memory', '--recognizers', 'yolox-nano',
         '--enhancers', 'fixed_gamma', '--json', str(path)
     ])
     none, with_gamma = json.loads(path.read_text())['rows']

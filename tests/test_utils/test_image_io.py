@@ -100,9 +100,9 @@ def test_jpeg_is_read_as_bgr(read, options):
 
 
 @pytest.mark.parametrize('suffix', ['png', 'jpg', 'tif', 'pgm', 'bmp'])
-def test_grey_files_get_three_equal_channels(read, suffix):
-    grey = Image.fromarray(RGB[..., 0])
-    image = read(encode(suffix, grey), suffix)
+def test_gray_files_get_three_equal_channels(read, suffix):
+    gray = Image.fromarray(RGB[..., 0])
+    image = read(encode(suffix, gray), suffix)
     assert image.shape == (H, W, 3)
     for channel in range(3):
         np.testing.assert_allclose(image[..., channel], RGB[..., 0], atol=3)
@@ -114,27 +114,27 @@ def test_black_and_white_files_are_0_and_255(read):
 
 
 @pytest.mark.parametrize('suffix', ['png', 'tif', 'webp'])
-def test_alpha_is_dropped_and_the_colours_under_it_stay(read, suffix):
+def test_alpha_is_dropped_and_the_colors_under_it_stay(read, suffix):
     options = dict(lossless=True, exact=True) if suffix == 'webp' else {}
     image = read(encode(suffix, with_alpha('RGBA'), **options), suffix)
     np.testing.assert_array_equal(image, BGR)
 
 
-def test_alpha_of_grey_files_is_dropped(read):
+def test_alpha_of_gray_files_is_dropped(read):
     image = read(encode('png', with_alpha('LA')), 'png')
-    grey = np.asarray(Image.fromarray(RGB).convert('L'))
-    np.testing.assert_array_equal(image, np.stack([grey] * 3, -1))
+    gray = np.asarray(Image.fromarray(RGB).convert('L'))
+    np.testing.assert_array_equal(image, np.stack([gray] * 3, -1))
 
 
 @pytest.mark.parametrize('options', [{}, dict(transparency=3)])
 def test_palettes_are_looked_up(read, options):
-    colours = np.zeros((256, 3), np.uint8)
-    colours[:4] = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 8, 7]]
+    colors = np.zeros((256, 3), np.uint8)
+    colors[:4] = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 8, 7]]
     indices = np.arange(H * W, dtype=np.uint8).reshape(H, W) % 4
     palette = Image.fromarray(indices)
-    palette.putpalette(colours.tobytes())
+    palette.putpalette(colors.tobytes())
     image = read(encode('png', palette, **options), 'png')
-    np.testing.assert_array_equal(image, colours[indices][..., ::-1])
+    np.testing.assert_array_equal(image, colors[indices][..., ::-1])
 
 
 @pytest.mark.parametrize('suffix', ['jpg', 'tif'])
@@ -168,7 +168,7 @@ def test_16_bit_files_keep_their_precision_in_0_to_255(read, suffix):
 
 
 @pytest.mark.parametrize('suffix', ['png', 'tif'])
-def test_16_bit_grey_files_get_three_channels(read, suffix):
+def test_16_bit_gray_files_get_three_channels(read, suffix):
     values = (np.arange(H * W) * 60).astype(np.uint16).reshape(H, W)
     image = read(deep(f'.{suffix}', values), suffix)
     np.testing.assert_allclose(

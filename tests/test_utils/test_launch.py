@@ -52,7 +52,7 @@ def parse(*argv: str):
     return tool_parser('Do it.', 'none').parse_args(argv)
 
 
-def test_a_base_that_is_not_there_is_told_with_its_neighbours(
+def test_a_base_that_is_not_there_is_told_with_its_neighbors(
         tmp_path, monkeypatch):
     (tmp_path / 'kinds').mkdir()
     for kind in ('bright', 'dark'):

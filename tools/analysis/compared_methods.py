@@ -15,7 +15,7 @@ from mmsdag.utils.model_index import TASK, find_checkpoint, trained_models
 #: Names of the enhancers without weights, by their titles.
 CLASSICAL = {
     'gamma 2.2': 'fixed_gamma',
-    'histogram equalisation': 'histogram',
+    'histogram equalization': 'histogram',
     'CLAHE': 'clahe',
     'multi-scale Retinex': 'retinex',
     'LIME': 'lime',

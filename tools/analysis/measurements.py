@@ -94,7 +94,7 @@ class Judge:
 
 
 def _metrics(path: Path) -> dict[str, Any]:
-    """Build the metrics of a config, without LPIPS if its weights miss."""
+    """Build the metrics of a config, without LPIPS if it has no weights."""
     metrics = {}
     for config in Config.fromfile(path).test_evaluator:
         try:

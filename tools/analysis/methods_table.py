@@ -52,7 +52,7 @@ examples:
   python tools/analysis/methods_table.py \\
       mine=my_config.py:work_dirs/mine/iter_1000.pth
 
-  # the enhancers of a benchmark, with what recognisers make of them
+  # the enhancers of a benchmark, with what recognizers make of them
   python tools/benchmark_downstream.py configs/benchmark/brackets.py
   python tools/analysis/methods_table.py \\
       --spec configs/benchmark/brackets.py --sizes 600x400 1920x1080 \\

@@ -76,7 +76,7 @@ class Enhancer(NamedTuple):
     amp_dtype: str | None = None
 
 
-RECOGNISERS = {
+RECOGNIZERS = {
     'yolox-nano':
     Recognizer('mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
                'mmsdag.EnhancedDetDataPreprocessor', (416, 416)),
@@ -96,7 +96,7 @@ PHOTO = (512, 512)
 @dataclass
 class Row:
     """Measurements of one variant; seconds of an image, one a round."""
-    recogniser: str
+    recognizer: str
     enhancer: str
     step: list[float] = field(default_factory=list)
     added: list[float] = field(default_factory=list)
@@ -114,10 +114,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = new_parser(__doc__, EXAMPLES)
     parser.add_argument(
+        '--recognizers',
         '--recognisers',
         nargs='*',
-        choices=RECOGNISERS,
-        default=list(RECOGNISERS))
+        choices=RECOGNIZERS,
+        default=list(RECOGNIZERS))
     parser.add_argument(
         '--enhancers', nargs='*', choices=ENHANCERS, default=list(ENHANCERS))
     parser.add_argument(
@@ -145,7 +146,7 @@ def batch_of(name: str,
              size: tuple[int, int],
              count: int | None = None) -> dict:
     """Return a batch as the test dataloader gives it."""
-    config = RECOGNISERS[name].config
+    config = RECOGNIZERS[name].config
     if config.startswith('mmdet'):
         from mmdet.structures import DetDataSample as Sample
     else:
@@ -161,13 +162,13 @@ def batch_of(name: str,
 
 def recognizer_with(name: str, enhancer: str | None, device: str) -> Any:
     """Build a stock model with random weights, with or without enhancer."""
-    recogniser = RECOGNISERS[name]
-    scope = recogniser.config.split('::')[0]
-    model: Config = get_config(recogniser.config).model
+    recognizer = RECOGNIZERS[name]
+    scope = recognizer.config.split('::')[0]
+    model: Config = get_config(recognizer.config).model
     if enhancer is not None:
         config, amp_dtype = enhancer_of(enhancer)
         model.data_preprocessor.update(
-            type=recogniser.preprocessor,
+            type=recognizer.preprocessor,
             enhancer=config,
             amp_dtype=amp_dtype)
     with DefaultScope.overwrite_default_scope(scope):
@@ -197,7 +198,7 @@ def measure(name: str, size: tuple[int, int], enhancers: Sequence[str],
     """Measure the rows of a detector or segmentor, without the memory."""
     data = batch_of(name, size, count)
     stock = recognizer_with(name, None, device)
-    # One recogniser, with one data preprocessor after the other.
+    # One recognizer, with one data preprocessor after the other.
     preprocessors = {
         enhancer:
         recognizer_with(name, enhancer, device).data_preprocessor
@@ -268,9 +269,9 @@ def measure_memory(rows: Sequence[Row], size: tuple[int, int],
         return
     context = multiprocessing.get_context('spawn')
     for row in rows:
-        progress(f'{row.recogniser}, {row.enhancer}: memory')
+        progress(f'{row.recognizer}, {row.enhancer}: memory')
         enhancer = None if row.enhancer == 'none' else row.enhancer
-        arguments = (row.recogniser, enhancer, size, device, count)
+        arguments = (row.recognizer, enhancer, size, device, count)
         if device != 'cpu':
             row.memory = peak_memory(*arguments)
             continue
@@ -315,8 +316,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     clock = clock_of(args)
     rounds, part = (min(args.rounds, 2), 4) if args.quick else (args.rounds, 1)
     rows: list[Row] = []
-    for name in args.recognisers:
-        height, width = RECOGNISERS[name].size
+    for name in args.recognizers:
+        height, width = RECOGNIZERS[name].size
         size = (height // part, width // part)
         measured = measure(name, size, args.enhancers, rounds, args.device,
                            clock, args.batch_size)
@@ -341,7 +342,7 @@ def _milliseconds(times: Sequence[float]) -> str:
     return f'{statistics.median(times) * 1e3:.1f}' if times else ''
 
 
-HEADER = markdown_head(('recogniser', 'enhancer', 'step ms', 'range', 'added',
+HEADER = markdown_head(('recognizer', 'enhancer', 'step ms', 'range', 'added',
                         'enhancer', 'added/enhancer', 'memory MiB'))
 
 
@@ -349,7 +350,7 @@ def line(row: Row) -> str:
     """Return a row as a line of the Markdown table."""
     ratios = [a / b for a, b in zip(row.added, row.alone)]
     return markdown_row(
-        (row.recogniser, row.enhancer, _milliseconds(row.step),
+        (row.recognizer, row.enhancer, _milliseconds(row.step),
          f'{min(row.step) * 1e3:.0f}-{max(row.step) * 1e3:.0f}',
          _milliseconds(row.added), _milliseconds(row.alone),
          f'{statistics.median(ratios):.2f}' if ratios else '',

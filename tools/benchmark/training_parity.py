@@ -88,7 +88,7 @@ def read_photographs(folder: Path | None, dark: bool) -> list[Tensor]:
             if file.suffix.lower() in suffixes)
         if not files:
             raise FileNotFoundError(f'--data {folder}: no photographs there')
-        # Spread over the folder, whose neighbours are often alike.
+        # Spread over the folder, whose neighbors are often alike.
         arrays = [
             read_image(str(file))[..., ::-1]
             for file in files[::max(1, len(files) // 64)]

@@ -1,7 +1,7 @@
-# What a recogniser finds in dark shots of what it sees in good light.
+# What a recognizer finds in dark shots of what it sees in good light.
 #
 # Gives a test set alone: COCO's 80 classes, COCO mAP and mAP50. The pipeline
-# is YOLOX's at 416 pixels; take that of the recogniser, and leave `instances`
+# is YOLOX's at 416 pixels; take that of the recognizer, and leave `instances`
 # among the meta_keys: the evaluator reads the boxes there, so that it fits any
 # part of the data. `scene_range=(None, 900)` is for choosing,
 # `scene_range=(901, None)` for reporting.

@@ -1,6 +1,6 @@
 # DARK FACE: 6,000 annotated photographs, of which its authors split none.
 #
-# Gives the first 5,400 to train on and the last 600 to test on (neighbours
+# Gives the first 5,400 to train on and the last 600 to test on (neighbors
 # show the same street: a random split would leak), and mAP50 with the area
 # under the precision-recall curve. With lists of your own set `ann_file` and
 # `number_range=(None, None)`. Boxes without area are left out with a warning.

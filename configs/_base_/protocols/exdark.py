@@ -1,6 +1,6 @@
 # Detection on ExDark as YOLA (NeurIPS 2024) and FRBNet (NeurIPS 2025) measure
 # it: 3,000 images to train on, 1,800 to validate on, 2,563 to test on; mAP50
-# as VOC has it since 2010. Sides, augmentation, optimiser and epochs are those
+# as VOC has it since 2010. Sides, augmentation, optimizer and epochs are those
 # of both papers' published configs, the rest is YOLA's where they differ.
 custom_imports = dict(imports=['mmsdag'], allow_failed_imports=False)
 
@@ -73,7 +73,7 @@ exdark_param_scheduler = [
     dict(type='MultiStepLR', by_epoch=True, milestones=[18, 23], gamma=0.1)
 ]
 
-# For recognisers that stay as COCO taught them: COCO's 80 classes, where
+# For recognizers that stay as COCO taught them: COCO's 80 classes, where
 # ExDark's Motorbike, People and Table have the places of motorcycle, person
 # and dining table. mAP is over the 12 that have boxes.
 exdark_frozen = dict(

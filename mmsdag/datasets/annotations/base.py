@@ -40,7 +40,7 @@ class AnnotationError(ValueError):
 
 @dataclass(frozen=True)
 class Box:
-    """One labelled rectangle, with the values of the file.
+    """One labeled rectangle, with the values of the file.
 
     Attributes:
         name: Class name.
@@ -78,7 +78,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class ListedImage:
-    """A line of an image list; fields that a plain list lacks are None."""
+    """A line of an image list; fields that it does not have are None."""
     name: str
     line: int
     label: str | None = None

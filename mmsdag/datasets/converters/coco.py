@@ -29,7 +29,7 @@ NAMED = 5
 
 @dataclass
 class Checks:
-    """Treatment of boxes and images that fail a check, and a record of them.
+    """Handle boxes and images that fail a check, and record them.
 
     Attributes:
         policies: For each check ``'keep'``, ``'drop'`` or ``'clip'``.

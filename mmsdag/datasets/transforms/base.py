@@ -1,4 +1,4 @@
-"""What all transforms share."""
+"""Base of the transforms."""
 from __future__ import annotations
 
 from collections.abc import Sequence

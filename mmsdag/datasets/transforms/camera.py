@@ -1,4 +1,4 @@
-"""Random darkness as various as that of real photographs."""
+"""Random degradations as varied as those of real photographs."""
 from __future__ import annotations
 
 import torch
@@ -16,7 +16,7 @@ _GRID, _LAMPS = 4, 3
 
 @TRANSFORMS.register_module()
 class CameraDegradation(Degradation):
-    """Retake well-lit photographs in the dark, each in a way of its own.
+    """Degrade well-lit photographs as if taken in the dark, each differently.
 
     Steps, in order: sRGB to linear light; white balance; less light, unevenly
     spread, with lamps; sensor noise; smoothing in the camera; sRGB; tone
@@ -132,7 +132,7 @@ class CameraDegradation(Degradation):
 
     @staticmethod
     def _light(x: Tensor, exposure: Tensor, draw: _Drawer) -> Tensor:
-        """Factor of the light at each pixel and channel, (N, 3, H, W)."""
+        """Draw the factor of the light at each pixel, (N, 3, H, W)."""
         n, size = len(x), x.shape[2:]
         relief = (draw('relief') * draw.chosen('p_local')).view(-1, 1, 1, 1)
         grid = (draw.uniform(n, 1, _GRID, _GRID) - 0.5) * relief

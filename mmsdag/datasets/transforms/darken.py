@@ -1,4 +1,4 @@
-"""Darken the images of a test set, each always in the same way."""
+"""Darken the images of a test set reproducibly."""
 from __future__ import annotations
 
 import copy
@@ -17,7 +17,7 @@ from .degradations import Degradation
 
 @TRANSFORMS.register_module()
 class Darken(Degradation):
-    """Take the photograph again with a fixed part of the light.
+    """Darken the photograph to a fixed share of the light, with noise.
 
     The camera model is :func:`mmsdag.functional.simulate_low_light`, as in
     ``LowLightDegradation(order='camera')``, at fixed levels. The noise is a
@@ -58,7 +58,7 @@ class Darken(Degradation):
         self.read = float(F.read_variance(self.shot) if read is None else read)
 
     def _index(self, results: dict) -> int:
-        """Return a number made of the levels and the name of the file.
+        """Return a seed made of the levels and the name of the file.
 
         Raises:
             KeyError: If ``results`` has no ``img_path``.

@@ -161,7 +161,7 @@ class Draw:
 
     def __call__(self, n: int,
                  generator: Generator | None) -> Number:
-        """Give the value, or a tensor (n,) on the generator's device."""
+        """Return the value, or a tensor (n,) on the generator's device."""
         if self.low == self.high:
             return self.low
         device = 'cpu' if generator is None else generator.device
@@ -183,7 +183,7 @@ class GammaDegradation(Degradation):
     Args:
         gamma: A value or a range (log-uniform); below 1 darkens. Defaults to
             the SDAG authors' 0.3.
-        per_channel: Draw a value for each channel: a colour cast, such as
+        per_channel: Draw a value for each channel: a color cast, such as
             enhancers add that curve each channel on its own. Not in the
             paper.
         **kwargs: See :class:`Degradation`.
@@ -247,7 +247,7 @@ class PoissonGaussianNoiseDegradation(Degradation):
 
     def draw(self, x: Tensor,
              generator: Generator | None) -> tuple[Number, Number]:
-        """Shot and read variance for images (N, C, H, W)."""
+        """Draw shot and read variance for images (N, C, H, W)."""
         shot = self.shot(len(x), generator)
         if self.read is not None:
             return shot, self.read(len(x), generator)
@@ -261,7 +261,7 @@ class PoissonGaussianNoiseDegradation(Degradation):
 
 @TRANSFORMS.register_module()
 class LowLightDegradation(Degradation):
-    """Dark and noisy at once, in one of two orders.
+    """Low light and noise together, in one of two orders.
 
     - ``'authors'``: the SDAG authors' two factors after each other,
       :class:`GammaDegradation` and :class:`GaussianNoiseDegradation`.
@@ -274,7 +274,7 @@ class LowLightDegradation(Degradation):
         **levels: Of ``'authors'``: ``gamma`` and ``sigma``. Of ``'camera'``:
             ``exposure``, the factor of the light, a value or a range
             (log-uniform), by default 0.1, where the distribution of Cui et
-            al., ICCV 2021, has its centre; ``shot`` and ``read``, see
+            al., ICCV 2021, has its center; ``shot`` and ``read``, see
             :class:`PoissonGaussianNoiseDegradation`; ``bits`` of the dark
             file, 0 for no rounding.
     """

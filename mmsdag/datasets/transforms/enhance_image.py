@@ -1,4 +1,4 @@
-"""Enhancement as a step of a data pipeline, kept on disk if wanted."""
+"""Enhancement as a step of a data pipeline, with a cache on disk."""
 from __future__ import annotations
 
 import hashlib
@@ -32,7 +32,7 @@ _DIGEST = 32
 
 @TRANSFORMS.register_module()
 class EnhanceImage(Transform):
-    """Enhance the image in a pipeline, at the size that it has there.
+    """Enhance the image of a pipeline at its current size.
 
     Right after ``LoadImageFromFile`` that is its original size, before any
     resizing, padding or mosaic. Each worker process builds the enhancer for
@@ -102,7 +102,7 @@ class EnhanceImage(Transform):
         self.gate = DarknessGate(when)
 
     def transform(self, results: dict) -> dict:
-        """Replace ``results['img']`` by its enhanced self."""
+        """Enhance ``results['img']``."""
         image = results.get('img')
         if image is None:
             raise ValueError("EnhanceImage finds no 'img': put it after "
@@ -188,7 +188,7 @@ class EnhanceImage(Transform):
 
 
 def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """A cached image, or None where there is none that can be trusted."""
+    """Read a cached image; None if it is missing or damaged."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -201,7 +201,7 @@ def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def _write(image: np.ndarray, path: Path) -> None:
-    """Write a PNG, followed by its SHA-256, whole or not at all.
+    """Write a PNG followed by its SHA-256, atomically.
 
     Under a name of its own first, since another process may write the same
     image; without waiting for the disk, since a damaged file is made anew.

@@ -61,7 +61,7 @@ class RandomCrop(_Geometric):
         self.keys = tuple(keys)
 
     def transform(self, results: dict) -> dict:
-        """Crop the images, and update ``img_shape`` and its likes."""
+        """Crop the images, and update ``img_shape`` and similar entries."""
         images = self.images(results)
         height, width = (min(own, wanted) for own, wanted in zip(
             images[0].shape, self.crop_size))

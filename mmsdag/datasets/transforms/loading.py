@@ -9,10 +9,10 @@ from .base import Transform
 
 @TRANSFORMS.register_module()
 class LoadLowLightImage(Transform):
-    """Load a photograph of any common kind, or say why it cannot be used.
+    """Load a photograph; see :mod:`mmsdag.utils.image_io` for the formats.
 
     Unlike mmcv's ``LoadImageFromFile`` it keeps the precision of 16-bit files,
-    and never passes on the grey area that ends a truncated JPEG.
+    and never passes on the gray area that ends a truncated JPEG.
 
     Required keys: ``img_path`` (``gt_path`` for ``key='gt'``); or ``img``, as
     a dataset that keeps its images in memory gives it, which is then taken as

@@ -1,4 +1,4 @@
-"""The last step of a pipeline: images become tensors."""
+"""Pack the images of a pipeline into tensors."""
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Guide an enhancer by what a frozen recognizer makes of its images."""
+"""Guide an enhancer by the features of a frozen recognizer."""
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Training that leaves no denormal weights."""
+"""Keep denormal numbers out of trained weights."""
 from __future__ import annotations
 
 from mmengine.hooks import Hook
@@ -30,6 +30,6 @@ class DenormalHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner,
                                checkpoint: dict) -> None:
-        """Flush what is saved: the averaged weights as well."""
+        """Flush the saved weights, the averaged ones included."""
         flush_denormals(checkpoint['state_dict'])
         flush_denormals(checkpoint.get('ema_state_dict', {}))

@@ -26,7 +26,7 @@ _OUTSIDE_SHARE, _OUTSIDE_MARGIN = 0.05, 0.05
 
 
 class Batch(NamedTuple):
-    """What a model's ``forward`` was called with, and the guided module.
+    """Arguments of a model's ``forward``, and the guided module.
 
     Attributes:
         inputs: ``inputs`` of the model, from its data preprocessor.
@@ -194,7 +194,7 @@ class GuidanceHook(Hook):
                           runner: Runner,
                           batch_idx: int,
                           data_batch: Any = None) -> None:
-        """Forget what was captured outside of a training step."""
+        """Discard outputs captured outside of a training step."""
         self._forget()
 
     def after_train_iter(self,

@@ -1,4 +1,4 @@
-"""A progress bar."""
+"""Progress bar of a training."""
 from __future__ import annotations
 
 import sys
@@ -15,7 +15,7 @@ from mmsdag.registry import HOOKS
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """Progress, speed and time left, on a terminal and on one process.
+    """Show progress, speed and time left, on a terminal, in one process.
 
     Elsewhere (a log file, a CI, the other processes) MMEngine's log lines say
     the same, and no bar is drawn.

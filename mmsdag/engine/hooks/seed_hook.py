@@ -1,4 +1,4 @@
-"""Random numbers that survive a resume."""
+"""Random numbers that a resumed training repeats."""
 from __future__ import annotations
 
 from mmengine.hooks import Hook

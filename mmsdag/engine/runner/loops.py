@@ -1,4 +1,4 @@
-"""A training loop that resumes at once."""
+"""Training loop that resumes exactly and at once."""
 from __future__ import annotations
 
 from itertools import chain, repeat
@@ -13,7 +13,7 @@ from mmsdag.registry import LOOPS
 
 @LOOPS.register_module()
 class ResumableTrainLoop(IterBasedTrainLoop):
-    """MMEngine's loop by iterations, made exact and quick in resuming.
+    """MMEngine's loop by iterations, with exact and quick resuming.
 
     MMEngine's loads every batch that was seen before the interruption, once
     more. With ``ResumableSampler`` there is no need to; other samplers are

@@ -1,4 +1,4 @@
-"""Several processes train a model that has a training step of its own."""
+"""Data parallel training of models with their own training step."""
 from __future__ import annotations
 
 from typing import Any
@@ -42,18 +42,18 @@ class OwnStepDataParallel(nn.Module):
                 parameter.register_post_accumulate_grad_hook(_average)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """That of the model."""
+        """Call the model's method."""
         return self.module(*args, **kwargs)
 
     def train_step(self, data: Any,
                    optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
-        """That of the model, with averaged gradients."""
+        """Call the model's method, with averaged gradients."""
         return self.module.train_step(data, optim_wrapper)
 
     def val_step(self, data: Any) -> list:
-        """That of the model."""
+        """Call the model's method."""
         return self.module.val_step(data)
 
     def test_step(self, data: Any) -> list:
-        """That of the model."""
+        """Call the model's method."""
         return self.module.test_step(data)

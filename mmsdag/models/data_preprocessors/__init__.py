@@ -1,4 +1,4 @@
-"""Batches on the device; enhancement before data preprocessors of others."""
+"""Data preprocessors that enhance images, and that of our own models."""
 from .enhanced_any import EnhancedDataPreprocessor
 from .image import ImageDataPreprocessor
 

@@ -15,7 +15,7 @@ from .enhancement import EnhancementMixin
 
 @MODELS.register_module()
 class EnhancedDataPreprocessor(EnhancementMixin):
-    """Enhance each image, then call another data preprocessor.
+    """Enhance each image, then call the wrapped data preprocessor.
 
     For those that ``EnhancedDetDataPreprocessor`` and its siblings do not
     extend: mmdet's ``MultiBranchDataPreprocessor`` (SoftTeacher),
@@ -61,7 +61,7 @@ class EnhancedDataPreprocessor(EnhancementMixin):
                 'BaseDataPreprocessor')
 
     def __getattr__(self, name: str) -> Any:
-        """Return an attribute of the other one, which models may read."""
+        """Return an attribute of the wrapped data preprocessor."""
         try:
             return super().__getattr__(name)
         except AttributeError:
@@ -70,22 +70,22 @@ class EnhancedDataPreprocessor(EnhancementMixin):
             return getattr(self.data_preprocessor, name)
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Move both; the other one remembers its device."""
+        """Move both data preprocessors; the wrapped one stores its device."""
         self.data_preprocessor.to(*args, **kwargs)
         return super().to(*args, **kwargs)
 
     def cuda(self, *args: Any, **kwargs: Any) -> Any:
-        """Move both to a GPU."""
+        """Move both data preprocessors to a GPU."""
         self.data_preprocessor.cuda(*args, **kwargs)
         return super().cuda(*args, **kwargs)
 
     def cpu(self, *args: Any, **kwargs: Any) -> Any:
-        """Move both to the CPU."""
+        """Move both data preprocessors to the CPU."""
         self.data_preprocessor.cpu(*args, **kwargs)
         return super().cpu(*args, **kwargs)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Enhance ``data['inputs']``, then call the other one.
+        """Enhance ``data['inputs']``, then call the wrapped data preprocessor.
 
         Args:
             data: With ``inputs``: images (3, H, W), [0, 255], nested.

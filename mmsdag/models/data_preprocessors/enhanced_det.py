@@ -82,7 +82,7 @@ class EnhancedDetDataPreprocessor(EnhancementMixin, DetDataPreprocessor):
 
 
 def _resize(image: Tensor, size: tuple[int, int], rounds: bool) -> Tensor:
-    """An image (3, H, W), [0, 255], of another (height, width)."""
+    """Resize an image (3, H, W), [0, 255], to (height, width)."""
     if rounds and image.device.type == 'cpu':
         # By OpenCV, as the pipeline's own Resize, to the last bit. On a GPU
         # a level differs here and there, for the sake of speed.

@@ -1,4 +1,4 @@
-"""Enhance the images of a batch on the device, whoever takes them over."""
+"""Enhance the images of a batch on the device."""
 from __future__ import annotations
 
 import os
@@ -24,13 +24,13 @@ Padding = Union[str, float, Sequence[float], None]
 
 
 class EnhancementMixin(BaseDataPreprocessor):
-    """Enhance each image before the other base class pads and normalises it.
+    """Enhance each image before the other base class normalizes and pads it.
 
-    Frozen, the enhancer stays in eval mode and outside of the recogniser's
+    Frozen, the enhancer stays in eval mode and outside of the recognizer's
     parameters and state dict, whose checkpoints remain stock. Images are
     enhanced as they come out of the pipeline: in [0, 255], uint8 or floating
     point, of any size; those of one size go through the enhancer together.
-    Channels are BGR, as mmcv loads them, unless the recogniser's own
+    Channels are BGR, as mmcv loads them, unless the recognizer's own
     ``rgb_to_bgr`` says otherwise; they leave in the same order and range.
 
     Args:
@@ -46,8 +46,8 @@ class EnhancementMixin(BaseDataPreprocessor):
         amp_dtype: Precision of the enhancer: ``None`` (float32, or what
             ``AmpOptimWrapper`` sets), ``'bfloat16'``, ``'float16'``, or
             ``'auto'`` (bfloat16 where the hardware has it).
-        trainable: Train the enhancer with the recogniser: it is then part of
-            the recogniser, as ``data_preprocessor.enhancer``.
+        trainable: Train the enhancer with the recognizer: it is then part of
+            the recognizer, as ``data_preprocessor.enhancer``.
         chunk_size: Most images that go through the enhancer together; by
             default as many as hold a megapixel (frozen on a CPU: an eighth
             of one), at least one. Where a GPU's memory does not suffice, they
@@ -122,14 +122,14 @@ class EnhancementMixin(BaseDataPreprocessor):
             chunk_size=chunk_size)
 
     def init_weights(self) -> None:
-        """Undo what the recogniser's initialisation did to the enhancer."""
+        """Load the enhancer's weights again, which initialization replaced."""
         if self.trainable:
             self.enhancer.load_state_dict(
                 load_enhancer(*self._source,
                                weights_required=False).state_dict())
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Enhance ``data['inputs']``, then do what the other base class does.
+        """Enhance ``data['inputs']``, then call the other base class.
 
         Args:
             data: With ``inputs``, a list of images (3, H, W) or a tensor
@@ -195,7 +195,7 @@ class EnhancementMixin(BaseDataPreprocessor):
             image, self.padding_value)  # type: ignore[arg-type]
 
     def rounds(self, images: Tensor) -> bool:
-        """Whether what becomes of ``images`` is rounded."""
+        """Return whether enhanced ``images`` are rounded to 8 bits."""
         return self.round_to_uint8 and images.dtype == torch.uint8
 
     def _check_batch(self, inputs: Any) -> None:

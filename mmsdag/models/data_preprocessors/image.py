@@ -1,4 +1,4 @@
-"""Batches of images for models that put out images."""
+"""Data preprocessor of models that output images."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ Samples = Sequence[BaseDataElement]
 
 @MODELS.register_module()
 class ImageDataPreprocessor(ImgDataPreprocessor):
-    """Make batches (N, 3, H, W), RGB, normalized, and images of them again.
+    """Collate images to (N, 3, H, W), RGB, normalized, and convert them back.
 
     Takes what :class:`mmsdag.datasets.transforms.PackImages` gives, and what
     mmagic's ``PackInputs`` gives: tensors (C, H, W) in [0, 255], or dicts of

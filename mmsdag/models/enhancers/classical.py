@@ -1,4 +1,4 @@
-"""Enhancers without weights: the baselines that a network has to beat."""
+"""Classical enhancers without weights."""
 from __future__ import annotations
 
 import math
@@ -16,7 +16,7 @@ from mmsdag.registry import MODELS
 
 @MODELS.register_module()
 class GammaEnhancer(nn.Module):
-    """A power law, ``x ** (1 / gamma)``, the same for each channel.
+    """Gamma correction, ``x ** (1 / gamma)``.
 
     Args:
         gamma: Above 1 to brighten; 2.2 is what displays undo.
@@ -41,25 +41,25 @@ class GammaEnhancer(nn.Module):
 
     @property
     def gamma(self) -> float:
-        """What ``x ** (1 / gamma)`` brightens by at present."""
+        """Return the current exponent's gamma."""
         return float(self.log_gamma.exp())
 
     def enhance(self, x: Tensor) -> Tensor:
-        """Images (N, 3, H, W), RGB, [0, 1], to the same."""
+        """Enhance images (N, 3, H, W), RGB, [0, 1]."""
         return x.clamp(0, 1)**torch.exp(-self.log_gamma)
 
     forward = enhance
 
     @torch.no_grad()
     def enhance_uint8(self, pixels: np.ndarray) -> np.ndarray:
-        """(H, W, 3), RGB, uint8, to the same: by a table of all levels."""
+        """Enhance (H, W, 3), RGB, uint8, by a table of all levels."""
         levels = np.arange(256, dtype=np.uint8)[:, None]
         enhanced = self.enhance(torch.from_numpy(unit_from_uint8(levels)))
         return cv2.LUT(pixels, uint8_from_unit(enhanced.numpy()))
 
 
 class _LightnessEnhancer(nn.Module):
-    """Change the lightness of 8-bit images on the CPU, keep the colours."""
+    """Base of enhancers of the lightness of 8-bit images, on the CPU."""
 
     #: OpenCV's conversions between RGB and a space with a lightness.
     to_space: int
@@ -69,7 +69,7 @@ class _LightnessEnhancer(nn.Module):
 
     @torch.no_grad()
     def enhance(self, x: Tensor) -> Tensor:
-        """Images (N, 3, H, W), RGB, [0, 1], to the same in 256 levels."""
+        """Enhance images (N, 3, H, W), RGB, [0, 1], in 256 levels."""
         images = (x.clamp(0, 1) * 255).round().to(torch.uint8)
         enhanced = [
             self.enhance_uint8(image)
@@ -79,7 +79,7 @@ class _LightnessEnhancer(nn.Module):
         return batch.to(x.device, x.dtype) / 255
 
     def enhance_uint8(self, pixels: np.ndarray) -> np.ndarray:
-        """(H, W, 3), RGB, uint8, to the same."""
+        """Enhance (H, W, 3), RGB, uint8."""
         converted = cv2.cvtColor(pixels, self.to_space)
         lightness = cv2.extractChannel(converted, self.lightness)
         cv2.insertChannel(self.operator()(lightness), converted,
@@ -88,12 +88,12 @@ class _LightnessEnhancer(nn.Module):
 
     @abstractmethod
     def operator(self) -> Callable[[np.ndarray], np.ndarray]:
-        """What becomes of a lightness (H, W), uint8."""
+        """Enhance a lightness channel (H, W), uint8."""
 
 
 @MODELS.register_module()
 class CLAHEEnhancer(_LightnessEnhancer):
-    """Contrast limited adaptive histogram equalisation of CIELAB's L.
+    """Contrast limited adaptive histogram equalization of CIELAB's L.
 
     OpenCV's, on a CPU (Zuiderveld, Graphics Gems IV, 1994).
 
@@ -122,24 +122,24 @@ class CLAHEEnhancer(_LightnessEnhancer):
         self.tile_grid_size = tuple(tile_grid_size)
 
     def operator(self) -> Callable[[np.ndarray], np.ndarray]:
-        """OpenCV's CLAHE; made anew since it cannot be pickled."""
+        """Apply OpenCV's CLAHE, created here since it cannot be pickled."""
         return cv2.createCLAHE(self.clip_limit, self.tile_grid_size).apply
 
 
 @MODELS.register_module()
 class HistogramEqualizationEnhancer(_LightnessEnhancer):
-    """Global histogram equalisation of the luma (BT.601), by OpenCV."""
+    """Global histogram equalization of the luma (BT.601), by OpenCV."""
 
     to_space, to_rgb, lightness = cv2.COLOR_RGB2YCrCb, cv2.COLOR_YCrCb2RGB, 0
 
     def operator(self) -> Callable[[np.ndarray], np.ndarray]:
-        """OpenCV's equalisation."""
+        """Apply OpenCV's equalization."""
         return cv2.equalizeHist
 
 
 @MODELS.register_module()
 class LIMEEnhancer(nn.Module):
-    r"""Divide by a refined illumination map.
+    r"""LIME: divide by a refined illumination map.
 
     .. math::
         E = I \,/\, \hat T^\gamma, \quad T = \max_c I_c
@@ -147,7 +147,7 @@ class LIMEEnhancer(nn.Module):
     after Guo, Li and Ling (LIME, IEEE Transactions on Image Processing,
     2017). The refined :math:`\hat T` is OpenCV's guided filter of :math:`T`
     by itself (He, Sun and Tang, 2013), on a CPU, in place of their
-    optimisation; their denoising is left out.
+    optimization; their denoising is left out.
 
     Args:
         gamma: Above 0, where nothing changes, to 1, where the brightest
@@ -181,7 +181,7 @@ class LIMEEnhancer(nn.Module):
 
     @torch.no_grad()
     def enhance(self, x: Tensor) -> Tensor:
-        """Images (N, 3, H, W), RGB, [0, 1], to the same."""
+        """Enhance images (N, 3, H, W), RGB, [0, 1]."""
         image = x.float().clamp(0, 1)
         refined = [
             self._refine(brightest)
@@ -193,7 +193,7 @@ class LIMEEnhancer(nn.Module):
 
     @torch.no_grad()
     def enhance_uint8(self, pixels: np.ndarray) -> np.ndarray:
-        """(H, W, 3), RGB, uint8, to the same, as :meth:`enhance` rounded."""
+        """Enhance (H, W, 3), RGB, uint8; equals :meth:`enhance`, rounded."""
         image = torch.from_numpy(unit_from_uint8(pixels))
         red, green, blue = cv2.split(pixels)
         brightest = cv2.max(cv2.max(red, green), blue)
@@ -214,7 +214,7 @@ class LIMEEnhancer(nn.Module):
 
 @MODELS.register_module()
 class MultiScaleRetinexEnhancer(nn.Module):
-    r"""Multi-scale Retinex with colour restoration (MSRCR).
+    r"""Multi-scale Retinex with color restoration (MSRCR).
 
     .. math::
         R_c = \log\frac{\alpha I_c}{\sum_j I_j} \;
@@ -228,7 +228,7 @@ class MultiScaleRetinexEnhancer(nn.Module):
 
     Args:
         sigmas: Scales of the surrounds, in pixels.
-        alpha: Strength of the colour restoration.
+        alpha: Strength of the color restoration.
         clip: Share of the pixels that become black, and of those that become
             white, in each channel.
 
@@ -252,7 +252,7 @@ class MultiScaleRetinexEnhancer(nn.Module):
         self.clip = clip
 
     def enhance(self, x: Tensor) -> Tensor:
-        """Images (N, 3, H, W), RGB, [0, 1], to the same."""
+        """Enhance images (N, 3, H, W), RGB, [0, 1]."""
         dtype = torch.promote_types(x.dtype, torch.float32)
         image = x.to(dtype).clamp(0, 1) * 255 + 1
         surrounds = sum(_blur(image, sigma).log() for sigma in self.sigmas)

@@ -24,7 +24,7 @@ _INIT = dict(type='Normal', layer='Conv2d', std=0.02)
 
 
 class _ConvBlock(nn.Module):
-    """A convolution of 4x4 and its activation."""
+    """A 4x4 convolution and its activation."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class _ConvBlock(nn.Module):
 
 @MODELS.register_module()
 class NormFreePatchDiscriminator(BaseModule):
-    """PatchGAN as EnlightenGAN has it: padded by 2, without normalization.
+    """EnlightenGAN's PatchGAN: padded by 2, without normalization.
 
     Normalized features would not tell a dark image from a bright one.
 
@@ -148,7 +148,7 @@ class EnlightenGAN(UnsupervisedEditModel):
 
     def losses(  # type: ignore[override]
             self, inputs: Tensor, bright: Tensor) -> dict[str, Tensor]:
-        """Loss terms of a batch.
+        """Compute the loss terms of a batch.
 
         Args:
             inputs: Dark images (N, 3, H, W), RGB, [0, 1].
@@ -192,18 +192,18 @@ class EnlightenGAN(UnsupervisedEditModel):
 
     def _relativistic(self, fake: Tensor, real: Tensor,
                       is_disc: bool) -> Tensor:
-        """How far each kind is from being above the other's average."""
+        """Compare each kind with the other's average (relativistic loss)."""
         return (self.gan_loss(real - fake.mean(), is_disc, is_disc) +
                 self.gan_loss(fake - real.mean(), not is_disc, is_disc)) / 2
 
     def dim(self, images: Tensor) -> Tensor:
-        """Images (N, 3, H, W), half of them (at random) with less light."""
+        """Darken a random half of the images (N, 3, H, W)."""
         factors = torch.empty(len(images), 1, 1, 1).uniform_(*self.dimming)
         factors[torch.rand(len(images)) < 0.5] = 1
         return images / factors.to(images)
 
     def draw_patches(self, batches: Sequence[Tensor]) -> list[Tensor]:
-        """Cut patches out of images, at the same places in all.
+        """Crop patches at the same positions of all images.
 
         Args:
             batches: Images (N, 3, H, W), of one H and W.
@@ -235,7 +235,7 @@ class EnlightenGAN(UnsupervisedEditModel):
                 data_samples: Any = None,
                 mode: str = 'tensor',
                 **kwargs: Any) -> Any:
-        """As every model's; the base would drop the bright images."""
+        """Run the model; the base class would drop the bright images."""
         if mode == 'loss':
             return self.forward_train(inputs, data_samples, **kwargs)
         return super().forward(inputs, data_samples, mode, **kwargs)
@@ -244,7 +244,7 @@ class EnlightenGAN(UnsupervisedEditModel):
                       inputs: Any,
                       data_samples: Any = None,
                       **kwargs: Any) -> dict[str, Tensor]:
-        """Loss terms of a batch; see :meth:`losses`.
+        """Compute the loss terms of a batch; see :meth:`losses`.
 
         Raises:
             TypeError: If ``inputs`` does not hold ``img`` and ``bright``.
@@ -261,7 +261,7 @@ class EnlightenGAN(UnsupervisedEditModel):
 
     def train_step(self, data: dict,
                    optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
-        """Teach the generator and the discriminators.
+        """Update the generator and the discriminators.
 
         Args:
             data: Batch of the data loader.
@@ -292,6 +292,6 @@ class EnlightenGAN(UnsupervisedEditModel):
 
 
 def _judge(discriminator: nn.Module, images: Tensor) -> Tensor:
-    """Scores of images in [0, 1], which the authors have in [-1, 1]."""
+    """Score images in [0, 1]; the authors' are in [-1, 1]."""
     scores = discriminator(2 * images - 1)
     return scores.to(torch.promote_types(scores.dtype, torch.float32))

@@ -19,7 +19,7 @@ _INIT = [
 
 @MODELS.register_module()
 class EnlightenGANNet(BaseModule):
-    """U-Net that adds light to images, the more the darker a pixel is.
+    """U-Net with attention to dark pixels.
 
     The attention, one minus luma, is a fourth input channel and weighs the
     skip connections and the residual that is added to the image. A side that
@@ -32,7 +32,7 @@ class EnlightenGANNet(BaseModule):
         align_corners: How the decoder interpolates. The authors' code leaves
             it to PyTorch: false since 0.4, true in the 0.3.1 that they name.
         init_cfg: Weights; without it, convolutions N(0, 0.02) and scales of
-            the normalisation N(1, 0.02), as the authors have it.
+            the normalization N(1, 0.02), as the authors have it.
     """
 
     def __init__(self,
@@ -51,7 +51,7 @@ class EnlightenGANNet(BaseModule):
         self.head = nn.Conv2d(channels, 3, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Enhance images for training, with nothing cut off.
+        """Enhance images for training, not clipped.
 
         Args:
             x: Images (N, 3, H, W), RGB, [0, 1].
@@ -102,12 +102,12 @@ class EnlightenGANNet(BaseModule):
         return _full(self.head(x))
 
     def enhance(self, x: Tensor) -> Tensor:
-        """The enhanced images, cut to [0, 1]."""
+        """Enhance images and clip them to [0, 1]."""
         return self(x).clamp(0, 1)
 
 
 class _Stage(nn.Module):
-    """Twice a 3x3 convolution, LeakyReLU and normalisation, in this order."""
+    """Two times a 3x3 convolution, LeakyReLU and normalization."""
 
     def __init__(self, inputs: int, outputs: int, last: bool = False) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class _Stage(nn.Module):
 
 
 class _Merge(nn.Module):
-    """Halve the channels of what comes from below, and join the skip."""
+    """Halve the channels of the lower level and concatenate the skip."""
 
     def __init__(self, width: int, last: bool) -> None:
         super().__init__()

@@ -78,7 +78,7 @@ class IATNet(BaseModule):
         return mixed.clamp(1e-8, 1)**gamma.to(dtype)[:, :, None, None]
 
     def local_maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Factors >= 0 and summands in [-1, 1] of each pixel and channel."""
+        """Predict factors >= 0 and summands in [-1, 1], (N, 3, H, W) each."""
         features = F.leaky_relu(self.stem(x), 0.2)
         scale = self.multiply_head(self.multiply(features) + features)
         shift = self.add_head(self.add(features) + features)
@@ -136,7 +136,7 @@ class _ColorNorm(nn.Module):
 
 
 class _GlobalBranch(nn.Module):
-    """A color matrix (N, 3, 3) and an exponent (N, 1) for each image."""
+    """Predict a color matrix (N, 3, 3) and an exponent (N, 1) per image."""
 
     heads = 4
 

@@ -76,7 +76,7 @@ class RUAS(UnsupervisedEditModel):
     def losses(self,
                inputs: Tensor,
                with_denoiser: bool = True) -> dict[str, Tensor]:
-        """Loss terms of a batch.
+        """Compute the loss terms of a batch.
 
         Args:
             inputs: Images (N, 3, H, W), RGB, [0, 1].
@@ -105,13 +105,13 @@ class RUAS(UnsupervisedEditModel):
                       data_samples: Any = None,
                       with_denoiser: bool = True,
                       **kwargs: Any) -> dict[str, Tensor]:
-        """Loss terms of a batch; see :meth:`losses`."""
+        """Compute the loss terms of a batch; see :meth:`losses`."""
         with autocast(self.amp_dtype, inputs.device):
             return self.losses(self._laid_out(inputs), with_denoiser)
 
     def train_step(self, data: dict,
                    optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
-        """Teach the illumination and, when it is its turn, the denoiser.
+        """Update the illumination and, in its iterations, the denoiser.
 
         Args:
             data: Batch of the data loader.

@@ -59,7 +59,7 @@ class _Operation(nn.Module):
                 persistent=False)
 
     def forward(self, x: Tensor, inputs: int = 0) -> Tensor:
-        """The operation's result, plus ``inputs`` times ``x``."""
+        """Apply the operation, plus ``inputs`` times ``x``."""
         inputs += self.residual
         if not isinstance(self.conv, nn.Conv2d):
             return x * (1 + inputs) if inputs else x
@@ -78,7 +78,7 @@ class _Operation(nn.Module):
 
 
 class RUASCell(nn.Module):
-    """A distillation cell: three steps, of each of which a part is kept.
+    """A distillation cell: three steps, each passing a part to the output.
 
     A step distils features of its input and refines the input for the next
     one; the distilled ones and the last operation's are fused by a 1x1
@@ -105,7 +105,7 @@ class RUASCell(nn.Module):
         self.fuse = nn.Conv2d(4 * channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features (N, C, H, W) of features (N, C, H, W)."""
+        """Apply the cell to features (N, C, H, W)."""
         parts = []
         for distil, refine in zip(self.distil, self.refine):
             distilled = distil(x)
@@ -171,7 +171,7 @@ class DenoisingNet(BaseModule):
         self.head = nn.Conv2d(6, 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, 3, H, W), RGB, [0, 1], without noise; not clipped."""
+        """Denoise images (N, 3, H, W), RGB, [0, 1]; not clipped."""
         noise = self.head(self.cells(self.stem(x.to(self.stem.weight.dtype))))
         return x - noise.to(x.dtype)
 
@@ -207,7 +207,7 @@ class RUASNet(BaseModule):
         self.denoiser = DenoisingNet(denoising_cell, denoiser_init)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Enhance images and say how.
+        """Enhance images; return the illumination too.
 
         Args:
             x: Images (N, 3, H, W), RGB, [0, 1].
@@ -225,7 +225,7 @@ class RUASNet(BaseModule):
         return result, bright, illumination
 
     def enhance(self, x: Tensor) -> Tensor:
-        """The enhanced images alone."""
+        """Return the enhanced images alone."""
         return self(x)[0]
 
 

@@ -50,7 +50,7 @@ class SCI(UnsupervisedEditModel):
             loss_weight=1.)
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""
+        """Compute the loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""
         image = inputs
         enhanced, illumination = self.generator(inputs)
         losses = self._stage_losses(image, illumination)

@@ -19,7 +19,7 @@ _INIT = [
 
 
 def retinex(x: Tensor, illumination: Tensor) -> Tensor:
-    """Images ``x`` in even light: divided by theirs, cut to [0, 1]."""
+    """Divide images ``x`` by their illumination and clip them to [0, 1]."""
     return (_full(x) / illumination).clamp_(0, 1)
 
 
@@ -34,7 +34,7 @@ class SCINet(BaseModule):
         channels: Width of the illumination network.
         num_blocks: How many times its block is applied.
         init_cfg: Weights; without it, convolutions N(0, 0.02) and scales of
-            the normalisation N(1, 0.02), as the authors have it.
+            the normalization N(1, 0.02), as the authors have it.
     """
 
     def __init__(self,
@@ -52,15 +52,15 @@ class SCINet(BaseModule):
             num_blocks=3)
 
     def illuminate(self, x: Tensor) -> Tensor:
-        """Illumination (N, 3, H, W), [1e-4, 1], of images ``x``."""
+        """Estimate the illumination (N, 3, H, W), [1e-4, 1], of ``x``."""
         return _added(self.illumination(x), _full(x)).clamp_(1e-4, 1)
 
     def calibrate(self, x: Tensor, enhanced: Tensor) -> Tensor:
-        """Input of the next stage, from the image and its enhancement."""
+        """Compute the next stage's input from an image and its result."""
         return _full(x) + (enhanced - self.calibration(enhanced))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The first stage.
+        """Run the first stage.
 
         Args:
             x: Images (N, 3, H, W), RGB, [0, 1].
@@ -73,12 +73,12 @@ class SCINet(BaseModule):
         return retinex(x, illumination), illumination
 
     def enhance(self, x: Tensor) -> Tensor:
-        """The enhanced images alone."""
+        """Return the enhanced images alone."""
         return self(x)[0]
 
     @torch.no_grad()
     def enhance_uint8(self, pixels: np.ndarray) -> np.ndarray:
-        """(H, W, 3), RGB, uint8, to the same, as :meth:`enhance` rounded."""
+        """Enhance (H, W, 3), RGB, uint8; equals :meth:`enhance`, rounded."""
         unit = np.empty((1, *pixels.shape), np.float32)
         unit_from_uint8(pixels, unit[0])
         x = torch.from_numpy(unit).permute(0, 3, 1, 2)
@@ -89,7 +89,7 @@ class SCINet(BaseModule):
 
 
 class _ResidualNet(nn.Module):
-    """Stem, one residual block applied again and again, and a sigmoid.
+    """Stem, one residual block applied repeatedly, and a sigmoid.
 
     Maps (N, 3, H, W) to the same, [0, 1], at least in float32.
     """
@@ -139,7 +139,7 @@ class _NormalizedConv(nn.Sequential):
                 x = relu(norm(x.contiguous()))
                 return x.contiguous(memory_format=torch.channels_last)
             return relu(norm(x))
-        # The same holds for normalisation by known ones: into the kernel.
+        # The same holds for normalization by known ones: into the kernel.
         scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
         return relu(
             F.conv2d(

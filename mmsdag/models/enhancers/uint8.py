@@ -1,4 +1,4 @@
-"""Enhancers of 8-bit images that need not pass through floating point."""
+"""Enhancers with a shorter way for 8-bit images."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from mmsdag.functional._hooks import has_hooks
 
 def enhance_uint8_of(
         network: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The shorter way that some enhancers have for 8-bit images on a CPU.
+    """Return an enhancer's ``enhance_uint8``, if it may be used on a CPU.
 
     Their ``enhance_uint8`` takes pixels (H, W, 3), RGB, uint8, to what
     ``enhance`` makes of them, rounded to levels, bit for bit.
@@ -33,7 +33,7 @@ def enhance_uint8_of(
 
 @cache
 def _is_changed(cls: type) -> bool:
-    """Whether a subclass changes methods around its enhance_uint8."""
+    """Return whether a subclass overrides methods around enhance_uint8."""
     heirs = list(
         takewhile(lambda base: 'enhance_uint8' not in vars(base),
                   cls.__mro__))

@@ -45,7 +45,7 @@ class UnsupervisedEnhancer(UnsupervisedEditModel):
         }
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""
+        """Compute the loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""
         enhanced = image_in(
             self.generator(inputs), None,
             f'generator={type(self.generator).__name__} of '
@@ -58,7 +58,7 @@ class UnsupervisedEnhancer(UnsupervisedEditModel):
 
 
 def _number_of_images(name: str, loss: nn.Module) -> int:
-    """How many positional arguments a loss cannot do without."""
+    """Count the required positional arguments of a loss."""
     parameters = inspect.signature(loss.forward).parameters.values()
     count = sum(
         parameter.default is parameter.empty and parameter.kind in (

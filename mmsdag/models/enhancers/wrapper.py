@@ -1,4 +1,4 @@
-"""Any network from image to image, of whatever package, as an enhancer."""
+"""Use any image-to-image network as an enhancer."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ ModuleLike = Union[Mapping, str, nn.Module]
 
 @MODELS.register_module()
 class EnhancerWrapper(BaseModule):
-    """Make an enhancer of a network that knows nothing of this package.
+    """Wrap a network of another package as an enhancer.
 
     It translates between RGB, [0, 1], and the pixels that the network was
     made for, pads what it cannot divide, and finds the image among what it
@@ -91,7 +91,7 @@ class EnhancerWrapper(BaseModule):
         self._register_load_state_dict_pre_hook(self._add_prefix)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the network makes of images (N, 3, H, W), RGB, [0, 1].
+        """Run the network on images (N, 3, H, W), RGB, [0, 1].
 
         Returns:
             The same shape, RGB, nominally [0, 1] but not clipped: a clipped
@@ -117,7 +117,7 @@ class EnhancerWrapper(BaseModule):
             image.to(torch.promote_types(x.dtype, torch.float32)))
 
     def enhance(self, x: Tensor) -> Tensor:
-        """The enhanced images, clipped to [0, 1]."""
+        """Enhance images and clip them to [0, 1]."""
         return self(x).clamp(0, 1)
 
     def _add_prefix(self, state_dict: dict, prefix: str, *args: Any) -> None:

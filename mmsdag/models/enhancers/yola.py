@@ -53,7 +53,7 @@ class YOLANet(BaseModule):
             nn.Conv2d(32, 3, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Make an image for a recognizer.
+        """Compute an image for a recognizer.
 
         Args:
             x: (N, 3, H, W), RGB, [0, 1].

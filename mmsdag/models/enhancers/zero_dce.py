@@ -42,7 +42,7 @@ class ZeroDCE(UnsupervisedEditModel):
             exposure_loss, type='mmsdag.ExposureControlLoss', loss_weight=10.)
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""
+        """Compute the loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""
         enhanced, curves = self.generator(inputs)
         return dict(
             loss_tv=self.tv_loss(curves),

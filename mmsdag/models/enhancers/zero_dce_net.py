@@ -41,7 +41,7 @@ class ZeroDCENet(BaseModule):
         self.conv7 = conv(2 * channels, 3 * num_iters)
 
     def curves(self, x: Tensor) -> Tensor:
-        """Curve maps (N, 3 * num_iters, H, W), [-1, 1], of images ``x``."""
+        """Compute curve maps (N, 3 * num_iters, H, W), [-1, 1], of ``x``."""
         x1 = conv_of_parts(self.conv1, x, relu=True)
         x2 = conv_of_parts(self.conv2, x1, relu=True)
         x3 = conv_of_parts(self.conv3, x2, relu=True)
@@ -56,7 +56,7 @@ class ZeroDCENet(BaseModule):
         return torch.tanh(maps)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Enhance images and say how.
+        """Enhance images; return the curve maps too.
 
         Args:
             x: Images (N, 3, H, W), RGB, [0, 1].
@@ -70,5 +70,5 @@ class ZeroDCENet(BaseModule):
         return apply_curves(image, curves, self.num_iters), curves
 
     def enhance(self, x: Tensor) -> Tensor:
-        """The enhanced images alone."""
+        """Return the enhanced images alone."""
         return self(x)[0]

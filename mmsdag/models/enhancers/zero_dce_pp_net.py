@@ -49,7 +49,7 @@ class ZeroDCEPPNet(BaseModule):
         self.conv7 = _SeparableConv(2 * channels, 3, relu=False)
 
     def curves(self, x: Tensor) -> Tensor:
-        """The curve map (N, 3, H, W), [-1, 1], of images ``x``."""
+        """Compute the curve map (N, 3, H, W), [-1, 1], of ``x``."""
         height, width = x.shape[-2:]
         scale = self.scale_factor
         if scale > 1:
@@ -74,7 +74,7 @@ class ZeroDCEPPNet(BaseModule):
         return curve
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Enhance images and say how.
+        """Enhance images; return the curve map too.
 
         Args:
             x: Images (N, 3, H, W), RGB, [0, 1].
@@ -88,12 +88,12 @@ class ZeroDCEPPNet(BaseModule):
         return apply_curves(image, curve, self.num_iters), curve
 
     def enhance(self, x: Tensor) -> Tensor:
-        """The enhanced images alone."""
+        """Return the enhanced images alone."""
         return self(x)[0]
 
 
 class _SeparableConv(nn.Module):
-    """3x3 within each channel, then 1x1 across them, and a ReLU.
+    """Depthwise 3x3 and pointwise 1x1 convolution, and a ReLU.
 
     Takes maps to be joined along their channels, and does not join them.
     """

@@ -12,9 +12,9 @@ from mmsdag.registry import MODELS
 
 @MODELS.register_module()
 class SelfFeaturePreservingLoss(BaseModule):
-    """Keep what a recogniser sees, whatever the light (Sec. III-B).
+    """Self feature preserving loss (Sec. III-B).
 
-    Mean squared difference of features, each map normalised to mean 0 and
+    Mean squared difference of features, each map normalized to mean 0 and
     variance 1 within its image (as in the authors' code), so that contents
     count and brightness does not.
 
@@ -42,7 +42,7 @@ class SelfFeaturePreservingLoss(BaseModule):
         self.extractor.init_weights()
 
     def forward(self, enhanced: Tensor, low: Tensor) -> Tensor:
-        """Scalar loss of images (N, 3, H, W), RGB, [0, 1].
+        """Compute the scalar loss of images (N, 3, H, W), RGB, [0, 1].
 
         The gradient flows to ``enhanced`` alone.
         """

@@ -1,4 +1,4 @@
-"""Ranking of reconstructions, the self-supervision of SDAG."""
+"""SDAG's ranking of reconstructions."""
 from __future__ import annotations
 
 from mmengine.model import BaseModule
@@ -16,7 +16,7 @@ DEGRADATIONS: dict[str, dict] = dict(
 
 @MODELS.register_module()
 class MarginRankingLoss(BaseModule):
-    r"""The clean image must be reconstructed better than the degraded one.
+    r"""Rank the reconstruction of a clean image above a degraded one's.
 
     .. math:: \max(0,\ m - sim(\hat x, x) + sim(\hat x_d, x_d))
 
@@ -47,7 +47,7 @@ class MarginRankingLoss(BaseModule):
 
     def forward(self, clean_recon: Tensor, clean: Tensor,
                 degraded_recon: Tensor, degraded: Tensor) -> Tensor:
-        """Scalar loss of four batches (N, 3, H, W), RGB, [0, 1].
+        """Compute the scalar loss of four batches (N, 3, H, W), RGB, [0, 1].
 
         Raises:
             ValueError: For a batch of one with ``similarity='batch'``, whose

@@ -1,4 +1,4 @@
-"""Losses of the smoothness of SCI's and RUAS's illumination."""
+"""Smoothness losses of SCI's and RUAS's illumination."""
 from __future__ import annotations
 
 from mmengine.model import BaseModule

@@ -12,7 +12,7 @@ from torch import Tensor
 from mmsdag.registry import MODELS
 
 
-def _pooled_grey(images: Tensor, patch_size: int, loss: str) -> Tensor:
+def _pooled_gray(images: Tensor, patch_size: int, loss: str) -> Tensor:
     if min(images.shape[-2:]) < patch_size:
         raise ValueError(
             f'{loss} pools patches of patch_size={patch_size} pixels, the '
@@ -23,10 +23,10 @@ def _pooled_grey(images: Tensor, patch_size: int, loss: str) -> Tensor:
 
 @MODELS.register_module()
 class SpatialConsistencyLoss(BaseModule):
-    """Keep the differences between neighbouring regions (Eq. 5).
+    """Keep the differences between neighboring regions (Eq. 5).
 
-    Grey images are averaged over patches; the squared change of the
-    difference to each of the four neighbours is summed and averaged over the
+    Gray images are averaged over patches; the squared change of the
+    difference to each of the four neighbors is summed and averaged over the
     patches. Outside the image counts as black, as in the authors' code.
 
     Args:
@@ -40,9 +40,9 @@ class SpatialConsistencyLoss(BaseModule):
         self.loss_weight = loss_weight
 
     def forward(self, enhanced: Tensor, low: Tensor) -> Tensor:
-        """Scalar loss of ``enhanced`` against its input ``low``."""
+        """Compute the scalar loss of ``enhanced`` against its input."""
         # d(enhanced) - d(low) = d(enhanced - low): one difference image.
-        change = _pooled_grey(enhanced - low, self.patch_size,
+        change = _pooled_gray(enhanced - low, self.patch_size,
                               'SpatialConsistencyLoss')
         padded = F.pad(change, (1, 1, 1, 1))
         rows = padded[..., 1:, 1:-1] - padded[..., :-1, 1:-1]
@@ -64,7 +64,7 @@ class ExposureControlLoss(BaseModule):
 
     Args:
         patch_size: Side of a patch in pixels.
-        level: Well-exposed grey level, [0, 1].
+        level: Well-exposed gray level, [0, 1].
         loss_weight: Weight of the term.
     """
 
@@ -78,14 +78,14 @@ class ExposureControlLoss(BaseModule):
         self.loss_weight = loss_weight
 
     def forward(self, enhanced: Tensor) -> Tensor:
-        """Scalar loss of ``enhanced``."""
-        grey = _pooled_grey(enhanced, self.patch_size, 'ExposureControlLoss')
-        return self.loss_weight * (grey - self.level).square().mean()
+        """Compute the scalar loss of ``enhanced``."""
+        gray = _pooled_gray(enhanced, self.patch_size, 'ExposureControlLoss')
+        return self.loss_weight * (gray - self.level).square().mean()
 
 
 @MODELS.register_module()
 class ColorConstancyLoss(BaseModule):
-    """Grey-world: pull the means of the three channels together (Eq. 7).
+    """Gray world: pull the means of the three channels together (Eq. 7).
 
     The root of the summed fourth powers of the channel differences, as in
     the authors' code; the paper prints the sum of squares.
@@ -99,10 +99,10 @@ class ColorConstancyLoss(BaseModule):
         self.loss_weight = loss_weight
 
     def forward(self, enhanced: Tensor) -> Tensor:
-        """Scalar loss of ``enhanced``."""
+        """Compute the scalar loss of ``enhanced``."""
         red, green, blue = enhanced.mean((2, 3)).unbind(1)
         fourth = ((red - green)**4 + (red - blue)**4 + (green - blue)**4)
-        # The root's slope at zero, a grey batch, is infinite: 0 * inf = nan.
+        # The root's slope at zero, a gray batch, is infinite: 0 * inf = nan.
         return self.loss_weight * fourth.clamp_min(1e-24).sqrt().mean()
 
 
@@ -110,7 +110,7 @@ class ColorConstancyLoss(BaseModule):
 class IlluminationSmoothnessLoss(BaseModule):
     """Total variation of the curve maps (Eq. 8).
 
-    Squared differences of neighbours, averaged per direction over positions
+    Squared differences of neighbors, averaged per direction over positions
     and over the batch, summed over the channels, times two, as in the
     authors' code.
 
@@ -123,7 +123,7 @@ class IlluminationSmoothnessLoss(BaseModule):
         self.loss_weight = loss_weight
 
     def forward(self, curves: Tensor) -> Tensor:
-        """Scalar loss of curve maps (N, C, H, W)."""
+        """Compute the scalar loss of curve maps (N, C, H, W)."""
         rows = F.mse_loss(curves[:, :, 1:], curves[:, :, :-1])
         columns = F.mse_loss(curves[..., 1:], curves[..., :-1])
         return self.loss_weight * 2 * curves.shape[1] * (rows + columns)

@@ -13,7 +13,7 @@ from mmsdag.functional import (
 
 
 class HalfInstanceNormBlock(BaseModule):
-    """Two 3x3 convolutions; the first half of the channels is normalised.
+    """Two 3x3 convolutions with half instance normalization.
 
     The block of HINet (Chen et al., CVPRW 2021) in the form that SDAG's
     authors use: conv - half instance norm - LeakyReLU - conv - LeakyReLU,
@@ -32,7 +32,7 @@ class HalfInstanceNormBlock(BaseModule):
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
-        """(N, in_channels, H, W) to (N, out_channels, H, W).
+        """Map (N, in_channels, H, W) to (N, out_channels, H, W).
 
         Args:
             x: Feature maps.
@@ -71,11 +71,11 @@ class CouplingBlock(BaseModule):
         self.h = HalfInstanceNormBlock(half, half)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) to the same shape."""
+        """Transform features (N, channels, H, W); the shape stays."""
         return torch.cat(self.couple(*x.chunk(2, dim=1)), dim=1)
 
     def couple(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
-        """Both halves of the output from those of the input.
+        """Compute both halves of the output from those of the input.
 
         A chain of blocks stays on halves: joining and parting them between
         the blocks would only copy.

@@ -1,4 +1,4 @@
-"""Frozen early layers of VGG-16, whose features SDAG reads."""
+"""Frozen early layers of VGG-16 as feature extractors."""
 from __future__ import annotations
 
 from typing import Any
@@ -53,7 +53,7 @@ class VGGExtractor(FrozenExtractor):
         self.freeze()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, 3, H, W), RGB, [0, 1], to features (N, 64, H, W)."""
+        """Compute (N, 64, H, W) of images (N, 3, H, W), RGB, [0, 1]."""
         return self.features(normalize(x))
 
 
@@ -82,5 +82,5 @@ class DeepVGGExtractor(FrozenExtractor):
         self.freeze()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, 3, H, W), RGB, [0, 1], to (N, 512, H/8, W/8)."""
+        """Compute (N, 512, H/8, W/8) of images (N, 3, H, W), RGB, [0, 1]."""
         return self.features(normalize(x))

@@ -13,7 +13,7 @@ _MAX_PREFIX_TOKENS = 16
 
 
 class _Stop(Exception):
-    """Ends a forward pass; carries the output of the layer."""
+    """Signal that ends a forward pass and carries the layer's output."""
 
     def __init__(self, output: Any) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class _Stop(Exception):
 
 
 def run_until(network: nn.Module, layer: str, x: Tensor) -> Any:
-    """Run a network up to a layer and return what the layer puts out.
+    """Run a network up to a layer and return the layer's output.
 
     Nothing behind the layer is computed.
 
@@ -115,7 +115,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 @dataclass(frozen=True)
 class FeatureLayout:
-    """How a layer's output is arranged.
+    """Layout of a layer's output.
 
     Attributes:
         kind: ``'maps'`` (N, C, h, w), ``'channels_last'`` (N, h, w, C) or
@@ -179,7 +179,7 @@ class FeatureLayout:
 
 
 def _grid_height(tokens: int, size: tuple[int, int]) -> int:
-    """Height of a grid of square patches with so many tokens; 0 if none."""
+    """Return the height of a grid of so many tokens; 0 if there is none."""
     for h in range(1, size[0] + 1):
         if h * h * size[1] == tokens * size[0]:
             return h if size[0] % h == 0 else 0

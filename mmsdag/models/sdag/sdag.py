@@ -1,4 +1,4 @@
-"""Stage one: learn how degradations damage a recogniser's features."""
+"""Stage one: learn how degradations damage a recognizer's features."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -75,11 +75,11 @@ class SDAG(KeepsFrozen, UnsupervisedEditModel):
         self.margin_loss.check_batch_size(size)
 
     def edit(self, inputs: Tensor) -> Tensor:
-        """Reconstructions of ``inputs``, same shape."""
+        """Reconstruct ``inputs``; the shape stays."""
         return self.generator(inputs)
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Loss terms of a batch (N, 3, H, W), RGB, [0, 1]; N >= 2."""
+        """Compute the loss terms of (N, 3, H, W), RGB, [0, 1]; N >= 2."""
         clean = inputs
         if self.enhancer is not None:
             with torch.no_grad():

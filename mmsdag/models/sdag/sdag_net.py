@@ -16,7 +16,7 @@ from .coupling import CouplingBlock
 
 @MODELS.register_module()
 class SDAGNet(BaseModule):
-    """Reconstruct an image from the early features of a recogniser.
+    """Reconstruct an image from the early features of a recognizer.
 
     Frozen extractor, invertible coupling blocks, 1x1 convolution to RGB
     (Fig. 2 and Sec. 3 of Zheng et al., AAAI 2023, doi

@@ -57,7 +57,7 @@ _OTHERS = (
 
 
 class UnsupportedError(ValueError):
-    """A sound file of a kind that is not read; the message says what to do."""
+    """A sound file of an unsupported kind; the message says what to do."""
 
 
 def recognize(header: bytes) -> str | None:

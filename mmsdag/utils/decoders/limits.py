@@ -1,4 +1,4 @@
-"""Replace Pillow's limit of pixels by that of this package for a while."""
+"""Replace Pillow's limit of pixels by that of this package, temporarily."""
 from __future__ import annotations
 
 import threading

@@ -60,17 +60,17 @@ class TiffHeader:
 
     @property
     def bits(self) -> tuple[int, ...]:
-        """Bits of each sample of a pixel."""
+        """Return the bits of each sample of a pixel."""
         return tuple(self.tags.get(_BITS, (1, )))
 
     @property
     def deep(self) -> bool:
-        """Whether its samples have more than 8 bits."""
+        """Return whether a sample has more than 8 bits."""
         return max(self.bits) > 8
 
     @property
     def own_decoder(self) -> bool:
-        """Whether :func:`decode_tiff` decodes it, and Pillow does not."""
+        """Return whether :func:`decode_tiff` must decode it."""
         photometric = self.get(_PHOTOMETRIC, _BLACK_IS_ZERO)
         extra = self.get(_SAMPLES, 1) - _CHANNELS.get(photometric, 99)
         # Pillow knows extra channels of black-is-zero, and one of RGB, if
@@ -176,7 +176,7 @@ def _check(header: TiffHeader) -> None:
 
 
 def _check_parts(header: TiffHeader, content: bytes) -> None:
-    """Refuse strips and tiles that would be read without a word."""
+    """Refuse strips and tiles that Pillow would misread without an error."""
     rows, height = header.get(_ROWS, 0), header.get(_HEIGHT, 0)
     strips = header.tags.get(_STRIPS, ())
     # Pillow leaves the rows of missing strips black.

@@ -66,8 +66,8 @@ def _spatial(enhanced: Tensor, low: Tensor) -> Tensor:
 
 
 def _exposure(enhanced: Tensor) -> Tensor:
-    grey = F.avg_pool2d(torch.mean(enhanced, 1, keepdim=True), 16)
-    return torch.mean(torch.pow(grey - 0.6, 2))
+    gray = F.avg_pool2d(torch.mean(enhanced, 1, keepdim=True), 16)
+    return torch.mean(torch.pow(gray - 0.6, 2))
 
 
 def _color(enhanced: Tensor) -> Tensor:
