@@ -10,9 +10,10 @@ import torch
 
 from mmsdag.apis import LowLightInferencer
 from mmsdag.registry import MODELS
+from mmsdag.utils.model_index import trained_models
 
-TRAINED = [name for name in LowLightInferencer.list_models()
-           if 'seed' not in name]
+#: One model of each recipe.
+TRAINED = list(dict.fromkeys(m.recipe for m in trained_models()))
 CLASSICAL = [
     'GammaEnhancer', 'CLAHEEnhancer', 'HistogramEqualizationEnhancer',
     'LIMEEnhancer', 'MultiScaleRetinexEnhancer'
