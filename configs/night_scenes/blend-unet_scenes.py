@@ -1,23 +1,12 @@
 # Restores degraded scenes of the day. Without labels, and without any night.
 _base_ = [
-    '../_base_/default_runtime.py', '../_base_/models/blend_unet.py',
+    '../_base_/default_runtime.py', '../_base_/models/blend_unet_dark.py',
     '../_base_/schedules/blend_unet_8k.py'
 ]
 
-# Most images are only dark and noisy, as of one camera.
+# The darkness and the noise of one camera.
 model = dict(
-    degradation=dict(
-        keep=0.1,
-        exposure=(0.02, 0.2),
-        shot=(1e-4, 2e-3),
-        p_local=0.15,
-        p_lamp=0.09,
-        p_white_balance=0.09,
-        p_smoothing=0.09,
-        p_tone=0.15,
-        p_contrast=0.09,
-        p_black=0.09,
-        p_jpeg=0.15))
+    degradation=dict(keep=0.1, exposure=(0.02, 0.2), shot=(1e-4, 2e-3)))
 
 train_dataloader = dict(
     batch_size=8,

@@ -1,9 +1,7 @@
 # Minutes on one CPU core, annealed; the averaged weights are the result.
-train_cfg = dict(type='ResumableTrainLoop', max_iters=200)
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
-    clip_grad=dict(max_norm=1.))
+_base_ = 'blend_unet_8k.py'
+
+train_cfg = dict(max_iters=200)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=20),
     dict(

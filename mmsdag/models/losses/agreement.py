@@ -88,9 +88,10 @@ class AgreementGuidanceLoss(BaseModule):
                 (N, K, ...) of two or more classes, or they differ in shape.
         """
         target = self.target(images.float())
+        enhanced = near_range(enhanced)
         terms = [
             F.kl_div(
-                self._log_probabilities(recognizer, near_range(enhanced)),
+                self._log_probabilities(recognizer, enhanced),
                 target, reduction='none').sum(1).mean()
             for recognizer in self.frozen
         ]
