@@ -378,7 +378,7 @@ def test_runs_that_cannot_fill_a_bmp_are_refused_at_once(read):
     row = b'\x03\x40\x02\x80\x00\x00'  # 3 x 64, 2 x 128, end of line
     image = read(rle_bmp(5, 2, 2 * row + b'\x00\x01'))
     np.testing.assert_array_equal(image[..., 0], 2 * [[64, 64, 64, 128, 128]])
-    # Minutes in Pillow, which fills a row pixel by pixel.
+    # Pillow fills each row pixel by pixel: minutes, if there are enough.
     with pytest.raises(BrokenImageError, match='14 bytes of runs are too few '
                                                'for 1048704x128 pixels'):
         read(rle_bmp(1_048_704, 128, 2 * row + b'\x00\x01'))
