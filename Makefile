@@ -24,6 +24,7 @@ demo: setup ## train on a few photographs and write a report; DATA=folder: yours
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 test: lint ## check style and types, run the tests, measure their coverage

@@ -1,4 +1,5 @@
 """Packaging of mmsdag."""
+
 import re
 from pathlib import Path
 
@@ -18,14 +19,22 @@ CLASSIFICATION = UPSTREAM + ['mmpretrain>=1.0.0,<2.0.0']
 # MMagic's models, guided. The newest versions of what it declares do not fit
 # together; the bounds are those with which it can be imported.
 EDITING = UPSTREAM + [
-    'mmagic>=1.0.0,<2.0.0', 'albumentations', 'safetensors', 'numpy<2',
-    'opencv-python<4.12', 'diffusers>=0.23,<0.25', 'transformers<4.39',
-    'huggingface-hub<0.26'
+    'mmagic>=1.0.0,<2.0.0',
+    'albumentations',
+    'safetensors',
+    'numpy<2',
+    'opencv-python<4.12',
+    'diffusers>=0.23,<0.25',
+    'transformers<4.39',
+    'huggingface-hub<0.26',
 ]
 ONEDL = [
-    'onedl-mmengine>=0.10.0,<1.0.0', 'onedl-mmcv>=2.3.0,<3.0.0',
-    'onedl-mmdetection>=3.4.0,<4.0.0', 'onedl-mmsegmentation>=1.3.0,<2.0.0',
-    'onedl-mmpretrain>=1.3.0,<2.0.0', *TEXT
+    'onedl-mmengine>=0.10.0,<1.0.0',
+    'onedl-mmcv>=2.3.0,<3.0.0',
+    'onedl-mmdetection>=3.4.0,<4.0.0',
+    'onedl-mmsegmentation>=1.3.0,<2.0.0',
+    'onedl-mmpretrain>=1.3.0,<2.0.0',
+    *TEXT,
 ]
 
 
@@ -37,7 +46,8 @@ def read(name: str) -> str:
 def requirements(name: str) -> list:
     """Lines of a file in ``requirements/``, without the comments."""
     return [
-        line for line in read(f'requirements/{name}.txt').splitlines()
+        line
+        for line in read(f'requirements/{name}.txt').splitlines()
         if line and not line.startswith('#')
     ]
 
@@ -54,7 +64,8 @@ class EggInfo(egg_info):
         super().run()
         if 'editable_wheel' in self.distribution.commands:
             Path(self.egg_info, 'top_level.txt').write_text(
-                f'{ROOT / "mmsdag"}\n', encoding='utf-8')
+                f'{ROOT / "mmsdag"}\n', encoding='utf-8'
+            )
 
 
 setup(
@@ -62,12 +73,10 @@ setup(
     version=re.findall(r"'(.+)'", read('mmsdag/version.py'))[0],
     description='Semantic degradation-aware guidance: low-light image '
     'enhancement that serves detection and segmentation, for OpenMMLab',
-    long_description=read('README.md') if (ROOT / 'README.md').exists() else
-    '',
+    long_description=read('README.md') if (ROOT / 'README.md').exists() else '',
     long_description_content_type='text/markdown',
     license='Apache-2.0',
-    keywords='low-light image enhancement, detection, segmentation, '
-    'OpenMMLab',
+    keywords='low-light image enhancement, detection, segmentation, OpenMMLab',
     classifiers=[
         'Operating System :: POSIX :: Linux',
         'Programming Language :: Python :: 3',
@@ -83,11 +92,15 @@ setup(
     # copies.
     package_data={
         'mmsdag': [
-            'py.typed', '*/*.html',
-            '.mim/model-index.yml', '.mim/configs/**/*.py',
-            '.mim/configs/**/*.yml', '.mim/configs/**/*.md',
+            'py.typed',
+            '*/*.html',
+            '.mim/model-index.yml',
+            '.mim/configs/**/*.py',
+            '.mim/configs/**/*.yml',
+            '.mim/configs/**/*.md',
             '.mim/checkpoints/*.pth',
-            '.mim/tools/**/*.py', '.mim/tools/**/*.sh'
+            '.mim/tools/**/*.py',
+            '.mim/tools/**/*.sh',
         ]
     },
     python_requires='>=3.10',
@@ -111,4 +124,5 @@ setup(
     },
     entry_points={'console_scripts': ['mmsdag = mmsdag.cli:main']},
     cmdclass={'egg_info': EggInfo},
-    zip_safe=False)
+    zip_safe=False,
+)

@@ -3,6 +3,7 @@
 Importing it is cheap: it creates the registries, whose contents are imported
 at the first lookup of an ``mmsdag.*`` type.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -30,5 +31,6 @@ def __getattr__(name: str) -> Any:
     """Import :class:`EnhancedModel` when it is asked for."""
     if name == 'EnhancedModel':
         from mmsdag.models.enhanced_model import EnhancedModel
+
         return EnhancedModel
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -1,4 +1,5 @@
 """``python -m mmsdag``: see :mod:`mmsdag.cli`."""
+
 from __future__ import annotations
 
 import sys

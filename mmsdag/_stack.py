@@ -4,6 +4,7 @@ Both have the same import names and lie in the same folders, so that an
 environment holds one of them. No package of either is a plain requirement of
 this one, since pip would put upstream's over a fork; they are checked here.
 """
+
 from __future__ import annotations
 
 import warnings
@@ -14,8 +15,7 @@ from importlib.util import find_spec
 #: the first that does not fit any more, and how to get one that does.
 _BOUNDS = {
     'mmengine': ('0.10.0', '1.0.0', "pip install 'mmengine>=0.10.0,<1.0.0'"),
-    'onedl-mmengine': ('0.10.0', '1.0.0',
-                       "pip install 'onedl-mmengine>=0.10.0,<1.0.0'"),
+    'onedl-mmengine': ('0.10.0', '1.0.0', "pip install 'onedl-mmengine>=0.10.0,<1.0.0'"),
     'mmcv': ('2.0.0', '2.2.0', "mim install 'mmcv>=2.0.0,<2.2.0'"),
     'mmcv-lite': ('2.0.0', '2.2.0', "mim install 'mmcv>=2.0.0,<2.2.0'"),
     'onedl-mmcv': ('2.3.0', '3.0.0', "pip install 'onedl-mmcv>=2.3.0,<3.0.0'"),
@@ -53,25 +53,29 @@ def check_stack(owner: str) -> None:
         raise ImportError(
             f"{owner} needs MMEngine: pip install 'mmengine>=0.10.0,<1.0.0', "
             "or, for numpy 2 and Python 3.12 or later, 'onedl-mmengine>="
-            "0.10.0,<1.0.0'")
+            "0.10.0,<1.0.0'"
+        )
     from mmengine.utils import digit_version
+
     for name, (lowest, limit, remedy) in _BOUNDS.items():
         found = installed(name)
-        if found and not (digit_version(lowest) <= digit_version(found) <
-                          digit_version(limit)):
-            raise ImportError(f'{owner} needs {name} >= {lowest}, < {limit}, '
-                              f'but {found} is installed: {remedy}')
+        if found and not (digit_version(lowest) <= digit_version(found) < digit_version(limit)):
+            raise ImportError(
+                f'{owner} needs {name} >= {lowest}, < {limit}, but {found} is installed: {remedy}'
+            )
     for fork, upstream in _FORKS.values():
         if installed(fork) and installed(upstream):
             warnings.warn(
                 f'{upstream} and {fork} are both installed, in the same '
                 f'folder: pip uninstall both, then install one of them',
-                stacklevel=3)
+                stacklevel=3,
+            )
     if installed('mmengine') and find_spec('pkg_resources') is None:
         warnings.warn(
             'MMEngine looks for configs such as mmdet::… by pkg_resources, '
             "which setuptools 82 and later lack: pip install 'setuptools<82'",
-            stacklevel=3)
+            stacklevel=3,
+        )
 
 
 def name_packages(names: dict[str, str]) -> None:
@@ -83,8 +87,7 @@ def name_packages(names: dict[str, str]) -> None:
     """
     for module, (fork, upstream) in _FORKS.items():
         # MMEngine and mmcv are not in it: they have no configs.
-        if (module in names and installed(fork)
-                and not installed(upstream)):
+        if module in names and installed(fork) and not installed(upstream):
             names[module] = fork
 
 
@@ -92,5 +95,4 @@ def remedy_for(module: str) -> str:
     """Return how to get a package that some names need."""
     fork, upstream = _FORKS[module]
     extra = dict(mmdet='det', mmseg='seg', mmpretrain='cls')[module]
-    return (f"pip install 'mmsdag[{extra}]' for {upstream}, or 'mmsdag[onedl]'"
-            f' for {fork}')
+    return f"pip install 'mmsdag[{extra}]' for {upstream}, or 'mmsdag[onedl]' for {fork}"

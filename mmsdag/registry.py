@@ -5,6 +5,7 @@
 ``type='mmsdag.X'``. What extends mmdet, mmseg or mmpretrain is imported at the
 lookup of its own name: none of them is needed for the others.
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -29,9 +30,7 @@ from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
-from mmengine.registry import (
-    OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
-)
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
 
@@ -50,8 +49,9 @@ class DeferringRegistry(Registry):
         **kwargs: See :class:`mmengine.Registry`.
     """
 
-    def __init__(self, *args: Any, deferred: Mapping[str, Mapping[str, str]],
-                 **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, deferred: Mapping[str, Mapping[str, str]], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._deferred = {
             name: (package, module)
@@ -71,13 +71,13 @@ class DeferringRegistry(Registry):
             ImportError: If the name needs a package that is not installed.
         """
         scope, name = self.split_scope_key(key)
-        if (scope in (None, self.scope) and name in self._deferred
-                and name not in self.module_dict):
+        if scope in (None, self.scope) and name in self._deferred and name not in self.module_dict:
             package, module = self._deferred[name]
             if find_spec(package) is None:
                 raise ImportError(
                     f'{self.scope}.{name} needs {package}, which is not '
-                    f'installed: {remedy_for(package)}')
+                    f'installed: {remedy_for(package)}'
+                )
             import_module(module)
         return super().get(key)
 
@@ -92,8 +92,7 @@ class DeferringRegistry(Registry):
         """
         found = self.get(name) if name in self._deferred else None
         if found is None:
-            raise AttributeError(f'module {module!r} has no attribute '
-                                 f'{name!r}')
+            raise AttributeError(f'module {module!r} has no attribute {name!r}')
         return found
 
 
@@ -104,20 +103,18 @@ MODELS = DeferringRegistry(
     locations=['mmsdag.models'],
     deferred=dict(
         mmdet=dict(
-            EnhancedDetDataPreprocessor='mmsdag.models.data_preprocessors.'
-            'enhanced_det',
-            MAET='mmsdag.models.maet'),
-        mmseg=dict(
-            EnhancedSegDataPreprocessor='mmsdag.models.data_preprocessors.'
-            'enhanced_seg'),
+            EnhancedDetDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_det',
+            MAET='mmsdag.models.maet',
+        ),
+        mmseg=dict(EnhancedSegDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_seg'),
         mmpretrain=dict(
-            EnhancedClsDataPreprocessor='mmsdag.models.data_preprocessors.'
-            'enhanced_cls')))
+            EnhancedClsDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_cls'
+        ),
+    ),
+)
 TRANSFORMS = Registry(
-    'transform',
-    parent=MMENGINE_TRANSFORMS,
-    scope=SCOPE,
-    locations=['mmsdag.datasets.transforms'])
+    'transform', parent=MMENGINE_TRANSFORMS, scope=SCOPE, locations=['mmsdag.datasets.transforms']
+)
 DATASETS = DeferringRegistry(
     'dataset',
     parent=MMENGINE_DATASETS,
@@ -128,57 +125,53 @@ DATASETS = DeferringRegistry(
             CocoSubsetDataset='mmsdag.datasets.coco_subset',
             DarkFaceDataset='mmsdag.datasets.dark_face',
             ExDarkDataset='mmsdag.datasets.exdark',
-            ExposureBracketDataset='mmsdag.datasets.exposure_bracket'),
+            ExposureBracketDataset='mmsdag.datasets.exposure_bracket',
+        ),
         mmseg=dict(
             ACDCNightDataset='mmsdag.datasets.acdc',
             BDD100KNightDataset='mmsdag.datasets.bdd100k_night',
             DarkZurichDataset='mmsdag.datasets.dark_zurich',
             CamVidDataset='mmsdag.datasets.camvid',
-            NightCityDataset='mmsdag.datasets.night_city'),
-        mmpretrain=dict(
-            CODaNDataset='mmsdag.datasets.codan',
-            GTSRBDataset='mmsdag.datasets.gtsrb')))
+            NightCityDataset='mmsdag.datasets.night_city',
+        ),
+        mmpretrain=dict(CODaNDataset='mmsdag.datasets.codan', GTSRBDataset='mmsdag.datasets.gtsrb'),
+    ),
+)
 DATA_SAMPLERS = Registry(
-    'data sampler',
-    parent=MMENGINE_DATA_SAMPLERS,
-    scope=SCOPE,
-    locations=['mmsdag.datasets'])
-HOOKS = Registry(
-    'hook', parent=MMENGINE_HOOKS, scope=SCOPE, locations=['mmsdag.engine'])
-LOOPS = Registry(
-    'loop', parent=MMENGINE_LOOPS, scope=SCOPE, locations=['mmsdag.engine'])
+    'data sampler', parent=MMENGINE_DATA_SAMPLERS, scope=SCOPE, locations=['mmsdag.datasets']
+)
+HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope=SCOPE, locations=['mmsdag.engine'])
+LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope=SCOPE, locations=['mmsdag.engine'])
 MODEL_WRAPPERS = Registry(
-    'model_wrapper',
-    parent=MMENGINE_MODEL_WRAPPERS,
-    scope=SCOPE,
-    locations=['mmsdag.engine'])
+    'model_wrapper', parent=MMENGINE_MODEL_WRAPPERS, scope=SCOPE, locations=['mmsdag.engine']
+)
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
     parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
     scope=SCOPE,
-    locations=['mmsdag.engine'])
-METRICS = Registry(
-    'metric',
-    parent=MMENGINE_METRICS,
-    scope=SCOPE,
-    locations=['mmsdag.evaluation'])
+    locations=['mmsdag.engine'],
+)
+METRICS = Registry('metric', parent=MMENGINE_METRICS, scope=SCOPE, locations=['mmsdag.evaluation'])
 VISUALIZERS = DeferringRegistry(
     'visualizer',
     parent=MMENGINE_VISUALIZERS,
     scope=SCOPE,
     locations=['mmsdag.visualization'],
     deferred=dict(
-        mmdet=dict(
-            EnhancedDetLocalVisualizer='mmsdag.visualization.enhanced_det'),
-        mmseg=dict(
-            EnhancedSegLocalVisualizer='mmsdag.visualization.enhanced_seg')))
+        mmdet=dict(EnhancedDetLocalVisualizer='mmsdag.visualization.enhanced_det'),
+        mmseg=dict(EnhancedSegLocalVisualizer='mmsdag.visualization.enhanced_seg'),
+    ),
+)
 
 # Nothing of ours is in these: with a child of its own in each, MMEngine does
 # not warn, at every lookup, that the scope is missing there.
-for _parent in (EVALUATOR, LOG_PROCESSORS, OPTIM_WRAPPERS, OPTIMIZERS,
-                PARAM_SCHEDULERS, VISBACKENDS, WEIGHT_INITIALIZERS):
-    Registry(
-        _parent.name,
-        parent=_parent,
-        scope=SCOPE,
-        locations=['mmsdag.registry'])
+for _parent in (
+    EVALUATOR,
+    LOG_PROCESSORS,
+    OPTIM_WRAPPERS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
+    VISBACKENDS,
+    WEIGHT_INITIALIZERS,
+):
+    Registry(_parent.name, parent=_parent, scope=SCOPE, locations=['mmsdag.registry'])

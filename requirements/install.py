@@ -4,6 +4,7 @@ Only the standard library is used, because nothing is installed yet. An
 environment is complete if its stamp names the present requirements. The stamp
 is written last: the next run repeats what failed or was killed.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -25,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 #: Stacks of OpenMMLab packages, the versions of Python for which each can be
 #: installed, and what must be importable in the end.
-PYTHONS = {'onedl': ((3, 11), (3, 12), (3, 13)), 'upstream': ((3, 11), )}
+PYTHONS = {'onedl': ((3, 11), (3, 12), (3, 13)), 'upstream': ((3, 11),)}
 PACKAGES = {
     'onedl': 'mmcv.ops, mmdet, mmseg, mmpretrain',
     'upstream': 'mmcv.ops, mmagic, mmdet, mmseg, mmpretrain',
@@ -34,9 +35,11 @@ STAMP = '.mmsdag-ready'
 MARK = '.mmsdag-env'
 PYTHON_HEADERS = Path(sysconfig.get_paths()['include'])
 
-NETWORK = ('see the lines above; is the package index reachable (pip config '
-           'list), and the disk large enough (6 GB)? Then run the same '
-           'command again')
+NETWORK = (
+    'see the lines above; is the package index reachable (pip config '
+    'list), and the disk large enough (6 GB)? Then run the same '
+    'command again'
+)
 
 
 class SetupError(Exception):
@@ -75,7 +78,7 @@ class Progress:
     def _show(self, end: str) -> None:
         minutes, seconds = divmod(int(time.monotonic() - self.start), 60)
         line = f'  {self.title} [{minutes}:{seconds:02d}] {self.detail}'
-        line = line[:shutil.get_terminal_size().columns - 1]
+        line = line[: shutil.get_terminal_size().columns - 1]
         print(f'\r\033[K{line}' if self.live else line, end=end, flush=True)
 
     def _beat(self) -> None:
@@ -104,8 +107,7 @@ class Environment:
         stack: Folder of ``requirements/`` with the OpenMMLab packages.
     """
 
-    def __init__(self, folder: Path, root: Path = ROOT,
-                 stack: str = 'onedl') -> None:
+    def __init__(self, folder: Path, root: Path = ROOT, stack: str = 'onedl') -> None:
         self.folder, self.root, self.stack = folder, root, stack
         self.lists = root / 'requirements'
         self.python = folder / 'bin' / 'python'
@@ -117,8 +119,11 @@ class Environment:
 
     def pin(self, name: str) -> str:
         """Return the first pin of a list: ``name==version``."""
-        return next(line for line in self.file(name).read_text().splitlines()
-                    if '==' in line and not line.startswith('#'))
+        return next(
+            line
+            for line in self.file(name).read_text().splitlines()
+            if '==' in line and not line.startswith('#')
+        )
 
     def file(self, name: str) -> Path:
         """Return a file of requirements: the stack's own, or for both."""
@@ -127,19 +132,23 @@ class Environment:
 
     def fingerprint(self) -> str:
         """Hash of all that decides what is installed, and where."""
-        digest = hashlib.sha256(
-            f'{self.folder}\n{self.root}\n{self.stack}'.encode())
-        for file in (*sorted(self.lists.glob('*.txt')),
-                     *sorted((self.lists / self.stack).glob('*.txt')),
-                     self.root / 'setup.py',
-                     self.root / 'mmsdag' / 'version.py'):
+        digest = hashlib.sha256(f'{self.folder}\n{self.root}\n{self.stack}'.encode())
+        for file in (
+            *sorted(self.lists.glob('*.txt')),
+            *sorted((self.lists / self.stack).glob('*.txt')),
+            self.root / 'setup.py',
+            self.root / 'mmsdag' / 'version.py',
+        ):
             digest.update(file.read_bytes())
         return digest.hexdigest()
 
     def ready(self) -> bool:
         """Whether the environment is complete and up to date."""
-        return (self.python.exists() and self.stamp.exists()
-                and self.stamp.read_text() == self.fingerprint())
+        return (
+            self.python.exists()
+            and self.stamp.exists()
+            and self.stamp.read_text() == self.fingerprint()
+        )
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -158,9 +167,13 @@ class Environment:
                 fcntl.flock(self.lock, fcntl.LOCK_EX)
             yield
 
-    def attempt(self, step: str, command: list[str],
-                env: dict[str, str] | None = None,
-                failure: str = 'FAILED') -> str | None:
+    def attempt(
+        self,
+        step: str,
+        command: list[str],
+        env: dict[str, str] | None = None,
+        failure: str = 'FAILED',
+    ) -> str | None:
         """Run a command under a progress line; its output goes to the log.
 
         Returns:
@@ -170,10 +183,20 @@ class Environment:
         with open(self.log, 'a', encoding='utf-8') as log:
             log.write(f'$ {shlex.join(command)}\n')
             log.flush()
-            with Progress(step) as progress, subprocess.Popen(
-                    command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                    stdin=subprocess.DEVNULL, text=True, errors='replace',
-                    cwd=self.root, env=env, pass_fds=[self.lock]) as process:
+            with (
+                Progress(step) as progress,
+                subprocess.Popen(
+                    command,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    text=True,
+                    errors='replace',
+                    cwd=self.root,
+                    env=env,
+                    pass_fds=[self.lock],
+                ) as process,
+            ):
                 try:
                     for line in process.stdout or ():
                         log.write(line)
@@ -187,8 +210,9 @@ class Environment:
                 progress.detail = failure if failed else 'done'
         return ''.join(tail) if failed else None
 
-    def run(self, step: str, command: list[str], remedy: str,
-            env: dict[str, str] | None = None) -> None:
+    def run(
+        self, step: str, command: list[str], remedy: str, env: dict[str, str] | None = None
+    ) -> None:
         """Run a command; a failure ends the set-up. See :meth:`attempt`."""
         tail = self.attempt(step, command, env)
         if tail is not None:
@@ -197,35 +221,56 @@ class Environment:
 
     def pip(self, *what: str, lists: tuple[str, ...] = ()) -> list[str]:
         """Return the command that installs under our constraints."""
-        files = [part for name in lists
-                 for part in ('-r', str(self.file(name)))]
-        return [str(self.python), '-m', 'pip', 'install', '--progress-bar',
-                'off', '-c', str(self.file('constraints')), *files, *what]
+        files = [part for name in lists for part in ('-r', str(self.file(name)))]
+        return [
+            str(self.python),
+            '-m',
+            'pip',
+            'install',
+            '--progress-bar',
+            'off',
+            '-c',
+            str(self.file('constraints')),
+            *files,
+            *what,
+        ]
 
     def make(self) -> None:
         """Create or update the environment."""
         self.claim()
-        print(f'setting up {self.folder} with the {self.stack} stack (once; '
-              'about 4 minutes and 6 GB)', flush=True)
+        print(
+            f'setting up {self.folder} with the {self.stack} stack (once; '
+            'about 4 minutes and 6 GB)',
+            flush=True,
+        )
         if not self.python.exists():
-            self.run('0/5 virtual environment',
-                     [sys.executable, '-m', 'venv', str(self.folder)],
-                     'Debian/Ubuntu: apt-get install python3-venv')
-        self.run('1/5 torch and build tools',
-                 self.pip(lists=('torch', 'build')), NETWORK)
+            self.run(
+                '0/5 virtual environment',
+                [sys.executable, '-m', 'venv', str(self.folder)],
+                'Debian/Ubuntu: apt-get install python3-venv',
+            )
+        self.run('1/5 torch and build tools', self.pip(lists=('torch', 'build')), NETWORK)
         self.install_mmcv()
-        self.run('3/5 mmdet, mmsegmentation and their like',
-                 self.pip(lists=('openmmlab', 'runtime', 'dev')), NETWORK)
-        self.run('4/5 mmsdag, editable',
-                 self.pip('--no-build-isolation', '--no-deps', '-e',
-                          str(self.root)),
-                 'setup.py is at fault: the log has the traceback')
-        self.run('5/5 check', [
-            str(self.python), '-c',
-            f'import subprocess, sys; import {PACKAGES[self.stack]}; '
-            'sys.exit(subprocess.call([sys.executable, "-m", "pip", "check"]))'
-        ], 'a package does not import, or does not fit another: the lines '
-           'above name it')
+        self.run(
+            '3/5 mmdet, mmsegmentation and their like',
+            self.pip(lists=('openmmlab', 'runtime', 'dev')),
+            NETWORK,
+        )
+        self.run(
+            '4/5 mmsdag, editable',
+            self.pip('--no-build-isolation', '--no-deps', '-e', str(self.root)),
+            'setup.py is at fault: the log has the traceback',
+        )
+        self.run(
+            '5/5 check',
+            [
+                str(self.python),
+                '-c',
+                f'import subprocess, sys; import {PACKAGES[self.stack]}; '
+                'sys.exit(subprocess.call([sys.executable, "-m", "pip", "check"]))',
+            ],
+            'a package does not import, or does not fit another: the lines above name it',
+        )
         aside = self.stamp.with_suffix('.tmp')
         aside.write_text(self.fingerprint())
         aside.rename(self.stamp)
@@ -239,7 +284,8 @@ class Environment:
         if self.folder.exists() and not ours and any(self.folder.iterdir()):
             raise SetupError(
                 f'{self.folder} exists but was not made by this script',
-                'move it away, or name another: make setup VENV=other/folder')
+                'move it away, or name another: make setup VENV=other/folder',
+            )
         if ours and not (self.stamp.exists() and self.python.exists()):
             print('the last set-up did not finish: starting anew')
             # Renamed first: killed half-way, a removal leaves no folder that
@@ -258,15 +304,15 @@ class Environment:
             # A wheel for another torch installs, but does not import.
             commands = (
                 self.pip('--only-binary', need.partition('==')[0], need),
-                [str(self.python), '-c', 'import mmcv.ops'])
-            if all(self.attempt(f'{step}: {what}', command,
-                                failure='no') is None
-                   for what, command in zip(('is there a wheel?',
-                                             'does it fit?'), commands)):
+                [str(self.python), '-c', 'import mmcv.ops'],
+            )
+            if all(
+                self.attempt(f'{step}: {what}', command, failure='no') is None
+                for what, command in zip(('is there a wheel?', 'does it fit?'), commands)
+            ):
                 return
             built = self.compile_mmcv(need)
-        self.run(step, self.pip('--force-reinstall', '--no-deps', str(built)),
-                 NETWORK)
+        self.run(step, self.pip('--force-reinstall', '--no-deps', str(built)), NETWORK)
         self.run(f'{step}: dependencies', self.pip(need), NETWORK)
 
     def find_wheel(self) -> Path | None:
@@ -283,24 +329,44 @@ class Environment:
             raise SetupError(
                 f'{step}: there is no C++ compiler ({compiler})',
                 'Debian/Ubuntu: apt-get install g++; or put an mmcv wheel for '
-                'this Python and torch where PIP_FIND_LINKS points')
+                'this Python and torch where PIP_FIND_LINKS points',
+            )
         if not (PYTHON_HEADERS / 'Python.h').exists():
             raise SetupError(
                 f'{step}: there is no Python.h in {PYTHON_HEADERS}',
-                'Debian/Ubuntu: apt-get install python3.11-dev')
-        print(f'  no {need} wheel fits: building it from source, once, into '
-              f'{self.cache.name}/ (77 files, 4 to 8 minutes)', flush=True)
+                'Debian/Ubuntu: apt-get install python3.11-dev',
+            )
+        print(
+            f'  no {need} wheel fits: building it from source, once, into '
+            f'{self.cache.name}/ (77 files, 4 to 8 minutes)',
+            flush=True,
+        )
         # Built aside and then renamed: a kill leaves no truncated wheel.
         scratch = self.cache / 'build'
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
-        self.run(f'{step} from source', [
-            str(self.python), '-m', 'pip', 'wheel', '-v', '--no-deps',
-            '--no-build-isolation', '--no-cache-dir', '--no-binary',
-            need.partition('==')[0], '-w', str(scratch), need
-        ], 'the first error of the compiler is in '
+        self.run(
+            f'{step} from source',
+            [
+                str(self.python),
+                '-m',
+                'pip',
+                'wheel',
+                '-v',
+                '--no-deps',
+                '--no-build-isolation',
+                '--no-cache-dir',
+                '--no-binary',
+                need.partition('==')[0],
+                '-w',
+                str(scratch),
+                need,
+            ],
+            'the first error of the compiler is in '
             'the log; if it says "Killed", memory ran out: MAX_JOBS=1 make '
-            'setup', env=self.build_env(scratch))
+            'setup',
+            env=self.build_env(scratch),
+        )
         wheel = next(scratch.glob('*.whl'))
         self.wheels.mkdir(exist_ok=True)
         wheel.rename(self.wheels / wheel.name)
@@ -318,15 +384,17 @@ class Environment:
         """
         # Operators for CPUs only, also where a GPU would make mmcv's setup
         # ask for a CUDA toolkit.
-        env = dict(os.environ, MMCV_WITH_OPS='1', FORCE_CUDA='0',
-                   CUDA_VISIBLE_DEVICES='')
+        env = dict(os.environ, MMCV_WITH_OPS='1', FORCE_CUDA='0', CUDA_VISIBLE_DEVICES='')
         env.setdefault('MAX_JOBS', str(len(os.sched_getaffinity(0))))
         env['PATH'] = f'{self.python.parent}{os.pathsep}{env["PATH"]}'
         # Python's own flags again, the optimization among them: older
         # setuptools append CFLAGS to these, newer ones put it in their place.
         flags = [
-            '-O2', *shlex.split(sysconfig.get_config_var('CFLAGS') or ''),
-            *shlex.split(env.get('CFLAGS', '')), '-g0']
+            '-O2',
+            *shlex.split(sysconfig.get_config_var('CFLAGS') or ''),
+            *shlex.split(env.get('CFLAGS', '')),
+            '-g0',
+        ]
         header = scratch / 'torch_types.h'
         header.write_text('#include <torch/types.h>\n')
         if self.precompile(header, flags):
@@ -340,32 +408,43 @@ class Environment:
         def output(*command: str) -> str | None:
             done = subprocess.run(command, text=True, capture_output=True)
             with open(self.log, 'a', encoding='utf-8') as log:
-                log.write(f'$ {shlex.join(command)}\n{done.stdout}'
-                          f'{done.stderr}')
+                log.write(f'$ {shlex.join(command)}\n{done.stdout}{done.stderr}')
             return None if done.returncode else done.stdout
 
         compiler = shlex.split(os.environ.get('CXX', 'c++'))
         folders = output(
-            str(self.python), '-c',
+            str(self.python),
+            '-c',
             'from torch.utils.cpp_extension import include_paths; '
-            'print(*include_paths(), sep="\\n")')
-        if folders is None or 'clang' in (output(*compiler, '--version')
-                                          or 'clang'):
+            'print(*include_paths(), sep="\\n")',
+        )
+        if folders is None or 'clang' in (output(*compiler, '--version') or 'clang'):
             return False
         # The very flags of setuptools, mmcv and torch, so that it fits.
-        return output(
-            *compiler, '-x', 'c++-header', str(header), '-o', f'{header}.gch',
-            *flags, *shlex.split(os.environ.get('CPPFLAGS', '')), '-fPIC',
-            *(f'-I{folder}' for folder in folders.splitlines()),
-            f'-I{PYTHON_HEADERS}', '-std=c++17',
-            '-DTORCH_API_INCLUDE_EXTENSION_H',
-            '-DTORCH_EXTENSION_NAME=_ext') is not None
+        return (
+            output(
+                *compiler,
+                '-x',
+                'c++-header',
+                str(header),
+                '-o',
+                f'{header}.gch',
+                *flags,
+                *shlex.split(os.environ.get('CPPFLAGS', '')),
+                '-fPIC',
+                *(f'-I{folder}' for folder in folders.splitlines()),
+                f'-I{PYTHON_HEADERS}',
+                '-std=c++17',
+                '-DTORCH_API_INCLUDE_EXTENSION_H',
+                '-DTORCH_EXTENSION_NAME=_ext',
+            )
+            is not None
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Make the environment ready and return the exit status."""
-    parser = argparse.ArgumentParser(
-        description='Create or update the virtual environment.')
+    parser = argparse.ArgumentParser(description='Create or update the virtual environment.')
     parser.add_argument('folder', type=Path, nargs='?', default=ROOT / '.venv')
     parser.add_argument('--stack', choices=sorted(PYTHONS), default='onedl')
     args = parser.parse_args(arguments)
@@ -374,18 +453,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         if sys.version_info[:2] not in PYTHONS[args.stack]:
-            known = ' or '.join('.'.join(map(str, version))
-                                for version in PYTHONS[args.stack])
+            known = ' or '.join('.'.join(map(str, version)) for version in PYTHONS[args.stack])
             raise SetupError(
-                f'the {args.stack} stack is for Python {known}, this is '
-                f'{sys.version.split()[0]}',
-                'make setup PYTHON=/path/to/python3.11')
+                f'the {args.stack} stack is for Python {known}, this is {sys.version.split()[0]}',
+                'make setup PYTHON=/path/to/python3.11',
+            )
         with environment.alone():
             if not environment.ready():
                 environment.make()
     except (SetupError, OSError) as error:
-        remedy = getattr(error, 'remedy',
-                         'is the disk full, or the folder not writable?')
+        remedy = getattr(error, 'remedy', 'is the disk full, or the folder not writable?')
         print(f'set-up failed: {error}\n  try: {remedy}', file=sys.stderr)
         if environment.log.exists():
             print(f'  log: {environment.log}', file=sys.stderr)

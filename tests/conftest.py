@@ -1,4 +1,5 @@
 """Fixtures that every test may use."""
+
 from __future__ import annotations
 
 import os
@@ -21,8 +22,7 @@ def shared() -> Path:
     """Folder of reference values, weights and photographs beside the repo."""
     folder = Path(os.environ.get('MMSDAG_SHARED', ROOT.parent / 'shared'))
     if not (folder / 'reference').is_dir():
-        pytest.skip(f'needs the reference data in {folder} '
-                    '(set MMSDAG_SHARED to its place)')
+        pytest.skip(f'needs the reference data in {folder} (set MMSDAG_SHARED to its place)')
     return folder
 
 
@@ -38,8 +38,7 @@ def restored_registries():
     Classes of packages and of tests/helpers stay: their modules are imported
     only once.
     """
-    registries = [r for r in vars(registry).values()
-                  if isinstance(r, Registry)]
+    registries = [r for r in vars(registry).values() if isinstance(r, Registry)]
     before = [dict(r.module_dict) for r in registries]
     yield
     for own, entries in zip(registries, before):
@@ -55,8 +54,7 @@ def logged_warnings(monkeypatch) -> Callable[[], str]:
     """Return what was logged about old names since the last call."""
     messages: list[str] = []
     moved.warn_once.cache_clear()
-    monkeypatch.setattr(
-        moved, 'print_log', lambda message, *_: messages.append(message))
+    monkeypatch.setattr(moved, 'print_log', lambda message, *_: messages.append(message))
 
     def take() -> str:
         text = '\n'.join(messages)
@@ -70,12 +68,11 @@ def logged_warnings(monkeypatch) -> Callable[[], str]:
 def official(shared):
     """Load an authors' file into one of our networks, by our converter."""
 
-    def load(net: torch.nn.Module, method: str, name: str,
-             key: str | None = None) -> torch.nn.Module:
+    def load(
+        net: torch.nn.Module, method: str, name: str, key: str | None = None
+    ) -> torch.nn.Module:
         state = convert(method, shared / 'weights' / name, key)['state_dict']
-        net.load_state_dict(
-            {k.removeprefix('generator.'): v
-             for k, v in state.items()})
+        net.load_state_dict({k.removeprefix('generator.'): v for k, v in state.items()})
         return net
 
     return load

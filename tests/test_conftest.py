@@ -1,4 +1,5 @@
 """A test leaves no trace in the registries."""
+
 from __future__ import annotations
 
 import pytest

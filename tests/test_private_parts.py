@@ -1,4 +1,5 @@
 """Private parts of other packages: each in one module, each still there."""
+
 from __future__ import annotations
 
 import ast
@@ -38,13 +39,11 @@ def fused_convolutions() -> bool:
     x = torch.rand(1, 4, 5, 6).to(memory_format=torch.channels_last)
     weight, bias = torch.rand(3, 4, 3, 3) - 0.5, torch.rand(3)
     y = nn.functional.conv2d(x, weight, bias, padding=1)
-    leaky = _onednn.convolution(x, weight, bias, (1, 1),
-                                activation='leaky_relu', scalars=[0.2])
+    leaky = _onednn.convolution(x, weight, bias, (1, 1), activation='leaky_relu', scalars=[0.2])
     torch.testing.assert_close(leaky, nn.functional.leaky_relu(y, 0.2))
     plain = _onednn.convolution(x, weight, bias, (1, 1))
     _onednn.add_convolution_(plain, x, weight, (1, 1), relu=True)
-    torch.testing.assert_close(
-        plain, (y + nn.functional.conv2d(x, weight, padding=1)).relu())
+    torch.testing.assert_close(plain, (y + nn.functional.conv2d(x, weight, padding=1)).relu())
     return isinstance(torch.ops.mkldnn._is_mkldnn_bf16_supported(), bool)
 
 
@@ -58,20 +57,21 @@ def tables_of_hooks() -> bool:
         finally:
             handle.remove()
 
-    kinds = ('forward_hook', 'forward_pre_hook', 'full_backward_hook',
-             'full_backward_pre_hook')
+    kinds = ('forward_hook', 'forward_pre_hook', 'full_backward_hook', 'full_backward_pre_hook')
     return not _hooks.has_hooks(conv) and all(
         found(getattr(conv, f'register_{kind}'))
         and found(getattr(module, f'register_module_{kind}'))
-        for kind in kinds)
+        for kind in kinds
+    )
 
 
 def checkpoint_method() -> bool:
-    return list(inspect.signature(
-        CheckpointHook._save_checkpoint_with_step).parameters) == [
-            'self', 'runner', 'step', 'meta'] and (
-                '._save_checkpoint_with_step(' in inspect.getsource(
-                    CheckpointHook))
+    return list(inspect.signature(CheckpointHook._save_checkpoint_with_step).parameters) == [
+        'self',
+        'runner',
+        'step',
+        'meta',
+    ] and ('._save_checkpoint_with_step(' in inspect.getsource(CheckpointHook))
 
 
 def ground_truth_of_coco() -> bool:
@@ -82,62 +82,94 @@ def ground_truth_of_coco() -> bool:
 def conversion_to_rgb() -> bool:
     return all(
         ImgDataPreprocessor(bgr_to_rgb=to_rgb)._channel_conversion is to_rgb
-        for to_rgb in (True, False))
+        for to_rgb in (True, False)
+    )
 
 
 def load_hook() -> bool:
     seen, linear = [], nn.Linear(1, 1)
-    linear._register_load_state_dict_pre_hook(
-        lambda state, prefix, *rest: seen.append(prefix))
-    nn.Sequential(linear).load_state_dict(
-        {'0.weight': torch.ones(1, 1), '0.bias': torch.ones(1)})
+    linear._register_load_state_dict_pre_hook(lambda state, prefix, *rest: seen.append(prefix))
+    nn.Sequential(linear).load_state_dict({'0.weight': torch.ones(1, 1), '0.bias': torch.ones(1)})
     return seen == ['0.']
 
 
 def decoding_of_heads() -> bool:
-    heads = pytest.importorskip('mmdet.models.dense_heads',
-                                reason='needs mmdet')
+    heads = pytest.importorskip('mmdet.models.dense_heads', reason='needs mmdet')
     # RetinaNet's decodes as the base, GFL's otherwise.
-    own = [vars(kind).get('_predict_by_feat_single')
-           for kind in (heads.RetinaHead, heads.GFLHead)]
+    own = [vars(kind).get('_predict_by_feat_single') for kind in (heads.RetinaHead, heads.GFLHead)]
     return own[0] is None and callable(own[1])
 
 
 PARTS = [
-    Part(('_convolution_pointwise', '_convolution_pointwise_',
-          '_is_mkldnn_bf16_supported'), 'functional/_onednn.py',
-         'convolutions on a CPU would not be fused', fused_convolutions),
-    Part((*_hooks._GLOBAL, *_hooks._OWN), 'functional/_hooks.py',
-         "fused paths would pass over users' hooks", tables_of_hooks),
-    Part(('_is_amx_tile_supported', '_is_avx512_bf16_supported'),
-         'models/precision.py', "amp_dtype='auto' on a CPU would be float32",
-         lambda: isinstance(torch.cpu._is_avx512_bf16_supported(), bool)
-         and isinstance(torch.cpu._is_amx_tile_supported(), bool)),
-    Part(('_annealing_cos', '_annealing_linear'), 'utils/checkpoint.py',
-         'trainings with OneCycleLR would not resume',
-         lambda: callable(OneCycleParamScheduler._annealing_cos)
-         and callable(OneCycleParamScheduler._annealing_linear)),
-    Part(('_save_checkpoint_with_step', ),
-         'engine/hooks/atomic_checkpoint_hook.py',
-         'checkpoints would be written in place', checkpoint_method),
-    Part(('_coco_api', ), 'benchmark/collect.py',
-         "the benchmark would not find CocoMetric's ground truth",
-         ground_truth_of_coco),
-    Part(('_channel_conversion', ), 'models/recognizer.py',
-         'a recognizer would get BGR for RGB', conversion_to_rgb),
-    Part(('_register_load_state_dict_pre_hook', ),
-         'models/enhancers/wrapper.py',
-         'a wrapped network would not load its own checkpoint', load_hook),
-    Part(('_predict_by_feat_single', ), 'models/dense_detections.py',
-         'boxes of some detectors would be decoded wrongly for ONNX',
-         decoding_of_heads),
+    Part(
+        ('_convolution_pointwise', '_convolution_pointwise_', '_is_mkldnn_bf16_supported'),
+        'functional/_onednn.py',
+        'convolutions on a CPU would not be fused',
+        fused_convolutions,
+    ),
+    Part(
+        (*_hooks._GLOBAL, *_hooks._OWN),
+        'functional/_hooks.py',
+        "fused paths would pass over users' hooks",
+        tables_of_hooks,
+    ),
+    Part(
+        ('_is_amx_tile_supported', '_is_avx512_bf16_supported'),
+        'models/precision.py',
+        "amp_dtype='auto' on a CPU would be float32",
+        lambda: (
+            isinstance(torch.cpu._is_avx512_bf16_supported(), bool)
+            and isinstance(torch.cpu._is_amx_tile_supported(), bool)
+        ),
+    ),
+    Part(
+        ('_annealing_cos', '_annealing_linear'),
+        'utils/checkpoint.py',
+        'trainings with OneCycleLR would not resume',
+        lambda: (
+            callable(OneCycleParamScheduler._annealing_cos)
+            and callable(OneCycleParamScheduler._annealing_linear)
+        ),
+    ),
+    Part(
+        ('_save_checkpoint_with_step',),
+        'engine/hooks/atomic_checkpoint_hook.py',
+        'checkpoints would be written in place',
+        checkpoint_method,
+    ),
+    Part(
+        ('_coco_api',),
+        'benchmark/collect.py',
+        "the benchmark would not find CocoMetric's ground truth",
+        ground_truth_of_coco,
+    ),
+    Part(
+        ('_channel_conversion',),
+        'models/recognizer.py',
+        'a recognizer would get BGR for RGB',
+        conversion_to_rgb,
+    ),
+    Part(
+        ('_register_load_state_dict_pre_hook',),
+        'models/enhancers/wrapper.py',
+        'a wrapped network would not load its own checkpoint',
+        load_hook,
+    ),
+    Part(
+        ('_predict_by_feat_single',),
+        'models/dense_detections.py',
+        'boxes of some detectors would be decoded wrongly for ONNX',
+        decoding_of_heads,
+    ),
 ]
 
 
 @pytest.mark.parametrize('part', PARTS, ids=lambda part: part.names[0])
 def test_private_parts_of_others_are_where_they_were(part):
-    advice = (f'{", ".join(part.names)} moved or changed in this version of '
-              f'its package: {part.moved}. Adapt mmsdag/{part.home}')
+    advice = (
+        f'{", ".join(part.names)} moved or changed in this version of '
+        f'its package: {part.moved}. Adapt mmsdag/{part.home}'
+    )
     try:
         assert part.check(), advice
     except (AttributeError, TypeError, RuntimeError) as error:
@@ -156,8 +188,7 @@ def own_names(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             yield node.name
-        elif isinstance(node, ast.Attribute) and isinstance(
-                node.ctx, ast.Store):
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             yield node.attr
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
@@ -194,8 +225,10 @@ def test_no_other_private_part_is_used():
     known = {name for part in PARTS for name in part.names}
     private = {
         f'{path.relative_to(ROOT)}:{node.lineno}: {node.attr}'
-        for path, tree in trees.items() for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr.startswith('_')
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith('_')
         and not node.attr.startswith('__')
         and node.attr not in ours | known | PUBLIC
     }
@@ -204,7 +237,8 @@ def test_no_other_private_part_is_used():
 
 def test_operators_of_onednn_are_called_by_one_module():
     found = {
-        str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob('*.py')
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob('*.py')
         if 'ops.mkldnn' in path.read_text()
     }
     assert found == {'functional/_onednn.py'}

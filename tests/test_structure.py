@@ -1,4 +1,5 @@
 """The structure of the code: imports point one way, files stay short."""
+
 from __future__ import annotations
 
 import ast
@@ -33,8 +34,12 @@ MAX_LINES, MAX_FUNCTION = 400, 60
 
 def python_files() -> list[Path]:
     """Files that ship: the package, the tools, and the set-up."""
-    files = [*PACKAGE.rglob('*.py'), *(ROOT / 'tools').rglob('*.py'),
-             *(ROOT / 'requirements').rglob('*.py'), ROOT / 'setup.py']
+    files = [
+        *PACKAGE.rglob('*.py'),
+        *(ROOT / 'tools').rglob('*.py'),
+        *(ROOT / 'requirements').rglob('*.py'),
+        ROOT / 'setup.py',
+    ]
     return sorted(f for f in files if '.mim' not in f.parts)
 
 
@@ -53,8 +58,7 @@ def imported(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = package[:len(package) - node.level + 1] if node.level else (
-                [])
+            base = package[: len(package) - node.level + 1] if node.level else ([])
             module = '.'.join([*base, *filter(None, [node.module])])
             # `from package import module` may import a module.
             names = [f'{module}.{alias.name}' for alias in node.names]
@@ -68,16 +72,22 @@ def part_of(module: str) -> str:
     return (module.split('.') + [''])[1]
 
 
-@pytest.mark.parametrize('path', [
-    pytest.param(path, id=module_of(path))
-    for path in sorted(PACKAGE.rglob('*.py')) if '.mim' not in path.parts])
+@pytest.mark.parametrize(
+    'path',
+    [
+        pytest.param(path, id=module_of(path))
+        for path in sorted(PACKAGE.rglob('*.py'))
+        if '.mim' not in path.parts
+    ],
+)
 def test_imports_point_down(path):
     module = module_of(path)
     if module == 'mmsdag':
         return  # it prepares the process for all of them
     own, rank = part_of(module), RANKS.get(part_of(module), 0)
     upward = {
-        part for part in map(part_of, imported(path))
+        part
+        for part in map(part_of, imported(path))
         if part != own and RANKS.get(part, 0) >= max(rank, 1)
     }
     assert upward == set(), f'{module} imports {upward}'
@@ -85,9 +95,9 @@ def test_imports_point_down(path):
 
 def test_images_go_through_an_enhancer_by_the_runner_alone():
     found = {
-        str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob('*.py')
-        if re.search(r'(network|enhancer|generator)\.enhance\(',
-                     path.read_text())
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob('*.py')
+        if re.search(r'(network|enhancer|generator)\.enhance\(', path.read_text())
     }
     assert found == {
         'models/runner.py',
@@ -101,9 +111,9 @@ def test_images_go_through_an_enhancer_by_the_runner_alone():
 
 def test_networks_are_frozen_by_one_helper():
     found = {
-        str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob('*.py')
-        if re.search(r'requires_grad_\(|object\.__setattr__',
-                     path.read_text())
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob('*.py')
+        if re.search(r'requires_grad_\(|object\.__setattr__', path.read_text())
     }
     assert found == {
         'models/frozen.py',
@@ -114,14 +124,18 @@ def test_networks_are_frozen_by_one_helper():
 
 
 def test_parts_that_exist_have_a_rank():
-    parts = {path.name for path in PACKAGE.iterdir()
-             if path.is_dir() and (path / '__init__.py').is_file()}
+    parts = {
+        path.name
+        for path in PACKAGE.iterdir()
+        if path.is_dir() and (path / '__init__.py').is_file()
+    }
     assert parts <= RANKS.keys()
 
 
 def test_no_file_is_long():
     found = {
-        str(path.relative_to(ROOT)) for path in python_files()
+        str(path.relative_to(ROOT))
+        for path in python_files()
         if len(path.read_text().splitlines()) > MAX_LINES
     }
     assert found == set()
@@ -142,8 +156,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path, monkeypatch):
     monkeypatch.setitem(globals(), 'ROOT', tmp_path)
     path = tmp_path / 'mmsdag' / 'apis' / 'a.py'
     path.parent.mkdir(parents=True)
-    path.write_text('import mmsdag.cli.main\n'
-                    'from ..models import sdag\n'
-                    'def f():\n    from . import tiling\n')
-    assert list(imported(path)) == [
-        'mmsdag.cli.main', 'mmsdag.models.sdag', 'mmsdag.apis.tiling']
+    path.write_text(
+        'import mmsdag.cli.main\nfrom ..models import sdag\ndef f():\n    from . import tiling\n'
+    )
+    assert list(imported(path)) == ['mmsdag.cli.main', 'mmsdag.models.sdag', 'mmsdag.apis.tiling']

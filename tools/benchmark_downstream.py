@@ -1,4 +1,5 @@
 """Measure enhancers as preprocessing of detectors, segmentors, classifiers."""
+
 import os
 
 # Before torch is imported; see docs/speed.md.

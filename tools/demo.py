@@ -1,4 +1,5 @@
 """Train on a few photographs and write a report."""
+
 import os
 
 # Before torch is imported; see docs/speed.md.

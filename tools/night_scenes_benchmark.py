@@ -1,4 +1,5 @@
 """Measure enhancers as preprocessing of recognizers, on rendered scenes."""
+
 import os
 
 # Before torch is imported; see docs/speed.md.

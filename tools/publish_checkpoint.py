@@ -1,4 +1,5 @@
 """Reduce a training checkpoint to a file to share: weights alone."""
+
 from mmsdag.cli.publish import main
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """Test a trained model: run the config's test set, report its metrics."""
+
 import os
 
 # Before torch is imported; see docs/speed.md.

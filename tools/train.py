@@ -1,4 +1,5 @@
 """Train a model from a config."""
+
 import os
 
 # Before torch is imported; see docs/speed.md.

@@ -8,13 +8,13 @@ if _name == 'gamma':
     raise ValueError(
         'MMSDAG_ENHANCER=gamma is ambiguous: set MMSDAG_ENHANCER=fixed_gamma '
         'for gamma 2.2, or MMSDAG_ENHANCER=learned_gamma for the trained '
-        'model')
+        'model'
+    )
 enhancer = dict(enhancer=_name)
 if _name == 'enlighten_gan':
     # Too large for this repository: a checkpoint that was trained here, or
     # converted from the authors' (configs/enlighten_gan).
-    enhancer.update(
-        checkpoint='{{$MMSDAG_ENLIGHTEN_GAN:enlighten_gan.pth}}')
+    enhancer.update(checkpoint='{{$MMSDAG_ENLIGHTEN_GAN:enlighten_gan.pth}}')
 
 detection = dict(type='mmsdag.EnhancedDetDataPreprocessor', **enhancer)
 segmentation = dict(type='mmsdag.EnhancedSegDataPreprocessor', **enhancer)

@@ -23,12 +23,10 @@ def _seeds(name):
 def _filtered(enhancer, name):
     return {
         kind: dict(
-            enhancer=dict(
-                type='mmsdag.DenoisedEnhancer', enhancer=enhancer,
-                filter=kind),
-            title=f'{name}, {title}')
-        for kind, title in (('bilateral', 'bilateral filter'),
-                            ('nlm', 'non-local means'))
+            enhancer=dict(type='mmsdag.DenoisedEnhancer', enhancer=enhancer, filter=kind),
+            title=f'{name}, {title}',
+        )
+        for kind, title in (('bilateral', 'bilateral filter'), ('nlm', 'non-local means'))
     }
 
 
@@ -37,58 +35,63 @@ enhancers = dict(
     gamma=dict(enhancer=_gamma, title='gamma 2.2'),
     mean=dict(enhancer=_mean, title='scaled to a mean of 0.4'),
     mean_channels=dict(
-        enhancer=dict(
-            type='mmsdag.MeanScaleEnhancer', mean=0.2, per_channel=True),
+        enhancer=dict(type='mmsdag.MeanScaleEnhancer', mean=0.2, per_channel=True),
         datasets=_signs,
-        title='each channel scaled to a mean of 0.2'),
-    zero_dce=dict(
-        enhancer=_zero_dce,
-        checkpoint=_seeds('zero_dce.brackets'),
-        title='Zero-DCE'),
+        title='each channel scaled to a mean of 0.2',
+    ),
+    zero_dce=dict(enhancer=_zero_dce, checkpoint=_seeds('zero_dce.brackets'), title='Zero-DCE'),
     zero_dce_sdag=dict(
         enhancer=_zero_dce,
         checkpoint=_seeds('zero_dce.sdag_brackets'),
         guided_twin_of='zero_dce',
-        title='Zero-DCE + SDAG'),
+        title='Zero-DCE + SDAG',
+    ),
     blend_unet=dict(
         enhancer=_blend_unet,
         checkpoint=_seeds('blend_unet.mixed'),
-        title='BlendUNet, mixed data, unguided'),
+        title='BlendUNet, mixed data, unguided',
+    ),
     blend_unet_guided=dict(
         enhancer=_blend_unet,
         checkpoint=_seeds('blend_unet.guided_mixed'),
         guided_twin_of='blend_unet',
-        title='BlendUNet, mixed data, guided by three recognizers'),
+        title='BlendUNet, mixed data, guided by three recognizers',
+    ),
     blend_unet_camvid=dict(
-        enhancer=_blend_unet,
-        checkpoint='blend_unet.camvid',
-        title='BlendUNet, CamVid, unguided'),
+        enhancer=_blend_unet, checkpoint='blend_unet.camvid', title='BlendUNet, CamVid, unguided'
+    ),
     blend_unet_camvid_guided=dict(
         enhancer=_blend_unet,
         checkpoint='blend_unet.guided_camvid',
         guided_twin_of='blend_unet_camvid',
-        title='BlendUNet, CamVid, guided by CGNet'),
+        title='BlendUNet, CamVid, guided by CGNet',
+    ),
     blend_unet_signs=dict(
         enhancer=_signs_unet,
         checkpoint=_seeds('blend_unet.gtsrb'),
         datasets=_signs,
-        title='BlendUNet, traffic signs, unguided'),
+        title='BlendUNet, traffic signs, unguided',
+    ),
     blend_unet_signs_guided=dict(
         enhancer=_signs_unet,
         checkpoint=_seeds('blend_unet.guided_gtsrb'),
         datasets=_signs,
         guided_twin_of='blend_unet_signs',
-        title='BlendUNet, traffic signs, guided by ResNet-14'))
-for _key, _enhancer, _name in (('gamma', _gamma, 'gamma 2.2'),
-                               ('mean', _mean, 'scaled to a mean of 0.4')):
+        title='BlendUNet, traffic signs, guided by ResNet-14',
+    ),
+)
+for _key, _enhancer, _name in (
+    ('gamma', _gamma, 'gamma 2.2'),
+    ('mean', _mean, 'scaled to a mean of 0.4'),
+):
     for _kind, _entry in _filtered(_enhancer, _name).items():
         enhancers[f'{_key}_{_kind}'] = _entry
 # An oracle that knows the exposure, on the test sets darkened by it.
 for _percent, _names in {
-        12: ['camvid_12', 'camvid_12_noisy'],
-        10: ['brackets_10_noisy'],
-        6: ['camvid_6', 'camvid_6_noisy'],
-        3: ['camvid_3', 'camvid_3_noisy'],
+    12: ['camvid_12', 'camvid_12_noisy'],
+    10: ['brackets_10_noisy'],
+    6: ['camvid_6', 'camvid_6_noisy'],
+    3: ['camvid_3', 'camvid_3_noisy'],
 }.items():
     _oracle = dict(type='mmsdag.InverseGainEnhancer', exposure=_percent / 100)
     # One title for all exposures: one line in the charts against the light.
@@ -103,90 +106,85 @@ recognizers = dict(
         config=f'{_configs}/segmentation/cgnet_camvid_frozen.py',
         checkpoint=f'{_shared}/weights/cgnet_camvid_mmseg.pth',
         task='seg',
-        title='CGNet'),
+        title='CGNet',
+    ),
     yolox_nano=dict(
         config='mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
         checkpoint=f'{_shared}/weights/yolox_nano_coco_mmdet.pth',
         task='det',
-        title='YOLOX-nano'))
+        title='YOLOX-nano',
+    ),
+)
 
 for _seed in range(3):
     recognizers[f'resnet14_{_seed}'] = dict(
         config=f'{_configs}/classification/resnet14-w24_1xb64-20e_gtsrb.py',
-        checkpoint=f'{_checkpoints}/resnet14-w24_1xb64-20e_gtsrb_'
-        f'seed{_seed}.pth',
+        checkpoint=f'{_checkpoints}/resnet14-w24_1xb64-20e_gtsrb_seed{_seed}.pth',
         task='cls',
         # One title for all seeds: the summary averages them.
-        title='ResNet-14')
+        title='ResNet-14',
+    )
 
-_camvid = dict(
-    config=f'{_configs}/segmentation/cgnet_camvid_frozen.py',
-    task='seg')
-_brackets = dict(
-    config=f'{_configs}/_base_/datasets/brackets_detection.py', task='det')
+_camvid = dict(config=f'{_configs}/segmentation/cgnet_camvid_frozen.py', task='seg')
+_brackets = dict(config=f'{_configs}/_base_/datasets/brackets_detection.py', task='det')
 _gtsrb = dict(
-    config=f'{_configs}/classification/resnet14-w24_1xb64-20e_gtsrb.py',
-    task='cls',
-    batch_size=64)
-_msrs = dict(
-    config=f'{_configs}/detection/yolox_nano_msrs-night_frozen.py',
-    task='det')
+    config=f'{_configs}/classification/resnet14-w24_1xb64-20e_gtsrb.py', task='cls', batch_size=64
+)
+_msrs = dict(config=f'{_configs}/detection/yolox_nano_msrs-night_frozen.py', task='det')
 datasets = dict(
-    camvid_day=dict(
-        _camvid, dataset=dict(light='day'), title='CamVid, day'),
-    camvid_dusk=dict(
-        _camvid, dataset=dict(light='dusk'), title='CamVid, real dusk'))
+    camvid_day=dict(_camvid, dataset=dict(light='day'), title='CamVid, day'),
+    camvid_dusk=dict(_camvid, dataset=dict(light='dusk'), title='CamVid, real dusk'),
+)
 for _percent in (12, 6, 3):
     for _sensor, _shot in (('', 4e-4), ('_noisy', 2e-3)):
         datasets[f'camvid_{_percent}{_sensor}'] = dict(
             _camvid,
             dataset=dict(light='day'),
             darken=dict(exposure=_percent / 100, shot=_shot),
-            title=f'CamVid, day, {_percent} % of the light, shot {_shot:g}')
+            title=f'CamVid, day, {_percent} % of the light, shot {_shot:g}',
+        )
 datasets.update(
     gtsrb_dark=dict(_gtsrb, title='GTSRB, dark signs'),
     gtsrb_bright=dict(
         _gtsrb,
         dataset=dict(ann_file='test_bright.txt', data_prefix='test_bright'),
-        title='GTSRB, bright signs'),
+        title='GTSRB, bright signs',
+    ),
     # To choose on; its tracks are known, those of the test images are not.
     gtsrb_val=dict(
         _gtsrb,
-        dataset=dict(
-            ann_file='',
-            data_prefix='train_dark_unlabelled',
-            other_than='train_bright'),
-        title='GTSRB, dark signs to choose on'),
+        dataset=dict(ann_file='', data_prefix='train_dark_unlabelled', other_than='train_bright'),
+        title='GTSRB, dark signs to choose on',
+    ),
     msrs_night=dict(_msrs, title='MSRS at night'),
     msrs_infrared=dict(
         _msrs,
         dataset=dict(ann_file='night_infrared.json'),
-        title='MSRS at night, boxes by infrared'),
-    msrs_day=dict(
-        _msrs,
-        dataset=dict(ann_file='day_visible.json'),
-        title='MSRS by day'),
+        title='MSRS at night, boxes by infrared',
+    ),
+    msrs_day=dict(_msrs, dataset=dict(ann_file='day_visible.json'), title='MSRS by day'),
     brackets_dark=dict(_brackets, title='dark bracket shots'),
     brackets_bright=dict(
-        _brackets,
-        dataset=dict(ann_file='bright.json'),
-        title='bright bracket shots'),
+        _brackets, dataset=dict(ann_file='bright.json'), title='bright bracket shots'
+    ),
     brackets_10_noisy=dict(
         _brackets,
         dataset=dict(ann_file='bright.json'),
         darken=dict(exposure=0.1, shot=2e-3),
-        title='bright bracket shots, 10 % of the light, shot 0.002'),
+        title='bright bracket shots, 10 % of the light, shot 0.002',
+    ),
     exdark=dict(
         config=f'{_configs}/detection/yolox_nano_exdark_frozen.py',
         dataset=dict(
             data_root=f'{_shared}/exdark',
             ann_file='imageclasslist.txt',
-            data_prefix=dict(
-                img_path='../images/exdark', ann_path='annotations_voc.zip'),
-            missing_images='skip'),
-        class_names=dict(
-            Motorbike='motorcycle', People='person', Table='dining table'),
-        title='photographs of ExDark'))
+            data_prefix=dict(img_path='../images/exdark', ann_path='annotations_voc.zip'),
+            missing_images='skip',
+        ),
+        class_names=dict(Motorbike='motorcycle', People='person', Table='dining table'),
+        title='photographs of ExDark',
+    ),
+)
 
 # At the original size, before the recognizer's own resizing.
 plug_in = 'transform'
@@ -202,9 +200,12 @@ if _authors != 'none':
         official=dict(
             enhancer=_zero_dce,
             checkpoint=f'{_authors}/zero-dce.pth',
-            title="Zero-DCE, the authors'"),
+            title="Zero-DCE, the authors'",
+        ),
         official_sdag=dict(
             enhancer=_zero_dce,
             checkpoint=f'{_authors}/zero-dce-sdag.pth',
             guided_twin_of='official',
-            title="Zero-DCE + SDAG, the authors'"))
+            title="Zero-DCE + SDAG, the authors'",
+        ),
+    )

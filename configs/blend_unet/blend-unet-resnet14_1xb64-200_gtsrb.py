@@ -4,19 +4,19 @@ _base_ = 'blend-unet_1xb64-200_gtsrb.py'
 
 _classifiers = [
     dict(
-        config='{{ fileDirname }}/../classification/'
-        'resnet14-w24_1xb64-20e_gtsrb.py',
+        config='{{ fileDirname }}/../classification/resnet14-w24_1xb64-20e_gtsrb.py',
         checkpoint='{{ fileDirname }}/../../checkpoints/'
-        f'resnet14-w24_1xb64-20e_gtsrb_seed{seed}.pth') for seed in range(3)
+        f'resnet14-w24_1xb64-20e_gtsrb_seed{seed}.pth',
+    )
+    for seed in range(3)
 ]
 custom_hooks = [
     dict(type='EMAHook', momentum=0.02),
     dict(
         type='AgreementGuidanceHook',
         recognizers=_classifiers,
-        views=[
-            dict(type='MeanScaleEnhancer', mean=0.2, per_channel=True)
-        ],
-        loss_weight=5.,
-        amp_dtype='auto')
+        views=[dict(type='MeanScaleEnhancer', mean=0.2, per_channel=True)],
+        loss_weight=5.0,
+        amp_dtype='auto',
+    ),
 ]

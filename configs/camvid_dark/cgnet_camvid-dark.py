@@ -2,11 +2,7 @@
 _base_ = '../segmentation/cgnet_camvid_frozen.py'
 load_from = '{{$MMSDAG_CGNET:../shared/weights/cgnet_camvid_mmseg.pth}}'
 
-_light = dict(
-    type='mmsdag.LowLightDegradation',
-    order='camera',
-    exposure=(0.03, 0.1),
-    shot=4e-4)
+_light = dict(type='mmsdag.LowLightDegradation', order='camera', exposure=(0.03, 0.1), shot=4e-4)
 train_dataloader = dict(
     _delete_=True,
     batch_size=4,
@@ -15,29 +11,32 @@ train_dataloader = dict(
     sampler=dict(type='mmsdag.ResumableSampler'),
     dataset=dict(
         _base_.camvid_val,
-        data_prefix=dict(
-            img_path='images/train', seg_map_path='annotations/train'),
+        data_prefix=dict(img_path='images/train', seg_map_path='annotations/train'),
         test_mode=False,
         pipeline=[
-            dict(type='LoadImageFromFile'), _light,
+            dict(type='LoadImageFromFile'),
+            _light,
             dict(type='LoadAnnotations'),
             dict(type='RandomFlip', prob=0.5),
-            dict(type='PackSegInputs')
-        ]))
+            dict(type='PackSegInputs'),
+        ],
+    ),
+)
 test_dataloader = dict(
-    dataset=dict(pipeline=[
-        dict(type='LoadImageFromFile'),
-        dict(type='mmsdag.Darken', exposure=0.06),
-        dict(type='LoadAnnotations'),
-        dict(type='PackSegInputs')
-    ]))
+    dataset=dict(
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='mmsdag.Darken', exposure=0.06),
+            dict(type='LoadAnnotations'),
+            dict(type='PackSegInputs'),
+        ]
+    )
+)
 
-train_cfg = dict(
-    _delete_=True, type='mmsdag.ResumableTrainLoop', max_iters=1000)
+train_cfg = dict(_delete_=True, type='mmsdag.ResumableTrainLoop', max_iters=1000)
 optim_wrapper = dict(
-    _delete_=True,
-    type='OptimWrapper',
-    optimizer=dict(type='Adam', lr=1e-3, weight_decay=5e-4))
+    _delete_=True, type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3, weight_decay=5e-4)
+)
 param_scheduler = dict(
-    _delete_=True,
-    type='PolyLR', power=0.9, eta_min=1e-5, by_epoch=False, end=1000)
+    _delete_=True, type='PolyLR', power=0.9, eta_min=1e-5, by_epoch=False, end=1000
+)

@@ -1,7 +1,8 @@
 _base_ = [
-    '../_base_/default_runtime.py', '../_base_/models/zero_dce.py',
+    '../_base_/default_runtime.py',
+    '../_base_/models/zero_dce.py',
     '../_base_/datasets/folder_zero_dce.py',
-    '../_base_/schedules/zero_dce_50k.py'
+    '../_base_/schedules/zero_dce_50k.py',
 ]
 
 # tools/demo.py fills the folder.
@@ -18,12 +19,13 @@ train_dataloader = dict(
             dict(type='mmsdag.RandomCrop', crop_size=(128, 128)),
             dict(type='mmsdag.RandomFlip', direction='horizontal'),
             dict(type='mmsdag.PackImages'),
-        ]))
+        ],
+    ),
+)
 
 # Minutes instead of hours: few steps, at ten times the authors' rate at first.
 train_cfg = dict(max_iters=150)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = dict(type='CosineAnnealingLR', by_epoch=False, T_max=150)
-default_hooks = dict(
-    logger=dict(interval=5), checkpoint=dict(interval=20, max_keep_ckpts=1))
+default_hooks = dict(logger=dict(interval=5), checkpoint=dict(interval=20, max_keep_ckpts=1))
 log_processor = dict(window_size=5)

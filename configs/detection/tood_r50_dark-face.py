@@ -2,17 +2,20 @@
 _base_ = [
     'mmdet::tood/tood_r50_fpn_1x_coco.py',
     '../_base_/protocols/dark_face_1500.py',
-    '../_base_/enhancer.py'
+    '../_base_/enhancer.py',
 ]
-load_from = 'https://download.openmmlab.com/mmdetection/v2.0/tood/' \
-    'tood_r50_fpn_1x_coco/' \
+load_from = (
+    'https://download.openmmlab.com/mmdetection/v2.0/tood/'
+    'tood_r50_fpn_1x_coco/'
     'tood_r50_fpn_1x_coco_20211210_103425-20e20746.pth'
+)
 work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:none}}'
 
 model = dict(
     data_preprocessor=_base_.detection,
     bbox_head=dict(num_classes=1),
-    train_cfg=dict(assigner=dict(topk=5)))
+    train_cfg=dict(assigner=dict(topk=5)),
+)
 train_dataloader = dict(_delete_=True, **_base_.dark_face_train)
 val_dataloader = dict(_delete_=True, **_base_.dark_face_test)
 test_dataloader = dict(_delete_=True, **_base_.dark_face_test)

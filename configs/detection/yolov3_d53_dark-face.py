@@ -2,18 +2,19 @@
 _base_ = [
     'mmdet::yolo/yolov3_d53_8xb8-ms-608-273e_coco.py',
     '../_base_/protocols/dark_face_608.py',
-    '../_base_/enhancer.py'
+    '../_base_/enhancer.py',
 ]
-load_from = 'https://download.openmmlab.com/mmdetection/v2.0/yolo/' \
-    'yolov3_d53_mstrain-608_273e_coco/' \
+load_from = (
+    'https://download.openmmlab.com/mmdetection/v2.0/yolo/'
+    'yolov3_d53_mstrain-608_273e_coco/'
     'yolov3_d53_mstrain-608_273e_coco_20210518_115020-a2c3acb8.pth'
+)
 work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:none}}'
 
 model = dict(
     data_preprocessor=_base_.detection,
-    bbox_head=dict(
-        num_classes=1,
-        anchor_generator=dict(base_sizes=_base_.dark_face_anchors)))
+    bbox_head=dict(num_classes=1, anchor_generator=dict(base_sizes=_base_.dark_face_anchors)),
+)
 train_dataloader = dict(_delete_=True, **_base_.dark_face_train)
 val_dataloader = dict(_delete_=True, **_base_.dark_face_test)
 test_dataloader = dict(_delete_=True, **_base_.dark_face_test)

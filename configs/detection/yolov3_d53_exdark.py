@@ -2,15 +2,16 @@
 _base_ = [
     'mmdet::yolo/yolov3_d53_8xb8-ms-608-273e_coco.py',
     '../_base_/protocols/exdark.py',
-    '../_base_/enhancer.py'
+    '../_base_/enhancer.py',
 ]
-load_from = 'https://download.openmmlab.com/mmdetection/v2.0/yolo/' \
-    'yolov3_d53_mstrain-608_273e_coco/' \
+load_from = (
+    'https://download.openmmlab.com/mmdetection/v2.0/yolo/'
+    'yolov3_d53_mstrain-608_273e_coco/'
     'yolov3_d53_mstrain-608_273e_coco_20210518_115020-a2c3acb8.pth'
+)
 work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:none}}'
 
-model = dict(
-    data_preprocessor=_base_.detection, bbox_head=dict(num_classes=12))
+model = dict(data_preprocessor=_base_.detection, bbox_head=dict(num_classes=12))
 train_dataloader = dict(_delete_=True, **_base_.exdark_train)
 val_dataloader = dict(_delete_=True, **_base_.exdark_val)
 test_dataloader = dict(_delete_=True, **_base_.exdark_test)

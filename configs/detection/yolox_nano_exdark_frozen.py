@@ -2,7 +2,7 @@
 _base_ = [
     'mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
     '../_base_/protocols/exdark.py',
-    '../_base_/enhancer.py'
+    '../_base_/enhancer.py',
 ]
 work_dir = 'work_dirs/{{fileBasenameNoExtension}}_{{$MMSDAG_ENHANCER:none}}'
 
@@ -11,7 +11,9 @@ test_dataloader = dict(
     dataset=dict(
         _delete_=True,
         **_base_.exdark_frozen,
-        pipeline=[*_base_.test_pipeline[:-1], _base_.exdark_formatting]))
+        pipeline=[*_base_.test_pipeline[:-1], _base_.exdark_formatting],
+    )
+)
 test_evaluator = dict(_delete_=True, **_base_.exdark_metric)
 train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
 val_dataloader = val_cfg = val_evaluator = None

@@ -5,4 +5,6 @@ model = dict(
     data_preprocessor=dict(
         type='mmsdag.EnhancedDetDataPreprocessor',
         enhancer=dict(type='mmsdag.FeatEnHancer'),
-        trainable=True))
+        trainable=True,
+    )
+)

@@ -5,4 +5,6 @@ model = dict(
     data_preprocessor=dict(
         type='mmsdag.EnhancedSegDataPreprocessor',
         enhancer=dict(type='mmsdag.IATNet'),
-        trainable=True))
+        trainable=True,
+    )
+)

@@ -5,5 +5,6 @@ custom_hooks = [
         type='mmsdag.SDAGGuidanceHook',
         checkpoint='sdag.vgg16',
         target='data_preprocessor.enhancer',
-        loss_weight=10.)
+        loss_weight=10.0,
+    )
 ]

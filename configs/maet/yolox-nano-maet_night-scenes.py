@@ -6,5 +6,6 @@ model = dict(
     type='mmsdag.MAET',
     detector=_base_.model,
     channels=256,
-    data_preprocessor=_base_.model.data_preprocessor)
+    data_preprocessor=_base_.model.data_preprocessor,
+)
 test_dataloader = dict(dataset=dict(data_prefix=dict(img='night/test')))

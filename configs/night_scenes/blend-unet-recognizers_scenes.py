@@ -8,11 +8,14 @@ custom_hooks = [
         recognizers=[
             dict(
                 config='{{ fileDirname }}/deeplabv3plus_r18-quarter_scenes.py',
-                checkpoint=f'{_weights}/segmentation.pth'),
+                checkpoint=f'{_weights}/segmentation.pth',
+            ),
             dict(
                 config='{{ fileDirname }}/yolox-nano_scenes.py',
-                checkpoint=f'{_weights}/detection.pth'),
+                checkpoint=f'{_weights}/detection.pth',
+            ),
         ],
-        loss_weight=3.,
-        amp_dtype='auto')
+        loss_weight=3.0,
+        amp_dtype='auto',
+    )
 ]

@@ -1,12 +1,12 @@
 # Restores degraded scenes of the day. Without labels, and without any night.
 _base_ = [
-    '../_base_/default_runtime.py', '../_base_/models/blend_unet_dark.py',
-    '../_base_/schedules/blend_unet_8k.py'
+    '../_base_/default_runtime.py',
+    '../_base_/models/blend_unet_dark.py',
+    '../_base_/schedules/blend_unet_8k.py',
 ]
 
 # The darkness and the noise of one camera.
-model = dict(
-    degradation=dict(keep=0.1, exposure=(0.02, 0.2), shot=(1e-4, 2e-3)))
+model = dict(degradation=dict(keep=0.1, exposure=(0.02, 0.2), shot=(1e-4, 2e-3)))
 
 train_dataloader = dict(
     batch_size=8,
@@ -21,19 +21,17 @@ train_dataloader = dict(
             dict(type='mmsdag.LoadLowLightImage'),
             dict(type='mmsdag.RandomFlip', direction='horizontal'),
             dict(type='mmsdag.PackImages'),
-        ]))
+        ],
+    ),
+)
 
 # Minutes: few steps, at twice the rate.
 train_cfg = dict(max_iters=300)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = dict(
-    _delete_=True,
-    type='OneCycleLR',
-    by_epoch=False,
-    eta_max=2e-3,
-    total_steps=300)
+    _delete_=True, type='OneCycleLR', by_epoch=False, eta_max=2e-3, total_steps=300
+)
 # An average would still be full of the first weights.
 custom_hooks = []
-default_hooks = dict(
-    logger=dict(interval=10), checkpoint=dict(interval=50, max_keep_ckpts=1))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=50, max_keep_ckpts=1))
 log_processor = dict(window_size=10)

@@ -7,4 +7,6 @@ model = dict(
         type='mmagic.Restormer',
         dim=16,
         num_blocks=[1, 1, 1, 1],
-        num_refinement_blocks=1))
+        num_refinement_blocks=1,
+    )
+)

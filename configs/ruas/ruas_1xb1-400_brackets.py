@@ -1,7 +1,9 @@
 _base_ = [
-    '../_base_/default_runtime.py', '../_base_/models/ruas.py',
+    '../_base_/default_runtime.py',
+    '../_base_/models/ruas.py',
     '../_base_/datasets/brackets_ruas.py',
-    '../_base_/datasets/brackets_test.py', '../_base_/schedules/ruas_800.py'
+    '../_base_/datasets/brackets_test.py',
+    '../_base_/schedules/ruas_800.py',
 ]
 
 # Half of the authors' iterations, on smaller crops.
@@ -12,8 +14,9 @@ train_dataloader = dict(
         pipeline=[
             dict(type='LoadLowLightImage'),
             dict(type='mmsdag.RandomCrop', crop_size=(128, 128)),
-            dict(type='mmsdag.PackImages')
-        ]))
+            dict(type='mmsdag.PackImages'),
+        ],
+    )
+)
 train_cfg = dict(max_iters=400)
-default_hooks = dict(
-    logger=dict(interval=20), checkpoint=dict(interval=100, max_keep_ckpts=1))
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=100, max_keep_ckpts=1))

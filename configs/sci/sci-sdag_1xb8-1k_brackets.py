@@ -8,5 +8,6 @@ custom_hooks = [
         checkpoint=_base_.sdag_checkpoint,
         begin=600,
         keep_color=True,
-        loss_weight=100.)
+        loss_weight=100.0,
+    )
 ]

@@ -7,6 +7,8 @@ model = dict(
         type='ZeroDCENet',
         init_cfg=dict(
             type='Pretrained',
-            checkpoint='{{ fileDirname }}/../../checkpoints/'
-            'zero-dce_1xb8-1k_brackets_seed0.pth',
-            prefix='generator.')))
+            checkpoint='{{ fileDirname }}/../../checkpoints/zero-dce_1xb8-1k_brackets_seed0.pth',
+            prefix='generator.',
+        ),
+    )
+)

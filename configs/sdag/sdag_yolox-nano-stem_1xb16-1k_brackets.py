@@ -14,10 +14,13 @@ model = dict(
                 widen_factor=0.25,
                 use_depthwise=True,
                 norm_cfg=dict(type='BN', momentum=0.03, eps=0.001),
-                act_cfg=dict(type='Swish')),
+                act_cfg=dict(type='Swish'),
+            ),
             layer='stem',
             mean=(0, 0, 0),
             std=(1, 1, 1),
             channel_order='bgr',
-            init_cfg=dict(
-                type='Pretrained', checkpoint=yolox, prefix='backbone.'))))
+            init_cfg=dict(type='Pretrained', checkpoint=yolox, prefix='backbone.'),
+        )
+    )
+)

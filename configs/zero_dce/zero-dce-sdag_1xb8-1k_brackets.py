@@ -1,8 +1,3 @@
 _base_ = 'zero-dce_1xb8-1k_brackets.py'
 
-custom_hooks = [
-    dict(
-        type='SDAGGuidanceHook',
-        checkpoint=_base_.sdag_checkpoint,
-        loss_weight=20.)
-]
+custom_hooks = [dict(type='SDAGGuidanceHook', checkpoint=_base_.sdag_checkpoint, loss_weight=20.0)]

@@ -1,5 +1,6 @@
 # Zero-DCE tested on LOL v1, with any checkpoint.
 _base_ = [
-    '../_base_/default_runtime.py', '../_base_/models/zero_dce.py',
-    '../_base_/datasets/lol_test.py'
+    '../_base_/default_runtime.py',
+    '../_base_/models/zero_dce.py',
+    '../_base_/datasets/lol_test.py',
 ]

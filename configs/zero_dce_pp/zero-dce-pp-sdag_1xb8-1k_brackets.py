@@ -7,5 +7,6 @@ custom_hooks = [
         checkpoint=_base_.sdag_checkpoint,
         begin=600,
         keep_color=True,
-        loss_weight=20.)
+        loss_weight=20.0,
+    )
 ]

@@ -6,7 +6,14 @@ from .inferencer import LowLightInferencer
 from .video import VideoReport, enhance_video
 
 __all__ = [
-    'FolderReport', 'LowLightInferencer', 'VideoReport', 'enhance_folder',
-    'enhance_video', 'export_model_onnx', 'export_onnx',
-    'export_recognizer_onnx', 'plan_folder', 'plan_images'
+    'FolderReport',
+    'LowLightInferencer',
+    'VideoReport',
+    'enhance_folder',
+    'enhance_video',
+    'export_model_onnx',
+    'export_onnx',
+    'export_recognizer_onnx',
+    'plan_folder',
+    'plan_images',
 ]

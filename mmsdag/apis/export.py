@@ -1,4 +1,5 @@
 """Enhancers as ONNX files, for runtimes without PyTorch."""
+
 from __future__ import annotations
 
 import copy
@@ -10,13 +11,7 @@ from torch import Tensor, nn
 
 from mmsdag.utils import write_atomically
 
-from .onnx_file import (
-    FREE_AXES,
-    check_packages,
-    check_shape,
-    largest_difference,
-    trace,
-)
+from .onnx_file import FREE_AXES, check_packages, check_shape, largest_difference, trace
 
 #: Largest difference to PyTorch that an exported network may have.
 TOLERANCE = 1e-4
@@ -27,9 +22,9 @@ _TRACED = (1, 37, 53)
 _CHECKED = ((1, 33, 50), (2, 64, 48), (3, 57, 21))
 
 
-def export_onnx(network: nn.Module,
-                path: str | os.PathLike[str],
-                static: Sequence[int] | None = None) -> float:
+def export_onnx(
+    network: nn.Module, path: str | os.PathLike[str], static: Sequence[int] | None = None
+) -> float:
     """Write an enhancer's ``enhance`` as an ONNX file.
 
     Its input ``image`` and output ``enhanced`` are (N, 3, H, W), RGB,
@@ -59,18 +54,28 @@ def export_onnx(network: nn.Module,
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         content = trace(
-            module, torch.full((count, 3, height, width), 0.5), ['enhanced'],
-            {} if static else dict(image=FREE_AXES, enhanced=FREE_AXES), name)
+            module,
+            torch.full((count, 3, height, width), 0.5),
+            ['enhanced'],
+            {} if static else dict(image=FREE_AXES, enhanced=FREE_AXES),
+            name,
+        )
         difference = largest_difference(
-            content, module,
-            [torch.rand(n, 3, h, w, generator=generator)
-             for n, h, w in ([static] if static else _CHECKED)],
-            name, relative=False)
+            content,
+            module,
+            [
+                torch.rand(n, 3, h, w, generator=generator)
+                for n, h, w in ([static] if static else _CHECKED)
+            ],
+            name,
+            relative=False,
+        )
     if not difference <= TOLERANCE:
         raise ValueError(
             f'onnxruntime differs from {name} in PyTorch by {difference:.1e}, '
             f'more than {TOLERANCE:.0e}: enhance(x) has a step that depends '
-            'on the size of x but is no tensor operation')
+            'on the size of x but is no tensor operation'
+        )
     write_atomically(os.fspath(path), content)
     return difference
 

@@ -1,4 +1,5 @@
 """An enhancer and the model behind it as one ONNX file."""
+
 from __future__ import annotations
 
 import os
@@ -13,14 +14,16 @@ from mmsdag.utils import write_atomically
 from .onnx_file import FREE_AXES, check_packages, largest_difference, trace
 
 
-def export_model_onnx(model: nn.Module,
-                      path: str | os.PathLike[str],
-                      images: Tensor,
-                      as_list: bool = False,
-                      static: bool = True,
-                      tolerance: float = 1e-3,
-                      checked: Sequence[Tensor] = (),
-                      **kwargs: Any) -> float:
+def export_model_onnx(
+    model: nn.Module,
+    path: str | os.PathLike[str],
+    images: Tensor,
+    as_list: bool = False,
+    static: bool = True,
+    tolerance: float = 1e-3,
+    checked: Sequence[Tensor] = (),
+    **kwargs: Any,
+) -> float:
     """Write a model, such as an ``EnhancedModel``, as an ONNX file.
 
     Its input is ``image``, its outputs have the names of the model's dict of
@@ -56,40 +59,37 @@ def export_model_onnx(model: nn.Module,
     """
     check_packages()
     if images.ndim != 4:
-        raise ValueError(f'images of shape {tuple(images.shape)}: must be '
-                         '(N, 3, H, W)')
+        raise ValueError(f'images of shape {tuple(images.shape)}: must be (N, 3, H, W)')
     # In eval mode itself, since the exporter restores the mode it finds.
     flat = _Flat(model.cpu().float(), as_list, kwargs).eval()
     batches = [batch.detach().cpu().float() for batch in (images, *checked)]
-    axes = {axis: name for axis, name in FREE_AXES.items()
-            if not static and (axis or not as_list)}
+    axes = {axis: name for axis, name in FREE_AXES.items() if not static and (axis or not as_list)}
     content, difference = _checked_file(flat, batches, axes)
     if not difference <= tolerance:
         raise ValueError(
             f'onnxruntime differs from PyTorch by {difference:.1e}, more than '
             f'{tolerance:.0e}: the model has a step that is not exported as '
-            'it is, or scores that are so close that they change places')
+            'it is, or scores that are so close that they change places'
+        )
     write_atomically(os.fspath(path), content)
     return difference
 
 
 @torch.no_grad()
-def _checked_file(flat: _Flat, batches: Sequence[Tensor],
-                  axes: Mapping[int, str]) -> tuple[bytes, float]:
+def _checked_file(
+    flat: _Flat, batches: Sequence[Tensor], axes: Mapping[int, str]
+) -> tuple[bytes, float]:
     """Return the content of the file and the difference to PyTorch."""
     name = type(flat.model).__name__
     flat(batches[0])  # which names the outputs
-    content = trace(flat, batches[0], flat.names,
-                    dict(image=axes) if axes else {}, name)
-    return content, largest_difference(
-        content, flat, batches, name, relative=True)
+    content = trace(flat, batches[0], flat.names, dict(image=axes) if axes else {}, name)
+    return content, largest_difference(content, flat, batches, name, relative=True)
 
 
 class _Flat(nn.Module):
     """A model whose results are a tuple of tensors."""
 
-    def __init__(self, model: nn.Module, as_list: bool,
-                 kwargs: Mapping[str, Any]) -> None:
+    def __init__(self, model: nn.Module, as_list: bool, kwargs: Mapping[str, Any]) -> None:
         super().__init__()
         self.model = model
         self.as_list = as_list
@@ -101,14 +101,12 @@ class _Flat(nn.Module):
         found = list(_named_tensors(self.model(inputs, **self.kwargs)))
         names = [name or 'output' for name, _ in found]
         self.names = [
-            name if names.count(name) == 1 else f'{name}_{i}'
-            for i, name in enumerate(names)
+            name if names.count(name) == 1 else f'{name}_{i}' for i, name in enumerate(names)
         ]
         return tuple(tensor for _, tensor in found)
 
 
-def _named_tensors(results: Any, name: str = '') -> Iterator[
-        tuple[str, Tensor]]:
+def _named_tensors(results: Any, name: str = '') -> Iterator[tuple[str, Tensor]]:
     if isinstance(results, Tensor):
         yield name, results
     elif isinstance(results, Mapping):

@@ -1,4 +1,5 @@
 """An enhancer and an OpenMMLab detector or segmentor as one ONNX file."""
+
 from __future__ import annotations
 
 import os
@@ -12,11 +13,7 @@ from mmengine.hub import get_config
 from torch import Tensor, nn
 
 from mmsdag.models.loading import EnhancerLike, load_enhancer, resolve
-from mmsdag.models.recognizer import (
-    build_recognizer,
-    load_weights,
-    normalization,
-)
+from mmsdag.models.recognizer import build_recognizer, load_weights, normalization
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.utils.outputs import PixelFormat
 
@@ -29,12 +26,14 @@ _TRACED = (1, 96, 128)
 _CHECKED = ((2, 128, 96), (3, 160, 64))
 
 
-def export_recognizer_onnx(config: str | os.PathLike[str] | Config,
-                           checkpoint: str | os.PathLike[str] | None,
-                           path: str | os.PathLike[str],
-                           enhancer: EnhancerLike | None = None,
-                           static: Sequence[int] | None = None,
-                           class_map: bool = False) -> float:
+def export_recognizer_onnx(
+    config: str | os.PathLike[str] | Config,
+    checkpoint: str | os.PathLike[str] | None,
+    path: str | os.PathLike[str],
+    enhancer: EnhancerLike | None = None,
+    static: Sequence[int] | None = None,
+    class_map: bool = False,
+) -> float:
     """Write an enhancer and an mmdet or mmseg model as one ONNX file.
 
     The graph takes ``image`` (N, 3, H, W), RGB, [0, 1], float32, enhances and
@@ -69,21 +68,19 @@ def export_recognizer_onnx(config: str | os.PathLike[str] | Config,
     check_packages()
     check_shape(static)
     if checkpoint is None:
-        raise ValueError('a detector or segmentor needs a checkpoint: give '
-                         'the file of its weights')
+        raise ValueError('a detector or segmentor needs a checkpoint: give the file of its weights')
     model = build_recognizer(config)
     load_weights(model, checkpoint)
-    graph = _RecognizerGraph(model, _enhancer(model, checkpoint, enhancer),
-                             class_map)
+    graph = _RecognizerGraph(model, _enhancer(model, checkpoint, enhancer), class_map)
     generator = torch.Generator().manual_seed(0)
     batches = [
         # Dark, as what an enhancer is for.
-        torch.rand(n, 3, h, w, generator=generator)**3
+        torch.rand(n, 3, h, w, generator=generator) ** 3
         for n, h, w in ([static] if static else [_TRACED, *_CHECKED])
     ]
     return export_model_onnx(
-        graph, path, batches[0], static=static is not None,
-        tolerance=TOLERANCE, checked=batches[1:])
+        graph, path, batches[0], static=static is not None, tolerance=TOLERANCE, checked=batches[1:]
+    )
 
 
 def find_recognizer(config: str) -> Config | None:
@@ -108,15 +105,17 @@ def find_recognizer(config: str) -> Config | None:
     return found if 'backbone' in (found.get('model') or {}) else None
 
 
-def _enhancer(model: Any, checkpoint: str | os.PathLike[str],
-              enhancer: EnhancerLike | None) -> EnhancerRunner:
+def _enhancer(
+    model: Any, checkpoint: str | os.PathLike[str], enhancer: EnhancerLike | None
+) -> EnhancerRunner:
     """Return the enhancer of the data preprocessor, or another, in float32."""
     preprocessor = model.data_preprocessor
     if getattr(preprocessor, 'resize_to', None):
         raise ValueError(
             f'resize_to={preprocessor.resize_to} of the data preprocessor is '
             'not exported: set it to None, and give the graph images of the '
-            "detector's size")
+            "detector's size"
+        )
     when = None
     if enhancer is not None:
         network = load_enhancer(enhancer)
@@ -130,7 +129,8 @@ def _enhancer(model: Any, checkpoint: str | os.PathLike[str],
             f'{type(preprocessor).__name__} of the config has no enhancer: '
             'name one by --enhancer (in Python: enhancer=), or make '
             'model.data_preprocessor an mmsdag.EnhancedDetDataPreprocessor '
-            'or mmsdag.EnhancedSegDataPreprocessor')
+            'or mmsdag.EnhancedSegDataPreprocessor'
+        )
     return EnhancerRunner(network, 'mmsdag export', when=when)
 
 
@@ -146,8 +146,7 @@ class _RecognizerGraph(nn.Module):
         ValueError: If the model is of another kind.
     """
 
-    def __init__(self, model: Any, runner: EnhancerRunner,
-                 class_map: bool) -> None:
+    def __init__(self, model: Any, runner: EnhancerRunner, class_map: bool) -> None:
         super().__init__()
         name = type(model).__name__
         self.is_segmentor = hasattr(model, 'encode_decode')
@@ -155,6 +154,7 @@ class _RecognizerGraph(nn.Module):
             if class_map:
                 raise ValueError(f'class_map=True: {name} is no segmentor')
             from mmsdag.models.dense_detections import check_head
+
             check_head(getattr(model, 'bbox_head', None), name)
         self.model = model
         self.enhancer = runner.network
@@ -166,8 +166,12 @@ class _RecognizerGraph(nn.Module):
         mean, std, converts, self.divisor = normalization(inner)
         is_bgr = getattr(preprocessor, '_is_bgr', True)
         self.format = PixelFormat(
-            'mmsdag export', channel_order='rgb' if converts == is_bgr else
-            'bgr', value_range=(0, 255), mean=mean, std=std)
+            'mmsdag export',
+            channel_order='rgb' if converts == is_bgr else 'bgr',
+            value_range=(0, 255),
+            mean=mean,
+            std=std,
+        )
         self.pad_value = float(getattr(inner, 'pad_value', 0))
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
@@ -176,20 +180,18 @@ class _RecognizerGraph(nn.Module):
         if self.is_segmentor:
             return self._segment(pixels, (height, width))
         from mmsdag.models.dense_detections import dense_detections
+
         if self.divisor > 1:
             pixels = F.pad(
-                pixels,
-                (0, -width % self.divisor, 0, -height % self.divisor),
-                value=self.pad_value)
+                pixels, (0, -width % self.divisor, 0, -height % self.divisor), value=self.pad_value
+            )
         boxes, scores = dense_detections(
-            self.model.bbox_head, self.model.extract_feat(pixels),
-            (height, width))
+            self.model.bbox_head, self.model.extract_feat(pixels), (height, width)
+        )
         return dict(boxes=boxes, scores=scores)
 
-    def _segment(self, pixels: Tensor,
-                 size: tuple[int, int]) -> dict[str, Tensor]:
-        logits = self.model.encode_decode(
-            pixels, [dict(img_shape=size)] * len(pixels))
+    def _segment(self, pixels: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
+        logits = self.model.encode_decode(pixels, [dict(img_shape=size)] * len(pixels))
         if not self.class_map:
             return dict(logits=logits)
         if logits.shape[1] == 1:

@@ -1,4 +1,5 @@
 """Enhance a folder of images: resumable, past broken files, in shards."""
+
 from __future__ import annotations
 
 from collections import deque
@@ -14,12 +15,7 @@ from tqdm import tqdm
 
 from mmsdag.utils.arrays import keep_gray
 from mmsdag.utils.image_io import Photograph, read_photograph
-from mmsdag.utils.image_writer import (
-    RESULT_SUFFIXES,
-    check_encoding,
-    format_of,
-    write_image,
-)
+from mmsdag.utils.image_writer import RESULT_SUFFIXES, check_encoding, format_of, write_image
 
 from .inferencer import LowLightInferencer, _dtype_of
 from .paths import check_out_dir, checked_path, find_images, output_paths
@@ -41,30 +37,33 @@ class FolderReport:
         notes: What was left out of images that were enhanced, by path: of an
             animation all but the first frame, for example.
     """
+
     enhanced: int = 0
     skipped: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
     def __add__(self, other: FolderReport) -> FolderReport:
-        return FolderReport(self.enhanced + other.enhanced,
-                            self.skipped + other.skipped,
-                            {**self.failed, **other.failed},
-                            {**self.notes, **other.notes})
+        return FolderReport(
+            self.enhanced + other.enhanced,
+            self.skipped + other.skipped,
+            {**self.failed, **other.failed},
+            {**self.notes, **other.notes},
+        )
 
     def __str__(self) -> str:
-        lines = [f'{self.enhanced} enhanced, {self.skipped} skipped (their '
-                 f'results exist), {len(self.failed)} failed']
+        lines = [
+            f'{self.enhanced} enhanced, {self.skipped} skipped (their '
+            f'results exist), {len(self.failed)} failed'
+        ]
         lines += [f'  {path}: {why}' for path, why in self.failed.items()]
         if self.notes:
             lines.append(f'{len(self.notes)} enhanced in part:')
-            lines += [f'  {path}: {what}' for path, what in
-                      self.notes.items()]
+            lines += [f'  {path}: {what}' for path, what in self.notes.items()]
         return '\n'.join(lines)
 
 
-def plan_folder(in_dir: Path, out_dir: Path,
-                format: str = 'png') -> list[_Pair]:
+def plan_folder(in_dir: Path, out_dir: Path, format: str = 'png') -> list[_Pair]:
     """Pair the images of a folder with the files of their results.
 
     Args:
@@ -83,14 +82,14 @@ def plan_folder(in_dir: Path, out_dir: Path,
         raise ValueError(
             f'OUT_DIR {str(out_dir)!r} is IN_DIR {str(in_dir)!r} or lies in '
             'it: choose a folder beside it, so that no result is ever taken '
-            'for an input')
+            'for an input'
+        )
     check_out_dir(out_dir)
     sources = [in_dir / name for name in names]
     return list(zip(sources, output_paths(names, sources, out_dir, format)))
 
 
-def plan_images(inputs: Sequence[Path], out: Path,
-                format: str | None = None) -> list[_Pair]:
+def plan_images(inputs: Sequence[Path], out: Path, format: str | None = None) -> list[_Pair]:
     """Pair images, and those of folders, with the files of their results.
 
     Args:
@@ -105,8 +104,7 @@ def plan_images(inputs: Sequence[Path], out: Path,
         ValueError: See :func:`plan_folder`.
     """
     inputs, out = [checked_path(item) for item in inputs], checked_path(out)
-    if any(out.suffix.lower() in group
-           for group in RESULT_SUFFIXES.values()) and not out.is_dir():
+    if any(out.suffix.lower() in group for group in RESULT_SUFFIXES.values()) and not out.is_dir():
         return _plan_file(inputs, out, format)
     pairs: list[_Pair] = []
     for item in inputs:
@@ -120,18 +118,19 @@ def plan_images(inputs: Sequence[Path], out: Path,
     # Once more over all of them: two folders may have the same names.
     sources = [source for source, _ in pairs]
     names = [result.relative_to(out) for _, result in pairs]
-    return list(
-        zip(sources, output_paths(names, sources, out, format or 'png')))
+    return list(zip(sources, output_paths(names, sources, out, format or 'png')))
 
 
-def _plan_file(inputs: Sequence[Path], out: Path,
-               format: str | None) -> list[_Pair]:
+def _plan_file(inputs: Sequence[Path], out: Path, format: str | None) -> list[_Pair]:
     if len(inputs) != 1 or inputs[0].is_dir():
-        raise ValueError(f'{str(out)!r} is the name of a file, but there may '
-                         'be several results: name a folder')
+        raise ValueError(
+            f'{str(out)!r} is the name of a file, but there may be several results: name a folder'
+        )
     if format not in (None, format_of(out)):
-        raise ValueError(f'{str(out)!r} is not the name of a {format} file: '
-                         'leave the format out, or change the suffix')
+        raise ValueError(
+            f'{str(out)!r} is not the name of a {format} file: '
+            'leave the format out, or change the suffix'
+        )
     if not inputs[0].is_file():
         raise FileNotFoundError(f'{str(inputs[0])!r} does not exist')
     if out.resolve() == inputs[0].resolve():
@@ -151,6 +150,7 @@ class Job:
         result: Enhanced image, (H, W, 3), BGR.
         error: What went wrong.
     """
+
     source: Path
     target: Path
     photograph: Photograph | None = None
@@ -158,14 +158,16 @@ class Job:
     error: Exception | None = None
 
 
-def enhance_folder(inferencer: LowLightInferencer,
-                   pairs: Sequence[_Pair],
-                   overwrite: bool = False,
-                   bit_depth: int = 8,
-                   batch_size: int | None = None,
-                   progress: bool = True,
-                   quality: int | None = None,
-                   keep_metadata: bool = False) -> FolderReport:
+def enhance_folder(
+    inferencer: LowLightInferencer,
+    pairs: Sequence[_Pair],
+    overwrite: bool = False,
+    bit_depth: int = 8,
+    batch_size: int | None = None,
+    progress: bool = True,
+    quality: int | None = None,
+    keep_metadata: bool = False,
+) -> FolderReport:
     """Enhance image files, and report those that fail.
 
     Threads decode and encode while the network computes. A file is written
@@ -199,8 +201,9 @@ def enhance_folder(inferencer: LowLightInferencer,
     bar = tqdm(total=len(todo), unit='image', disable=not progress)
     writing: deque[Future] = deque()
     with bar, ThreadPoolExecutor(2 * _WAITING) as threads:
-        jobs = _ahead(threads, partial(_read, metadata=keep_metadata), todo,
-                      max(_WAITING, batch_size))
+        jobs = _ahead(
+            threads, partial(_read, metadata=keep_metadata), todo, max(_WAITING, batch_size)
+        )
         for batch in _batches(jobs, batch_size, inferencer.runner.max_pixels):
             _enhance(batch, inferencer, dtype)
             writing += [threads.submit(_write, job, quality) for job in batch]
@@ -219,8 +222,7 @@ def _read(job: Job, metadata: bool) -> Job:
     return job
 
 
-def _enhance(batch: Sequence[Job], inferencer: LowLightInferencer,
-             dtype: np.dtype) -> None:
+def _enhance(batch: Sequence[Job], inferencer: LowLightInferencer, dtype: np.dtype) -> None:
     images = [job.photograph.pixels for job in batch if job.photograph]
     if not images:
         return
@@ -253,8 +255,8 @@ def _finish(job: Job, report: FolderReport, bar: tqdm) -> None:
     source = str(job.source)
     if job.error is not None:
         report.failed[source] = (
-            str(job.error).removeprefix(f'{source}: ')
-            or type(job.error).__name__)
+            str(job.error).removeprefix(f'{source}: ') or type(job.error).__name__
+        )
     else:
         report.enhanced += 1
         if job.photograph is not None and job.photograph.notes:
@@ -262,8 +264,9 @@ def _finish(job: Job, report: FolderReport, bar: tqdm) -> None:
     bar.update()
 
 
-def _ahead(threads: Executor, function: Callable[[Any], Any],
-           items: Iterable, count: int) -> Iterator:
+def _ahead(
+    threads: Executor, function: Callable[[Any], Any], items: Iterable, count: int
+) -> Iterator:
     """Call a function in threads, ``count`` items ahead of the consumer."""
     running: deque[Future] = deque()
     for item in items:
@@ -274,8 +277,7 @@ def _ahead(threads: Executor, function: Callable[[Any], Any],
         yield future.result()
 
 
-def _batches(jobs: Iterable[Job], size: int,
-             max_pixels: int) -> Iterator[list[Job]]:
+def _batches(jobs: Iterable[Job], size: int, max_pixels: int) -> Iterator[list[Job]]:
     """Join neighbors of one shape and type, up to ``size``."""
 
     def kind(job: Job) -> tuple:
@@ -286,8 +288,12 @@ def _batches(jobs: Iterable[Job], size: int,
     for job in jobs:
         shape = kind(job)[0] if job.photograph else (0, 0)
         pixels = (len(batch) + 1) * shape[0] * shape[1]
-        if batch and (len(batch) == size or pixels > max_pixels
-                      or not job.photograph or kind(job) != kind(batch[0])):
+        if batch and (
+            len(batch) == size
+            or pixels > max_pixels
+            or not job.photograph
+            or kind(job) != kind(batch[0])
+        ):
             yield batch
             batch = []
         batch.append(job)

@@ -1,4 +1,5 @@
 """Enhance images with a trained model."""
+
 from __future__ import annotations
 
 import fnmatch
@@ -64,27 +65,31 @@ class LowLightInferencer:
             this network, or an option is wrong.
     """
 
-    def __init__(self,
-                 model: PathOrStr | Mapping,
-                 checkpoint: PathOrStr | None = None,
-                 device: str | torch.device | None = None,
-                 tile: int | Literal['auto'] = 'auto',
-                 amp_dtype: str | None = None,
-                 when: When = None,
-                 weights: PathOrStr | None = None) -> None:
+    def __init__(
+        self,
+        model: PathOrStr | Mapping,
+        checkpoint: PathOrStr | None = None,
+        device: str | torch.device | None = None,
+        tile: int | Literal['auto'] = 'auto',
+        amp_dtype: str | None = None,
+        when: When = None,
+        weights: PathOrStr | None = None,
+    ) -> None:
         owner = type(self).__name__
         checkpoint = one_checkpoint(checkpoint, owner, weights=weights)
         device = check_device(device)
         # Only now: they import torchvision, which takes seconds.
         from mmsdag.models.loading import load_enhancer
         from mmsdag.models.runner import EnhancerRunner
+
         self.runner = EnhancerRunner(
             load_enhancer(model, checkpoint),
             owner,
             amp_dtype=amp_dtype,
             when=when,
             device=device,
-            tile=tile)
+            tile=tile,
+        )
 
     @staticmethod
     def list_models(pattern: str = '*') -> list[str]:
@@ -106,10 +111,12 @@ class LowLightInferencer:
         """Device of the enhancer."""
         return self.runner.device or torch.device('cpu')
 
-    def __call__(self,
-                 inputs: ImageInput | Sequence[ImageInput],
-                 out_dir: PathOrStr | None = None,
-                 bit_depth: int = 8) -> list[dict[str, Any]]:
+    def __call__(
+        self,
+        inputs: ImageInput | Sequence[ImageInput],
+        out_dir: PathOrStr | None = None,
+        bit_depth: int = 8,
+    ) -> list[dict[str, Any]]:
         """Enhance images and keep the results in memory.
 
         For a folder that does not fit there, see :func:`enhance_folder`.
@@ -136,22 +143,19 @@ class LowLightInferencer:
                 same name, or one that of an input.
         """
         dtype = _dtype_of(bit_depth)
-        if not isinstance(inputs, Sequence) or isinstance(inputs,
-                                                          (str, bytes)):
+        if not isinstance(inputs, Sequence) or isinstance(inputs, (str, bytes)):
             inputs = [inputs]
         items = _named(inputs)
         targets: list[Path | None] = [None] * len(items)
         if out_dir is not None:
-            sources = [item if isinstance(item, Path) else name
-                       for name, item in items]
+            sources = [item if isinstance(item, Path) else name for name, item in items]
             targets = list(
-                output_paths([name for name, _ in items], sources,
-                             checked_path(out_dir)))
+                output_paths([name for name, _ in items], sources, checked_path(out_dir))
+            )
         results = []
         for (_, item), target in zip(items, targets):
             path = None if isinstance(item, np.ndarray) else item
-            original = (
-                item if isinstance(item, np.ndarray) else read_image(item))
+            original = item if isinstance(item, np.ndarray) else read_image(item)
             image = keep_gray(original, self.enhance(original, dtype))
             if target is not None:
                 write_image(target, image)
@@ -174,10 +178,10 @@ class LowLightInferencer:
             ValueError: If ``images`` has another shape, type or range, or the
                 network's output is not finite.
         """
-        if images.ndim not in (3, 4) or images.shape[-1] != 3 or (
-                0 in images.shape):
-            raise ValueError(f'images of shape {images.shape}: must be '
-                             '(H, W, 3) or (N, H, W, 3), BGR')
+        if images.ndim not in (3, 4) or images.shape[-1] != 3 or (0 in images.shape):
+            raise ValueError(
+                f'images of shape {images.shape}: must be (H, W, 3) or (N, H, W, 3), BGR'
+            )
         check_range(images, 'images')
         batch = images if images.ndim == 4 else images[None]
         out = self.runner.enhance_array(batch, np.dtype(dtype))
@@ -193,8 +197,7 @@ def _named(inputs: Sequence[Any]) -> list[tuple[Path, Path | np.ndarray]]:
             continue
         source = checked_path(item)
         if source.is_dir():
-            items += [(name, source / name)
-                      for name in find_images(source)]
+            items += [(name, source / name) for name in find_images(source)]
         else:
             items.append((Path(source.name), source))
     return items
@@ -214,7 +217,8 @@ def _arrays_singly(inputs: Sequence[Any]) -> Iterator[Any]:
                 f'an input of type {type(item).__name__}: give a path, a PIL '
                 'image or an array (H, W, 3), BGR; of a tensor (3, H, W), '
                 'RGB, [0, 1]: 255 * tensor.flip(0).permute(1, 2, 0).numpy(); '
-                'of the bytes of a file: cv2.imdecode')
+                'of the bytes of a file: cv2.imdecode'
+            )
 
 
 def _dtype_of(bit_depth: int) -> type:

@@ -1,4 +1,5 @@
 """What all exports to ONNX share: trace a module, run the file, compare."""
+
 from __future__ import annotations
 
 import inspect
@@ -21,19 +22,27 @@ def check_packages() -> None:
     """Raise an ``ImportError`` if onnx or onnxruntime is missing."""
     for package in ('onnx', 'onnxruntime'):
         if find_spec(package) is None:
-            raise ImportError(f'export to ONNX needs the package {package}: '
-                              "pip install 'mmsdag[onnx]'")
+            raise ImportError(
+                f"export to ONNX needs the package {package}: pip install 'mmsdag[onnx]'"
+            )
 
 
 def check_shape(static: Sequence[int] | None) -> None:
     """Raise a ``ValueError`` unless a fixed shape is (N, H, W), or None."""
     if static is not None and (len(static) != 3 or min(static) < 1):
-        raise ValueError(f'static={static!r}: must be (N, H, W), the number '
-                         'of images, their height and width, or None')
+        raise ValueError(
+            f'static={static!r}: must be (N, H, W), the number '
+            'of images, their height and width, or None'
+        )
 
 
-def trace(module: nn.Module, image: Tensor, outputs: Sequence[str],
-          axes: Mapping[str, Mapping[int, str]], name: str) -> bytes:
+def trace(
+    module: nn.Module,
+    image: Tensor,
+    outputs: Sequence[str],
+    axes: Mapping[str, Mapping[int, str]],
+    name: str,
+) -> bytes:
     """Export a module to ONNX.
 
     The exporter is PyTorch's older one, which traces: it is there since torch
@@ -55,8 +64,7 @@ def trace(module: nn.Module, image: Tensor, outputs: Sequence[str],
     """
     # Before torch 2.5 there was no other exporter to choose.
     parameters = inspect.signature(torch.onnx.export).parameters
-    older: dict[str, Any] = (
-        dict(dynamo=False) if 'dynamo' in parameters else {})
+    older: dict[str, Any] = dict(dynamo=False) if 'dynamo' in parameters else {}
     file = io.BytesIO()
     with warnings.catch_warnings():
         # Of sizes taken for constants, which a check at other sizes finds,
@@ -64,22 +72,23 @@ def trace(module: nn.Module, image: Tensor, outputs: Sequence[str],
         warnings.simplefilter('ignore')
         try:
             torch.onnx.export(
-                module, (image, ),
+                module,
+                (image,),
                 file,  # type: ignore[arg-type]
                 opset_version=_OPSET,
                 input_names=['image'],
                 output_names=list(outputs),
                 dynamic_axes={k: dict(v) for k, v in axes.items()},
-                **older)
+                **older,
+            )
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-            raise ValueError(
-                f'{name} cannot be exported to ONNX: {error}') from error
+            raise ValueError(f'{name} cannot be exported to ONNX: {error}') from error
     return file.getvalue()
 
 
-def largest_difference(content: bytes, module: nn.Module,
-                       batches: Iterable[Tensor], name: str,
-                       relative: bool) -> float:
+def largest_difference(
+    content: bytes, module: nn.Module, batches: Iterable[Tensor], name: str, relative: bool
+) -> float:
     """Compare onnxruntime with PyTorch on batches of images.
 
     Args:
@@ -99,12 +108,13 @@ def largest_difference(content: bytes, module: nn.Module,
             other shapes.
     """
     import onnxruntime
-    session = onnxruntime.InferenceSession(
-        content, providers=['CPUExecutionProvider'])
+
+    session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
     if not session.get_inputs():
         raise ValueError(
             f'{name} cannot be exported to ONNX: it computes outside of '
-            'PyTorch, as with OpenCV or NumPy')
+            'PyTorch, as with OpenCV or NumPy'
+        )
     differences = [torch.zeros((), dtype=torch.double)]
     for batch in batches:
         try:
@@ -112,18 +122,19 @@ def largest_difference(content: bytes, module: nn.Module,
         except Exception as error:  # the only base that its errors have
             raise ValueError(
                 f'{name} cannot be exported to ONNX, onnxruntime fails at '
-                f'images {tuple(batch.shape)}: {error}') from error
+                f'images {tuple(batch.shape)}: {error}'
+            ) from error
         expected = module(batch)
         if isinstance(expected, Tensor):
-            expected = (expected, )
+            expected = (expected,)
         for array, tensor in zip(found, expected):
             if array.shape != tuple(tensor.shape):
                 raise ValueError(
                     f'{name}: onnxruntime gives an output of shape '
-                    f'{array.shape}, PyTorch {tuple(tensor.shape)}')
+                    f'{array.shape}, PyTorch {tuple(tensor.shape)}'
+                )
             if tensor.numel():
-                differences.append(_difference(
-                    torch.from_numpy(array), tensor, relative))
+                differences.append(_difference(torch.from_numpy(array), tensor, relative))
     # A NaN stays one, other than with Python's max.
     return torch.stack(differences).max().item()
 

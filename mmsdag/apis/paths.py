@@ -1,4 +1,5 @@
 """Find images, and choose the paths of their results."""
+
 from __future__ import annotations
 
 import os
@@ -31,7 +32,8 @@ def find_images(folder: Path) -> list[Path]:
     if not found:
         raise ValueError(
             f'folder {str(folder)!r} has no images, here or in sub-folders '
-            f'({", ".join(IMAGE_SUFFIXES)})')
+            f'({", ".join(IMAGE_SUFFIXES)})'
+        )
     return found
 
 
@@ -40,7 +42,8 @@ def others_in(folder: Path) -> list[str]:
     return sorted(
         os.path.relpath(path, folder)
         for path in walk_files(folder, hidden=False)
-        if not path.lower().endswith(IMAGE_SUFFIXES))
+        if not path.lower().endswith(IMAGE_SUFFIXES)
+    )
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
@@ -51,11 +54,9 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     """
     text = os.fspath(path)
     if not text:
-        raise ValueError("'' is an empty path: name a file or a folder; '.' "
-                         'is the current one')
+        raise ValueError("'' is an empty path: name a file or a folder; '.' is the current one")
     if re.match(r'[a-z][a-z0-9+]+:/', text):
-        raise ValueError(f'{text!r} is a URL: download it first, and give '
-                         'the file')
+        raise ValueError(f'{text!r} is a URL: download it first, and give the file')
     return Path(text).expanduser()
 
 
@@ -82,8 +83,9 @@ def check_out_dir(folder: Path) -> None:
     raise ValueError(f'results cannot be written to {str(folder)!r}: {reason}')
 
 
-def output_paths(names: Sequence[Path], sources: Sequence[Path],
-                 out_dir: Path, format: str = 'png') -> list[Path]:
+def output_paths(
+    names: Sequence[Path], sources: Sequence[Path], out_dir: Path, format: str = 'png'
+) -> list[Path]:
     """Choose the files of results: ``out_dir/sub/a.png`` of ``sub/a.jpg``.
 
     Args:
@@ -104,16 +106,18 @@ def output_paths(names: Sequence[Path], sources: Sequence[Path],
     clashes = [
         f'{" and ".join(repr(str(path)) for path in group)} would both be '
         f'written to {str(target)!r}'
-        for target, group in by_target.items() if len(group) > 1
+        for target, group in by_target.items()
+        if len(group) > 1
     ]
     if clashes:
         more = f'; and {len(clashes) - 5} more' if len(clashes) > 5 else ''
-        raise ValueError(f'{"; ".join(clashes[:5])}{more}: rename or move '
-                         'one of each')
+        raise ValueError(f'{"; ".join(clashes[:5])}{more}: rename or move one of each')
     real_sources = {source.resolve() for source in sources}
     for target, source in zip(targets, sources):
         if target.resolve() in real_sources:
-            raise ValueError(f'the result of {str(source)!r} would replace '
-                             f'the input {str(target)!r}: choose another '
-                             'folder for the results')
+            raise ValueError(
+                f'the result of {str(source)!r} would replace '
+                f'the input {str(target)!r}: choose another '
+                'folder for the results'
+            )
     return targets

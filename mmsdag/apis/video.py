@@ -1,4 +1,5 @@
 """Enhance videos frame by frame, with a steady brightness."""
+
 from __future__ import annotations
 
 import math
@@ -20,8 +21,20 @@ from .paths import check_out_dir, checked_path
 from .video_segments import SegmentedVideo, check_pyav
 
 #: Files that are taken for videos.
-VIDEO_SUFFIXES = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg',
-                  '.mpeg', '.ts', '.wmv', '.flv', '.3gp')
+VIDEO_SUFFIXES = (
+    '.mp4',
+    '.mov',
+    '.m4v',
+    '.mkv',
+    '.webm',
+    '.avi',
+    '.mpg',
+    '.mpeg',
+    '.ts',
+    '.wmv',
+    '.flv',
+    '.3gp',
+)
 #: Containers of results. Others become Matroska, which holds any audio.
 RESULT_SUFFIXES = ('.mp4', '.mov', '.mkv')
 #: Change of a 32x18 thumbnail of mean 1, mean over its pixels, at a cut; and
@@ -43,7 +56,7 @@ def flicker(levels: list[float]) -> float:
         single frame.
     """
     if len(levels) < 2:
-        return 0.
+        return 0.0
     return float(np.abs(np.diff(levels)).mean() / max(np.mean(levels), 1e-6))
 
 
@@ -57,6 +70,7 @@ class VideoReport:
         written: Of the result.
         cuts: Frames that begin a shot, beside the first.
     """
+
     before: list[float] = field(default_factory=list)
     by_frame: list[float] = field(default_factory=list)
     written: list[float] = field(default_factory=list)
@@ -70,11 +84,14 @@ class VideoReport:
     def __str__(self) -> str:
         """Give the numbers of frames and cuts, and the flicker."""
         parts = ', '.join(
-            f'{name} {100 * flicker(levels):.2f} %' for name, levels in (
-                ('input', self.before), ('frame by frame', self.by_frame),
-                ('written', self.written)))
-        return (f'{len(self.before)} frames, {len(self.cuts)} cuts; flicker: '
-                f'{parts}')
+            f'{name} {100 * flicker(levels):.2f} %'
+            for name, levels in (
+                ('input', self.before),
+                ('frame by frame', self.by_frame),
+                ('written', self.written),
+            )
+        )
+        return f'{len(self.before)} frames, {len(self.cuts)} cuts; flicker: {parts}'
 
 
 class Steadier:
@@ -89,10 +106,11 @@ class Steadier:
 
     def __init__(self, seconds: float) -> None:
         if not 0 <= seconds < math.inf:
-            raise ValueError(f'steady={seconds!r}: must be a time in seconds, '
-                             'or 0 for frame by frame')
+            raise ValueError(
+                f'steady={seconds!r}: must be a time in seconds, or 0 for frame by frame'
+            )
         self.seconds = seconds
-        self._time = 0.
+        self._time = 0.0
         self._level: float | None = None
         self._thumbnail: np.ndarray | None = None
 
@@ -100,8 +118,11 @@ class Steadier:
     def state(self) -> dict[str, Any]:
         """What the next frame depends on, as JSON has it."""
         thumbnail = self._thumbnail
-        return dict(time=self._time, level=self._level, thumbnail=(
-            None if thumbnail is None else thumbnail.tolist()))
+        return dict(
+            time=self._time,
+            level=self._level,
+            thumbnail=(None if thumbnail is None else thumbnail.tolist()),
+        )
 
     @state.setter
     def state(self, state: Mapping[str, Any]) -> None:
@@ -111,8 +132,7 @@ class Steadier:
 
     def is_cut(self, frame: np.ndarray) -> bool:
         """Tell whether an input frame begins another shot."""
-        thumbnail = cv2.resize(
-            frame, (32, 18), interpolation=cv2.INTER_AREA).astype(float)
+        thumbnail = cv2.resize(frame, (32, 18), interpolation=cv2.INTER_AREA).astype(float)
         last, self._thumbnail = self._thumbnail, thumbnail
         if last is None:
             return False
@@ -154,24 +174,25 @@ def plan_video(source: str | Path, out: str | Path) -> tuple[Path, Path]:
         raise FileNotFoundError(f'video {str(source)!r} does not exist')
     if target.suffix.lower() in VIDEO_SUFFIXES and not target.is_dir():
         if target.suffix.lower() not in RESULT_SUFFIXES:
-            raise ValueError(f'{str(target)!r}: videos are written as '
-                             f'{", ".join(RESULT_SUFFIXES)}')
+            raise ValueError(f'{str(target)!r}: videos are written as {", ".join(RESULT_SUFFIXES)}')
     else:
         suffix = source.suffix.lower()
-        target = target / source.with_suffix(
-            suffix if suffix in RESULT_SUFFIXES else '.mkv').name
+        target = target / source.with_suffix(suffix if suffix in RESULT_SUFFIXES else '.mkv').name
     if target.resolve() == source.resolve():
-        raise ValueError(f'the result of {str(source)!r} would replace it: '
-                         'choose another folder or name')
+        raise ValueError(
+            f'the result of {str(source)!r} would replace it: choose another folder or name'
+        )
     check_out_dir(target.parent)
     return source, target
 
 
-def enhance_video(inferencer: LowLightInferencer,
-                  source: str | Path,
-                  target: str | Path,
-                  steady: float = 0.5,
-                  progress: bool = False) -> VideoReport:
+def enhance_video(
+    inferencer: LowLightInferencer,
+    source: str | Path,
+    target: str | Path,
+    steady: float = 0.5,
+    progress: bool = False,
+) -> VideoReport:
     """Enhance a video and keep its sound and its timestamps.
 
     Frames are rotated as their file says, and written as 8-bit H.264. Audio
@@ -201,8 +222,8 @@ def enhance_video(inferencer: LowLightInferencer,
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f'.{target.stem}.tmp{target.suffix}')
     segments = SegmentedVideo(
-        target.with_name(f'.{target.name}.segments'),
-        _key(inferencer, source, steady), SEGMENT)
+        target.with_name(f'.{target.name}.segments'), _key(inferencer, source, steady), SEGMENT
+    )
     for state in segments.states:
         report.extend(state['report'])
         steadier.state = state['steadier']
@@ -213,38 +234,47 @@ def enhance_video(inferencer: LowLightInferencer,
             _encode(reader, segments, inferencer, steadier, report, progress)
         if not report.before:
             raise ValueError(f'{str(source)!r} has no frame')
-        with av.open(str(source)) as reader, av.open(
-                str(temporary), 'w') as writer:
+        with av.open(str(source)) as reader, av.open(str(temporary), 'w') as writer:
             segments.join(reader, writer)
         os.replace(temporary, target)
         segments.remove()
     except (av.error.FFmpegError, ValueError) as error:
         segments.remove()
         if isinstance(error, av.error.FFmpegError):
-            raise ValueError(f'video {str(source)!r} cannot be enhanced: '
-                             f'{error}') from error
+            raise ValueError(f'video {str(source)!r} cannot be enhanced: {error}') from error
         raise
     finally:
         temporary.unlink(missing_ok=True)
     return report
 
 
-def _key(inferencer: LowLightInferencer, source: str | Path,
-         steady: float) -> str:
+def _key(inferencer: LowLightInferencer, source: str | Path, steady: float) -> str:
     """Name what a result depends on: source, enhancer, options, encoder."""
     ramp = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
     runner = inferencer.runner
-    return digest([
-        file_digest(source), steady, SEGMENT, check_pyav().__version__,
-        # Its weights and its options show in what it makes of an image.
-        [inferencer.enhance(image).tobytes().hex() for image in (
-            ramp, ramp // 8)],
-        repr(runner.gate.when), runner.tile, str(runner.amp_dtype)])
+    return digest(
+        [
+            file_digest(source),
+            steady,
+            SEGMENT,
+            check_pyav().__version__,
+            # Its weights and its options show in what it makes of an image.
+            [inferencer.enhance(image).tobytes().hex() for image in (ramp, ramp // 8)],
+            repr(runner.gate.when),
+            runner.tile,
+            str(runner.amp_dtype),
+        ]
+    )
 
 
-def _encode(reader: Any, segments: SegmentedVideo,
-            inferencer: LowLightInferencer, steadier: Steadier,
-            report: VideoReport, progress: bool) -> None:
+def _encode(
+    reader: Any,
+    segments: SegmentedVideo,
+    inferencer: LowLightInferencer,
+    steadier: Steadier,
+    report: VideoReport,
+    progress: bool,
+) -> None:
     """Enhance the frames that no segment has."""
     stream = reader.streams.video[0]
     stream.thread_type = 'AUTO'
@@ -254,14 +284,14 @@ def _encode(reader: Any, segments: SegmentedVideo,
     def save() -> None:
         segments.save(dict(report=asdict(part), steadier=steadier.state))
 
-    with tqdm(total=stream.frames or None, initial=done, unit='frame',
-              disable=not progress) as bar:
+    with tqdm(total=stream.frames or None, initial=done, unit='frame', disable=not progress) as bar:
         for frame in islice(reader.decode(stream), done, None):
             if frame.pts is None:
                 raise ValueError(
                     f'video {reader.name!r} has frames without timestamps: '
                     'make some, as by ffmpeg -fflags +genpts -i IN -c copy '
-                    'OUT')
+                    'OUT'
+                )
             image = _enhanced(frame, inferencer, steadier, part, done)
             segments.add(image, frame, stream)
             bar.update()
@@ -274,15 +304,16 @@ def _encode(reader: Any, segments: SegmentedVideo,
         report.extend(asdict(part))
 
 
-def _enhanced(frame: Any, inferencer: LowLightInferencer,
-              steadier: Steadier, report: VideoReport,
-              before: int) -> np.ndarray:
+def _enhanced(
+    frame: Any, inferencer: LowLightInferencer, steadier: Steadier, report: VideoReport, before: int
+) -> np.ndarray:
     """Return the enhanced frame, (H, W, 3), BGR, uint8, and report it.
 
     ``before`` is the number of frames before those of the report.
     """
     image = np.ascontiguousarray(
-        np.rot90(frame.to_ndarray(format='bgr24'), round(frame.rotation / 90)))
+        np.rot90(frame.to_ndarray(format='bgr24'), round(frame.rotation / 90))
+    )
     cut = steadier.is_cut(image)
     if cut:
         report.cuts.append(before + len(report.before))
@@ -304,6 +335,6 @@ def _luma(image: np.ndarray) -> float:
 
 def videos_in(inputs: list[str]) -> Iterator[str]:
     """Yield the inputs that are videos, by their suffix."""
-    yield from (path for path in inputs
-                if path.lower().endswith(VIDEO_SUFFIXES)
-                and not Path(path).is_dir())
+    yield from (
+        path for path in inputs if path.lower().endswith(VIDEO_SUFFIXES) and not Path(path).is_dir()
+    )

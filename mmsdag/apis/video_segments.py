@@ -1,4 +1,5 @@
 """Encoded segments of a video: kept until all are there, then joined."""
+
 from __future__ import annotations
 
 import heapq
@@ -29,8 +30,7 @@ def check_pyav() -> Any:
     try:
         import av
     except ImportError as error:
-        raise ImportError('videos need PyAV, which is not installed: pip '
-                          'install av') from error
+        raise ImportError('videos need PyAV, which is not installed: pip install av') from error
     return av
 
 
@@ -77,14 +77,14 @@ class SegmentedVideo:
             stream: The video stream of the source.
         """
         if self._encoder is None:
-            settings = (self.indices[0]['settings'] if self.indices else
-                        _settings_of(image, source, stream))
+            settings = (
+                self.indices[0]['settings'] if self.indices else _settings_of(image, source, stream)
+            )
             self._encoder = check_pyav().CodecContext.create('libx264', 'w')
             self._encoder.flags |= _GLOBAL_HEADER
             _configure(self._encoder, settings)
             self._settings = settings
-        self._packets += self._encoder.encode(
-            _frame_of(image, source, self._encoder.pix_fmt))
+        self._packets += self._encoder.encode(_frame_of(image, source, self._encoder.pix_fmt))
         self._frames += 1
 
     def save(self, state: Any) -> None:
@@ -97,13 +97,14 @@ class SegmentedVideo:
             return
         packets = [*self._packets, *self._encoder.encode(None)]
         index = dict(
-            key=self.key, settings=self._settings, state=state,
-            packets=[[packet.size, packet.pts, packet.is_keyframe]
-                     for packet in packets])
+            key=self.key,
+            settings=self._settings,
+            state=state,
+            packets=[[packet.size, packet.pts, packet.is_keyframe] for packet in packets],
+        )
         name = self._name(len(self.indices))
         write_atomically(name, b''.join(map(bytes, packets)))
-        write_atomically(name.with_suffix('.json'),
-                         json.dumps(index).encode())
+        write_atomically(name.with_suffix('.json'), json.dumps(index).encode())
         self.indices.append(index)
         self._encoder, self._packets, self._frames = None, [], 0
 
@@ -119,13 +120,13 @@ class SegmentedVideo:
         _configure(video.codec_context, settings)
         # All streams must be there before the first packet is written.
         audio = {
-            stream.index: writer.add_stream_from_template(stream)
-            for stream in reader.streams.audio
+            stream.index: writer.add_stream_from_template(stream) for stream in reader.streams.audio
         }
         for _, packet in heapq.merge(
-                self._video(video, Fraction(*settings['time_base'])),
-                _sound(reader, audio) if audio else (),
-                key=lambda item: item[0]):
+            self._video(video, Fraction(*settings['time_base'])),
+            _sound(reader, audio) if audio else (),
+            key=lambda item: item[0],
+        ):
             writer.mux(packet)
 
     def remove(self) -> None:
@@ -152,15 +153,13 @@ class SegmentedVideo:
             self.remove()
         return indices
 
-    def _video(self, stream: Any,
-               time_base: Fraction) -> Iterator[tuple[float, Any]]:
+    def _video(self, stream: Any, time_base: Fraction) -> Iterator[tuple[float, Any]]:
         """Yield packets with the time at which they are decoded.
 
         That is the time at which an earlier frame is shown: as many frames
         earlier as the encoder has changed their order.
         """
-        pts = [packet[1] for index in self.indices
-               for packet in index['packets']]
+        pts = [packet[1] for index in self.indices for packet in index['packets']]
         shown = sorted(pts)
         places = {time: place for place, time in enumerate(shown)}
         delay = max(at - places[time] for at, time in enumerate(pts))
@@ -179,8 +178,7 @@ class SegmentedVideo:
                     yield float(packet.dts * time_base), packet
 
 
-def _sound(reader: Any,
-           streams: Mapping[int, Any]) -> Iterator[tuple[float, Any]]:
+def _sound(reader: Any, streams: Mapping[int, Any]) -> Iterator[tuple[float, Any]]:
     for packet in reader.demux(*reader.streams.audio):
         if packet.dts is not None:
             time = float(packet.dts * packet.time_base)
@@ -188,8 +186,7 @@ def _sound(reader: Any,
             yield time, packet
 
 
-def _settings_of(image: np.ndarray, source: Any,
-                 stream: Any) -> dict[str, Any]:
+def _settings_of(image: np.ndarray, source: Any, stream: Any) -> dict[str, Any]:
     height, width = image.shape[:2]
     rate = stream.average_rate or Fraction(30)
     return dict(
@@ -200,8 +197,8 @@ def _settings_of(image: np.ndarray, source: Any,
         rate=[rate.numerator, rate.denominator],
         # The timestamps of a variable frame rate are multiples of this.
         time_base=[source.time_base.numerator, source.time_base.denominator],
-        **{name: int(getattr(stream.codec_context, name))
-           for name in _COLORS})
+        **{name: int(getattr(stream.codec_context, name)) for name in _COLORS},
+    )
 
 
 def _configure(context: Any, settings: Mapping[str, Any]) -> None:
@@ -213,11 +210,14 @@ def _configure(context: Any, settings: Mapping[str, Any]) -> None:
 
 
 def _frame_of(image: np.ndarray, source: Any, pix_fmt: str) -> Any:
-    frame = check_pyav().VideoFrame.from_ndarray(
-        image, format='bgr24').reformat(
+    frame = (
+        check_pyav()
+        .VideoFrame.from_ndarray(image, format='bgr24')
+        .reformat(
             format=pix_fmt,
             # As the source's frames were read: 2 is "not specified".
-            dst_colorspace=None if source.colorspace == 2 else
-            source.colorspace)
+            dst_colorspace=None if source.colorspace == 2 else source.colorspace,
+        )
+    )
     frame.pts, frame.time_base = source.pts, source.time_base
     return frame

@@ -1,4 +1,5 @@
 """Measure enhancers as preprocessing of detectors, segmentors, classifiers."""
+
 from .plan import Plan, Run, read_plan
 from .runs import Result, read_result, run_all
 

@@ -1,4 +1,5 @@
 """Charts of a metric against the light of darkened test sets."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -16,8 +17,7 @@ from .statistics import ALL, Block
 Point = tuple[float, float, float, float]
 
 
-def light_series(plan: Plan, blocks: Sequence[Block],
-                 metric: str) -> list[dict[str, Any]]:
+def light_series(plan: Plan, blocks: Sequence[Block], metric: str) -> list[dict[str, Any]]:
     """Collect the metric of one test set at several exposures.
 
     Test sets belong together if they have the same images and recognizer and
@@ -36,11 +36,16 @@ def light_series(plan: Plan, blocks: Sequence[Block],
     groups: dict[tuple, list[Block]] = {}
     for block in blocks:
         levels = plan.datasets[block.dataset].entry.darken
-        camera = tuple(sorted(
-            item for item in levels.items() if item[0] != 'exposure'))
+        camera = tuple(sorted(item for item in levels.items() if item[0] != 'exposure'))
         groups.setdefault(
-            (plan.datasets[block.dataset].digest, block.recognizer,
-             block.plug_in, camera if levels else None), []).append(block)
+            (
+                plan.datasets[block.dataset].digest,
+                block.recognizer,
+                block.plug_in,
+                camera if levels else None,
+            ),
+            [],
+        ).append(block)
     series = []
     for (*place, camera), members in groups.items():
         if camera is None:
@@ -51,22 +56,22 @@ def light_series(plan: Plan, blocks: Sequence[Block],
         lines: dict[str, list[Point]] = {}
         for block in members:
             levels = plan.datasets[block.dataset].entry.darken
-            exposure = levels.get('exposure', 1.)
+            exposure = levels.get('exposure', 1.0)
             for row in block.rows:
                 estimate = row.estimates[ALL].get(metric)
                 if estimate is not None:
-                    lines.setdefault(plan.enhancers[row.enhancer].title,
-                                     []).append((exposure, estimate.value,
-                                                 *estimate.interval))
+                    lines.setdefault(plan.enhancers[row.enhancer].title, []).append(
+                        (exposure, estimate.value, *estimate.interval)
+                    )
         data = plan.datasets[members[0].dataset]
         series.append(
             dict(
                 title=f'{data.title.split(",")[0]}, '
                 f'{plan.recognizers[members[0].recognizer].title}, '
-                + (', '.join(f'{k} {v:g}' for k, v in camera)
-                   or 'default sensor'),
-                lines={title: sorted(points)
-                       for title, points in lines.items()}))
+                + (', '.join(f'{k} {v:g}' for k, v in camera) or 'default sensor'),
+                lines={title: sorted(points) for title, points in lines.items()},
+            )
+        )
     return series
 
 
@@ -83,8 +88,9 @@ def light_chart(lines: dict[str, list[Point]], name: str) -> Any:
         for number, (title, points) in enumerate(lines.items()):
             color = colors(number % 20)
             exposures, values, low, high = zip(*points)
-            axes.plot(exposures, values, 'o-', color=color, markersize=3,
-                      linewidth=1.4, label=title)
+            axes.plot(
+                exposures, values, 'o-', color=color, markersize=3, linewidth=1.4, label=title
+            )
             axes.vlines(exposures, low, high, color=color, alpha=0.35)
         ticks = sorted({p[0] for points in lines.values() for p in points})
         axes.set_xscale('log')
@@ -95,7 +101,7 @@ def light_chart(lines: dict[str, list[Point]], name: str) -> Any:
         axes.set_ylabel(name)
         axes.grid(axis='y', color=INK, alpha=0.15, linewidth=0.7)
         axes.legend(
-            frameon=False, fontsize=7, labelcolor=INK, loc='center left',
-            bbox_to_anchor=(1, 0.5))
+            frameon=False, fontsize=7, labelcolor=INK, loc='center left', bbox_to_anchor=(1, 0.5)
+        )
 
     return chart(draw, (6.8, 3.2))

@@ -1,4 +1,5 @@
 """Render the report of a benchmark as one page of HTML."""
+
 from __future__ import annotations
 
 import math
@@ -32,9 +33,13 @@ from .tables import (
 MOST_CLASSES = 12
 
 
-def interval_chart(names: Sequence[str], estimates: Sequence[Estimate | None],
-                   colors: Sequence[str], limits: tuple[float, float],
-                   zero: bool = False) -> Markup:
+def interval_chart(
+    names: Sequence[str],
+    estimates: Sequence[Estimate | None],
+    colors: Sequence[str],
+    limits: tuple[float, float],
+    zero: bool = False,
+) -> Markup:
     """Draw metrics and their intervals, one per line.
 
     Args:
@@ -50,21 +55,20 @@ def interval_chart(names: Sequence[str], estimates: Sequence[Estimate | None],
             if estimate is None or math.isnan(estimate.value):
                 continue
             low, high = estimate.interval
-            axes.plot([low, high], [place, place], color=color, linewidth=2,
-                      solid_capstyle='round')
-            axes.plot([estimate.value], [place], 'o', color=color,
-                      markersize=5)
+            axes.plot([low, high], [place, place], color=color, linewidth=2, solid_capstyle='round')
+            axes.plot([estimate.value], [place], 'o', color=color, markersize=5)
             if len(estimate.seeds) > 1:
-                axes.plot(estimate.seeds, [place] * len(estimate.seeds), '|',
-                          color=color, markersize=8)
+                axes.plot(
+                    estimate.seeds, [place] * len(estimate.seeds), '|', color=color, markersize=8
+                )
         axes.set_yticks(range(len(names)), names)
-        axes.set_ylim(len(names) - .5, -.5)
+        axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xlim(*limits)
         axes.grid(axis='x', color=INK, alpha=0.15, linewidth=0.7)
         if zero:
             axes.axvline(0, color=INK, linewidth=0.8)
 
-    return chart(draw, (3.4, .45 + .2 * len(names)))
+    return chart(draw, (3.4, 0.45 + 0.2 * len(names)))
 
 
 def _colors(count: int) -> list[str]:
@@ -86,9 +90,10 @@ def _subset_charts(plan: Plan, block: Block, kind: str) -> list[dict]:
             title=subset.partition(': ')[2],
             text=block.subsets[subset],
             svg=interval_chart(
-                titles,
-                [r.estimates[subset].get(metric) for r in block.rows], colors,
-                (0, 100))) for subset in subsets
+                titles, [r.estimates[subset].get(metric) for r in block.rows], colors, (0, 100)
+            ),
+        )
+        for subset in subsets
     ]
 
 
@@ -103,28 +108,34 @@ def _overall_charts(plan: Plan, block: Block) -> list[dict]:
             dict(
                 title=name,
                 text='',
-                svg=interval_chart(titles, estimates, colors,
-                                   _limits(estimates))))
+                svg=interval_chart(titles, estimates, colors, _limits(estimates)),
+            )
+        )
         if baseline is None or len(block.rows) < 2:
             continue
         changes = [
-            None if row is baseline else row.estimates[ALL][metric].minus(
-                baseline.estimates[ALL][metric]) for row in block.rows
+            None
+            if row is baseline
+            else row.estimates[ALL][metric].minus(baseline.estimates[ALL][metric])
+            for row in block.rows
         ]
         charts.append(
             dict(
                 title=f'{name} − {plan.enhancers[plan.baseline].title}',
                 text='an interval that crosses the line is within noise',
-                svg=interval_chart(titles, changes, colors,
-                                   _limits(changes, 0.), zero=True)))
+                svg=interval_chart(titles, changes, colors, _limits(changes, 0.0), zero=True),
+            )
+        )
     return charts
 
 
-def _limits(estimates: Sequence[Estimate | None],
-            *included: float) -> tuple[float, float]:
+def _limits(estimates: Sequence[Estimate | None], *included: float) -> tuple[float, float]:
     ends = [*included] + [
-        end for e in estimates if e is not None
-        for end in (*e.interval, e.value) if not math.isnan(end)
+        end
+        for e in estimates
+        if e is not None
+        for end in (*e.interval, e.value)
+        if not math.isnan(end)
     ]
     if not ends:
         return 0, 100
@@ -149,19 +160,19 @@ def _block(plan: Plan, block: Block, number: int) -> dict[str, Any]:
         metric=METRICS[block.task][MAIN_METRIC[block.task]],
         classes=_subset_charts(plan, block, 'class'),
         class_count=len(classes),
-        lighting=_subset_charts(plan, block, 'lighting'))
+        lighting=_subset_charts(plan, block, 'lighting'),
+    )
 
 
 def _light_charts(plan: Plan, blocks: Sequence[Block]) -> list[dict]:
     """Return charts of the metric of each task against the light."""
     return [
         dict(
-            title=f'{METRICS[task][metric]} against the light: '
-            f'{series["title"]}',
-            svg=light_chart(series['lines'], METRICS[task][metric]))
+            title=f'{METRICS[task][metric]} against the light: {series["title"]}',
+            svg=light_chart(series['lines'], METRICS[task][metric]),
+        )
         for task, metric in MAIN_METRIC.items()
-        for series in light_series(
-            plan, [b for b in blocks if b.task == task], metric)
+        for series in light_series(plan, [b for b in blocks if b.task == task], metric)
     ]
 
 
@@ -181,18 +192,18 @@ def _gallery(plan: Plan, blocks: Sequence[Block]) -> list[dict]:
                     dict(
                         name=name,
                         views=[
-                            dict(
-                                title=view.title,
-                                text=view.text,
-                                picture=image_source(view.image))
+                            dict(title=view.title, text=view.text, picture=image_source(view.image))
                             for view in views
-                        ]) for name, views in pictures(plan, block)
-                ]))
+                        ],
+                    )
+                    for name, views in pictures(plan, block)
+                ],
+            )
+        )
     return gallery
 
 
-def render_report(plan: Plan, blocks: Sequence[Block],
-                  failed: Mapping[str, str]) -> str:
+def render_report(plan: Plan, blocks: Sequence[Block], failed: Mapping[str, str]) -> str:
     """Render the page.
 
     Args:
@@ -200,18 +211,14 @@ def render_report(plan: Plan, blocks: Sequence[Block],
         blocks: Its results.
         failed: Errors of the failed runs, by their names.
     """
-    results = {r.run.key: r for b in blocks for row in b.rows
-               for r in row.results}
+    results = {r.run.key: r for b in blocks for row in b.rows for r in row.results}
     seconds = sum(r.facts['total_seconds'] for r in results.values())
     facts = {
         'spec': str(plan.path),
         'runs': f'{len(results)} measured',
         'time of all runs': duration(seconds),
-        'device': ', '.join(
-            sorted({r.facts['device'] for r in results.values()})),
-        'versions': ', '.join(
-            f'{name} {version}'
-            for name, version in package_versions().items()),
+        'device': ', '.join(sorted({r.facts['device'] for r in results.values()})),
+        'versions': ', '.join(f'{name} {version}' for name, version in package_versions().items()),
     }
     return render_page(
         Path(__file__).with_name('page.html'),
@@ -224,4 +231,5 @@ def render_report(plan: Plan, blocks: Sequence[Block],
         gallery=_gallery(plan, blocks),
         score=SCORE,
         failed=failed,
-        facts=facts)
+        facts=facts,
+    )

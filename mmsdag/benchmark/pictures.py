@@ -1,4 +1,5 @@
 """Draw ground truth and predictions on some images of a benchmark."""
+
 from __future__ import annotations
 
 import hashlib
@@ -38,6 +39,7 @@ class Picture(NamedTuple):
         image: (H, W, 3), RGB, uint8.
         text: The predictions in words.
     """
+
     title: str
     image: np.ndarray
     text: str
@@ -46,20 +48,17 @@ class Picture(NamedTuple):
 def chosen_images(data: EvaluationSet, count: int) -> list[int]:
     """Return indices of images, evenly spread over those with objects."""
     there = [
-        i for i, info in enumerate(data.infos)
-        if data.task != 'det' or info.get('instances')
+        i for i, info in enumerate(data.infos) if data.task != 'det' or info.get('instances')
     ] or list(range(len(data.infos)))
     count = min(count, len(there))
-    return [there[(2 * i + 1) * len(there) // (2 * count)]
-            for i in range(count)]
+    return [there[(2 * i + 1) * len(there) // (2 * count)] for i in range(count)]
 
 
 def pictures(plan: Plan, block: Block) -> Iterator[tuple[str, list[Picture]]]:
     """Yield images of a block: the ground truth, then each enhancer."""
     data = plan.datasets[block.dataset]
     chosen = chosen_images(data, plan.pictures)
-    for index in tqdm(
-            chosen, desc=f'pictures of {data.name}', disable=None):
+    for index in tqdm(chosen, desc=f'pictures of {data.name}', disable=None):
         info = data.infos[index]
         path = Path(info['img_path'])
         full = _photograph(path, data.entry.darken)
@@ -69,8 +68,9 @@ def pictures(plan: Plan, block: Block) -> Iterator[tuple[str, list[Picture]]]:
         versions = [Picture('ground truth', *truth)]
         for row in block.rows:
             enhancer, result = plan.enhancers[row.enhancer], row.results[0]
-            image = raw if enhancer.config is None else _enhanced(
-                plan, enhancer, result.run.seed, full)
+            image = (
+                raw if enhancer.config is None else _enhanced(plan, enhancer, result.run.seed, full)
+            )
             found = _found(image, data, result, index, scale)
             versions.append(Picture(enhancer.title, *found))
         light = info.get('lighting')
@@ -91,15 +91,18 @@ def _small(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image.round().astype(np.uint8))
 
 
-def _enhanced(plan: Plan, enhancer: Enhancer, seed: int,
-              full: np.ndarray) -> np.ndarray:
+def _enhanced(plan: Plan, enhancer: Enhancer, seed: int, full: np.ndarray) -> np.ndarray:
     """Enhance an image (H, W, 3), RGB, once; keep the result as a file."""
     checkpoint = enhancer.checkpoints[seed]
-    key = digest([
-        enhancer.config, checkpoint and file_digest(checkpoint),
-        enhancer.amp_dtype, hashlib.sha256(full.tobytes()).hexdigest(),
-        MAP_SIDE
-    ])[:20]
+    key = digest(
+        [
+            enhancer.config,
+            checkpoint and file_digest(checkpoint),
+            enhancer.amp_dtype,
+            hashlib.sha256(full.tobytes()).hexdigest(),
+            MAP_SIDE,
+        ]
+    )[:20]
     kept = plan.work_dir / 'pictures' / f'{key}.png'
     if kept.is_file():
         return read_image(kept)[..., ::-1]
@@ -107,17 +110,19 @@ def _enhanced(plan: Plan, enhancer: Enhancer, seed: int,
         enhancer.networks[seed],
         'the benchmark',
         amp_dtype=enhancer.amp_dtype,
-        device=torch.device('cpu'))
+        device=torch.device('cpu'),
+    )
     bgr = np.ascontiguousarray(full[None, ..., ::-1])
-    image, = runner.enhance_array(bgr, np.dtype(np.uint8))
+    (image,) = runner.enhance_array(bgr, np.dtype(np.uint8))
     image = image[..., ::-1]
     image = _small(image)
     write_image(kept, image[..., ::-1])
     return image
 
 
-def _truth(raw: np.ndarray, info: dict, data: EvaluationSet, block: Block,
-           index: int, scale: np.ndarray) -> tuple[np.ndarray, str]:
+def _truth(
+    raw: np.ndarray, info: dict, data: EvaluationSet, block: Block, index: int, scale: np.ndarray
+) -> tuple[np.ndarray, str]:
     """Draw the ground truth of an image."""
     if data.task == 'seg':
         labels = block.rows[0].results[0].arrays[f'label_{index}']
@@ -126,35 +131,37 @@ def _truth(raw: np.ndarray, info: dict, data: EvaluationSet, block: Block,
         return raw, data.classes[info['gt_label']]
     boxes = [box for box in info['instances'] if not box.get('ignore_flag')]
     names = [data.classes[box['bbox_label']] for box in boxes]
-    image = draw_boxes(raw, [box['bbox'] for box in boxes], names, TRUE_COLOR,
-                       scale)
+    image = draw_boxes(raw, [box['bbox'] for box in boxes], names, TRUE_COLOR, scale)
     return image, f'{len(boxes)} boxes'
 
 
-def _found(image: np.ndarray, data: EvaluationSet, result: Result, index: int,
-           scale: np.ndarray) -> tuple[np.ndarray, str]:
+def _found(
+    image: np.ndarray, data: EvaluationSet, result: Result, index: int, scale: np.ndarray
+) -> tuple[np.ndarray, str]:
     """Draw the predictions on an image."""
     arrays = result.arrays
     if data.task == 'seg':
         found, label = arrays[f'found_{index}'], arrays[f'label_{index}']
         counts = label != 255
         right = (found == label)[counts].mean() if counts.any() else np.nan
-        return (_overlay(image, found, data),
-                f'{right:.0%} of the pixels correct')
+        return (_overlay(image, found, data), f'{right:.0%} of the pixels correct')
     if data.task == 'cls':
         return image, data.classes[arrays['found'][index]]
     place = arrays['place'][index]
     mine = (arrays['box_image'] == place) & (arrays['box_score'] >= SCORE)
     names = [
-        f'{data.classes[label]} {score:.2f}' for label, score in zip(
-            arrays['box_label'][mine], arrays['box_score'][mine])
+        f'{data.classes[label]} {score:.2f}'
+        for label, score in zip(arrays['box_label'][mine], arrays['box_score'][mine])
     ]
-    return (draw_boxes(image, arrays['box'][mine], names, FOUND_COLOR, scale),
-            f'{len(names)} found')
+    return (
+        draw_boxes(image, arrays['box'][mine], names, FOUND_COLOR, scale),
+        f'{len(names)} found',
+    )
 
 
-def draw_boxes(image: np.ndarray, boxes: Any, names: list[str],
-               color: tuple[int, int, int], scale: np.ndarray) -> np.ndarray:
+def draw_boxes(
+    image: np.ndarray, boxes: Any, names: list[str], color: tuple[int, int, int], scale: np.ndarray
+) -> np.ndarray:
     """Draw boxes with their names.
 
     Args:
@@ -171,10 +178,7 @@ def draw_boxes(image: np.ndarray, boxes: Any, names: list[str],
     return overlay_boxes(image, corners, [color] * len(names), names, width=2)
 
 
-def _overlay(image: np.ndarray, labels: np.ndarray,
-             data: EvaluationSet) -> np.ndarray:
+def _overlay(image: np.ndarray, labels: np.ndarray, data: EvaluationSet) -> np.ndarray:
     """Color the pixels by their labels; ignored ones stay."""
-    labels = cv2.resize(
-        labels, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    return overlay_mask(image, labels, np.asarray(data.palette, np.uint8),
-                        0.55)
+    labels = cv2.resize(labels, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    return overlay_mask(image, labels, np.asarray(data.palette, np.uint8), 0.55)

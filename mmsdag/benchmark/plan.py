@@ -1,4 +1,5 @@
 """The runs of a benchmark, checked before the first one starts."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ class Run:
         key: Digest of everything that the metrics depend on.
         several: Whether the enhancer has several checkpoints.
     """
+
     enhancer: str
     seed: int
     plug_in: str
@@ -44,8 +46,7 @@ class Run:
 
     def __str__(self) -> str:
         seed = f'#{self.seed + 1}' if self.several else ''
-        return (f'{self.enhancer}{seed} · {self.recognizer} · {self.dataset} '
-                f'· {self.plug_in}')
+        return f'{self.enhancer}{seed} · {self.recognizer} · {self.dataset} · {self.plug_in}'
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Plan:
         bootstrap: Settings of the intervals.
         pictures: Number of images shown of each test set.
     """
+
     path: Path
     title: str
     work_dir: Path
@@ -78,15 +80,25 @@ class Plan:
     def config(self, run: Run) -> Config:
         """Return the complete test config of a run."""
         return run_config(
-            self.enhancers[run.enhancer], run.seed, run.plug_in,
-            self.recognizers[run.recognizer], self.datasets[run.dataset])
+            self.enhancers[run.enhancer],
+            run.seed,
+            run.plug_in,
+            self.recognizers[run.recognizer],
+            self.datasets[run.dataset],
+        )
 
     def runs(self) -> list[Run]:
         """Return all runs; those of one test set and recognizer together."""
         return [
-            Run(enhancer.name, seed, plug_in, recognizer.name, data.name,
+            Run(
+                enhancer.name,
+                seed,
+                plug_in,
+                recognizer.name,
+                data.name,
                 run_key(enhancer, seed, plug_in, recognizer, data),
-                len(enhancer.checkpoints) > 1)
+                len(enhancer.checkpoints) > 1,
+            )
             for data in self.datasets.values()
             for recognizer in self.recognizers.values()
             if recognizer.task == data.task
@@ -97,8 +109,7 @@ class Plan:
         ]
 
 
-def read_plan(path: str | Path,
-              options: Mapping[str, Any] | None = None) -> Plan:
+def read_plan(path: str | Path, options: Mapping[str, Any] | None = None) -> Plan:
     """Read and check a spec.
 
     Args:
@@ -114,8 +125,7 @@ def read_plan(path: str | Path,
     folder = path.parent
     work_dir = Path(spec.work_dir or f'work_dirs/benchmark/{path.stem}')
     if work_dir.is_file():
-        raise ValueError(f'work_dir={str(work_dir)!r} is a file; name a '
-                         'folder')
+        raise ValueError(f'work_dir={str(work_dir)!r} is a file; name a folder')
     plug_ins = spec.plug_in
     plan = Plan(
         path=path,
@@ -126,17 +136,14 @@ def read_plan(path: str | Path,
             for name, entry in spec.enhancers.items()
         },
         recognizers={
-            name: read_recognizer(name, entry, folder)
-            for name, entry in spec.recognizers.items()
+            name: read_recognizer(name, entry, folder) for name, entry in spec.recognizers.items()
         },
-        datasets={
-            name: read_dataset(name, entry, folder)
-            for name, entry in spec.datasets.items()
-        },
-        plug_ins=(plug_ins, ) if isinstance(plug_ins, str) else plug_ins,
+        datasets={name: read_dataset(name, entry, folder) for name, entry in spec.datasets.items()},
+        plug_ins=(plug_ins,) if isinstance(plug_ins, str) else plug_ins,
         baseline=spec.baseline or next(iter(spec.enhancers)),
         bootstrap=spec.bootstrap,
-        pictures=spec.pictures)
+        pictures=spec.pictures,
+    )
     _check_seeds(plan)
     _check_tasks(plan)
     _check_group(plan)
@@ -145,23 +152,24 @@ def read_plan(path: str | Path,
 
 def _read_schema(path: Path, options: Mapping[str, Any]) -> SpecSchema:
     if not path.is_file():
-        raise FileNotFoundError(f'spec {str(path)!r} is not a file; '
-                                'configs/benchmark/ has one to start from')
+        raise FileNotFoundError(
+            f'spec {str(path)!r} is not a file; configs/benchmark/ has one to start from'
+        )
     try:
         cfg = Config.fromfile(path)
     except (SyntaxError, NameError, OSError) as error:
         raise ValueError(f'spec {str(path)!r}: {error}') from error
     cfg.merge_from_dict(dict(options))
     # Names that begin with _ are for helper variables.
-    content = {key: value for key, value in cfg.to_dict().items()
-               if not key.startswith('_')}
+    content = {key: value for key, value in cfg.to_dict().items() if not key.startswith('_')}
     return validate(_one_spelling(content))
 
 
 def _one_spelling(content: dict[str, Any]) -> dict[str, Any]:
     """Rename ``recognisers``; a spec and its base may differ in spelling."""
-    parts = [(key, content.pop(key)) for key in list(content)
-             if key in ('recognisers', 'recognizers')]
+    parts = [
+        (key, content.pop(key)) for key in list(content) if key in ('recognisers', 'recognizers')
+    ]
     both = Config(dict(recognizers={}))
     # The keys of the base come first.
     for key, part in parts:
@@ -176,27 +184,29 @@ def _check_seeds(plan: Plan) -> None:
     for item in plan.enhancers.values():
         if item.twin is None:
             continue
-        counts = [len(item.checkpoints),
-                  len(plan.enhancers[item.twin].checkpoints)]
+        counts = [len(item.checkpoints), len(plan.enhancers[item.twin].checkpoints)]
         if counts[0] != counts[1]:
             raise ValueError(
                 f'enhancers.{item.name}.guided_twin_of: {item.name} has '
                 f'{counts[0]} checkpoints and {item.twin} {counts[1]}; guided '
                 'and unguided are compared seed by seed: give both the same '
-                'number, in the same order')
+                'number, in the same order'
+            )
 
 
 def _check_tasks(plan: Plan) -> None:
     """Check that each test set has recognizers, and the reverse."""
     for key, items, other, others in (
         ('datasets', plan.datasets, 'recognizer', plan.recognizers),
-            ('recognizers', plan.recognizers, 'dataset', plan.datasets)):
+        ('recognizers', plan.recognizers, 'dataset', plan.datasets),
+    ):
         tasks = {item.task for item in others.values()}
         for item in items.values():
             if item.task not in tasks:
                 raise ValueError(
                     f'{key}.{item.name} is for task={item.task!r}, but no '
-                    f'{other} is; add one, or remove it')
+                    f'{other} is; add one, or remove it'
+                )
     for data in plan.datasets.values():
         for recognizer in plan.recognizers.values():
             if recognizer.task == data.task:
@@ -211,4 +221,5 @@ def _check_group(plan: Plan) -> None:
             keys = dict.fromkeys(key for info in infos for key in info)
             raise ValueError(
                 f'bootstrap.group={group!r}: no entry of any dataset has this '
-                f'key; they have {", ".join(keys)}')
+                f'key; they have {", ".join(keys)}'
+            )

@@ -1,4 +1,5 @@
 """The test config of a run, and the digest that identifies it."""
+
 from __future__ import annotations
 
 import copy
@@ -12,13 +13,7 @@ from mmsdag.datasets.transforms import darkened
 from mmsdag.utils.env import package_versions
 from mmsdag.utils.hashing import digest, file_digest
 
-from .sources import (
-    Enhancer,
-    EvaluationSet,
-    Recognizer,
-    inner_dataset,
-    label_table,
-)
+from .sources import Enhancer, EvaluationSet, Recognizer, inner_dataset, label_table
 
 #: Format of the files of results; others are not read.
 FORMAT = 1
@@ -26,11 +21,13 @@ FORMAT = 1
 PREPROCESSORS = dict(
     det=('DetDataPreprocessor', 'mmsdag.EnhancedDetDataPreprocessor'),
     seg=('SegDataPreProcessor', 'mmsdag.EnhancedSegDataPreprocessor'),
-    cls=('ClsDataPreprocessor', 'mmsdag.EnhancedClsDataPreprocessor'))
+    cls=('ClsDataPreprocessor', 'mmsdag.EnhancedClsDataPreprocessor'),
+)
 
 
-def run_config(enhancer: Enhancer, seed: int, plug_in: str,
-               recognizer: Recognizer, data: EvaluationSet) -> Config:
+def run_config(
+    enhancer: Enhancer, seed: int, plug_in: str, recognizer: Recognizer, data: EvaluationSet
+) -> Config:
     """Return the recognizer's test config with another test set and enhancer.
 
     Args:
@@ -62,19 +59,20 @@ def run_config(enhancer: Enhancer, seed: int, plug_in: str,
     return Config(
         dict(
             default_scope=scope,
-            custom_imports=dict(
-                imports=sorted(imports | {'mmsdag'}),
-                allow_failed_imports=False),
+            custom_imports=dict(imports=sorted(imports | {'mmsdag'}), allow_failed_imports=False),
             model=cfg.model,
             test_dataloader=dict(
                 batch_size=data.entry.batch_size,
                 num_workers=data.entry.num_workers,
                 persistent_workers=False,
                 sampler=dict(type='DefaultSampler', shuffle=False),
-                dataset=dict(dataset, pipeline=pipeline, test_mode=True)),
+                dataset=dict(dataset, pipeline=pipeline, test_mode=True),
+            ),
             test_evaluator=evaluators,
             test_cfg=dict(type='TestLoop'),
-            load_from=recognizer.checkpoint))
+            load_from=recognizer.checkpoint,
+        )
+    )
 
 
 def _pipeline(data: EvaluationSet, cfg: Config) -> list[dict]:
@@ -92,38 +90,38 @@ def _pipeline(data: EvaluationSet, cfg: Config) -> list[dict]:
     return pipeline
 
 
-def _plug_into_model(cfg: Config, item: Enhancer, seed: int,
-                     base: Recognizer) -> None:
+def _plug_into_model(cfg: Config, item: Enhancer, seed: int, base: Recognizer) -> None:
     stock, ours = PREPROCESSORS[base.task]
-    present = cfg.model.get('data_preprocessor') or cfg.get(
-        'data_preprocessor')
+    present = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor')
     # mmpretrain's classifiers have a default type.
     kind = None if present is None else present.get('type', stock)
     if _short(kind) != stock:
         raise ValueError(
             f'recognizers.{base.name}: its data_preprocessor is {kind!r}, not '
             f'{stock}, so that no enhancer can be put there; use '
-            "plug_in='transform'")
+            "plug_in='transform'"
+        )
     cfg.model.data_preprocessor = dict(
         present,
         type=ours,
         enhancer=item.config,
         checkpoint=item.checkpoints[seed],
-        amp_dtype=item.amp_dtype)
+        amp_dtype=item.amp_dtype,
+    )
 
 
-def _plug_into_pipeline(pipeline: list[dict], item: Enhancer, seed: int,
-                        base: Recognizer) -> None:
+def _plug_into_pipeline(pipeline: list[dict], item: Enhancer, seed: int, base: Recognizer) -> None:
     types = [_short(step['type']) for step in pipeline]
-    place = next((i for i, name in enumerate(types)
-                  if name.startswith('LoadImage')), None)
+    place = next((i for i, name in enumerate(types) if name.startswith('LoadImage')), None)
     if place is None:
-        raise ValueError(f'recognizers.{base.name}: its test pipeline has no '
-                         'LoadImageFromFile, after which an enhancer could '
-                         "be put; use plug_in='preprocessor'")
+        raise ValueError(
+            f'recognizers.{base.name}: its test pipeline has no '
+            'LoadImageFromFile, after which an enhancer could '
+            "be put; use plug_in='preprocessor'"
+        )
     place += 1
     # An image that the dataset darkens is enhanced afterwards.
-    while types[place:place + 1] == ['Darken']:
+    while types[place : place + 1] == ['Darken']:
         place += 1
     pipeline.insert(
         place,
@@ -131,15 +129,18 @@ def _plug_into_pipeline(pipeline: list[dict], item: Enhancer, seed: int,
             type='mmsdag.EnhanceImage',
             enhancer=item.config,
             checkpoint=item.checkpoints[seed],
-            amp_dtype=item.amp_dtype))
+            amp_dtype=item.amp_dtype,
+        ),
+    )
 
 
 def _pack_boxes(pipeline: list[dict]) -> None:
     """Pass the boxes to evaluators that have no annotation file."""
     for step in pipeline:
         if _short(step['type']) == 'PackDetInputs':
-            keys = step.get('meta_keys', ('img_id', 'img_path', 'ori_shape',
-                                          'img_shape', 'scale_factor'))
+            keys = step.get(
+                'meta_keys', ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
+            )
             step['meta_keys'] = tuple(dict.fromkeys((*keys, 'instances')))
 
 
@@ -147,18 +148,25 @@ def _short(name: Any) -> str:
     return str(name).rpartition('.')[-1]
 
 
-def run_key(enhancer: Enhancer, seed: int, plug_in: str,
-            recognizer: Recognizer, data: EvaluationSet) -> str:
+def run_key(
+    enhancer: Enhancer, seed: int, plug_in: str, recognizer: Recognizer, data: EvaluationSet
+) -> str:
     """Return a digest of everything that the metrics of a run depend on."""
     cfg = run_config(enhancer, seed, plug_in, recognizer, data)
     settings = cfg.to_dict()
     # The content of the data counts, not their place.
     dataset = settings['test_dataloader'].pop('dataset')
-    return digest([
-        FORMAT, package_versions(), _content(settings),
-        _content(dataset['pipeline']), dataset['type'], data.digest,
-        label_table(recognizer, data)
-    ])[:20]
+    return digest(
+        [
+            FORMAT,
+            package_versions(),
+            _content(settings),
+            _content(dataset['pipeline']),
+            dataset['type'],
+            data.digest,
+            label_table(recognizer, data),
+        ]
+    )[:20]
 
 
 def _content(node: Any) -> Any:

@@ -1,4 +1,5 @@
 """Run the measurements of a benchmark, each into a file of its own."""
+
 from __future__ import annotations
 
 import io
@@ -40,6 +41,7 @@ class Result:
         per_image: Statistics of each image.
         arrays: Predictions and ground truth, for the pictures.
     """
+
     run: Run
     metrics: dict[str, float]
     facts: dict[str, Any]
@@ -62,20 +64,22 @@ def read_result(plan: Plan, run: Run) -> Result | None:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         facts = json.loads(str(arrays.pop('facts')))
-        kind: Any = (DetectionMatches if 'scores' in arrays else
-                     LabelHits if 'hit' in arrays else PixelCounts)
-        return Result(run, facts.pop('metrics'), facts,
-                      kind.from_arrays(arrays), arrays)
+        kind: Any = (
+            DetectionMatches
+            if 'scores' in arrays
+            else LabelHits
+            if 'hit' in arrays
+            else PixelCounts
+        )
+        return Result(run, facts.pop('metrics'), facts, kind.from_arrays(arrays), arrays)
     except FileNotFoundError:
         return None
     except Exception as error:  # of any kind: the run is repeated
-        print(f'{path} cannot be read; the run is repeated: {error}',
-              file=sys.stderr)
+        print(f'{path} cannot be read; the run is repeated: {error}', file=sys.stderr)
         return None
 
 
-def run_all(plan: Plan, runs: Sequence[Run],
-            show: Callable[[str], None]) -> dict[Run, str]:
+def run_all(plan: Plan, runs: Sequence[Run], show: Callable[[str], None]) -> dict[Run, str]:
     """Run what is not done yet.
 
     Args:
@@ -90,8 +94,7 @@ def run_all(plan: Plan, runs: Sequence[Run],
     waiting = [run for run in runs if read_result(plan, run) is None]
     # Runs may share a key: unchanged images are the same at both plug-ins.
     waiting = list({run.key: run for run in reversed(waiting)}.values())[::-1]
-    show(f'{len(runs)} cells: {len(waiting)} to run, '
-         f'{len(runs) - len(waiting)} done already')
+    show(f'{len(runs)} cells: {len(waiting)} to run, {len(runs) - len(waiting)} done already')
     sizes = [len(plan.datasets[run.dataset].infos) for run in waiting]
     with tqdm(total=sum(sizes), unit='image', disable=None) as bar:
         started, done = time.time(), 0
@@ -105,14 +108,17 @@ def run_all(plan: Plan, runs: Sequence[Run],
                 write_atomically(log, traceback.format_exc().encode())
                 line = f'FAILED: {failed[run]} ({log})'
             else:
-                line = '  '.join(f'{name.split("/")[-1]} {value:.4g}'
-                                 for name, value in metrics.items())
+                line = '  '.join(
+                    f'{name.split("/")[-1]} {value:.4g}' for name, value in metrics.items()
+                )
             done += size
             bar.n = done
             bar.refresh()
             left = (time.time() - started) / done * (sum(sizes) - done)
-            show(f'[{number}/{len(waiting)}] {run}: {line}'
-                 + (f'  (about {duration(left)} left)' if left >= 1 else ''))
+            show(
+                f'[{number}/{len(waiting)}] {run}: {line}'
+                + (f'  (about {duration(left)} left)' if left >= 1 else '')
+            )
     return failed
 
 
@@ -137,8 +143,7 @@ def run_one(plan: Plan, run: Run, bar: tqdm) -> dict[str, float]:
             runner.model.register_forward_hook(Relabel(table))
         collect = COLLECTORS[data.task](bar)
         runner.register_hook(collect, priority='LOWEST')
-        metrics = {name: float(value)
-                   for name, value in runner.test().items()}
+        metrics = {name: float(value) for name, value in runner.test().items()}
         arrays, per_image = collect.result(runner)
     del runner
     _check_metrics(metrics, per_image, data.task)
@@ -150,13 +155,16 @@ def run_one(plan: Plan, run: Run, bar: tqdm) -> dict[str, float]:
         seconds_per_image=collect.seconds_per_image,
         peak_memory_mib=memory.mib(),
         total_seconds=time.time() - started,
-        device=device_name(device) if device == 'cuda' else
-        f'CPU, {torch.get_num_threads()} threads',
+        device=device_name(device)
+        if device == 'cuda'
+        else f'CPU, {torch.get_num_threads()} threads',
         versions=package_versions(),
-        finished=time.strftime('%Y-%m-%d %H:%M:%S'))
+        finished=time.strftime('%Y-%m-%d %H:%M:%S'),
+    )
     buffer = io.BytesIO()
     content: dict[str, Any] = dict(
-        facts=np.array(json.dumps(facts)), **per_image.arrays(), **arrays)
+        facts=np.array(json.dumps(facts)), **per_image.arrays(), **arrays
+    )
     np.savez_compressed(buffer, **content)
     write_atomically(_result_path(plan, run), buffer.getvalue())
     return metrics
@@ -169,15 +177,12 @@ def _runner_config(plan: Plan, run: Run) -> Config:
     cfg.experiment_name = f'{run.key}_{time.time_ns()}'
     cfg.log_level = 'WARNING'
     cfg.default_hooks = dict(logger=None, checkpoint=None)
-    cfg.visualizer = dict(
-        type='mmengine.Visualizer', name=cfg.experiment_name)
-    _restrict_annotation(cfg, plan.datasets[run.dataset],
-                         plan.work_dir / 'annotations')
+    cfg.visualizer = dict(type='mmengine.Visualizer', name=cfg.experiment_name)
+    _restrict_annotation(cfg, plan.datasets[run.dataset], plan.work_dir / 'annotations')
     return cfg
 
 
-def _restrict_annotation(cfg: Config, data: EvaluationSet,
-                         folder: Path) -> None:
+def _restrict_annotation(cfg: Config, data: EvaluationSet, folder: Path) -> None:
     """Give ``CocoMetric`` an annotation of the dataset's images alone.
 
     It counts every image of its file, also those that a filter of the
@@ -200,15 +205,14 @@ def _restrict_annotation(cfg: Config, data: EvaluationSet,
         evaluator.ann_file = str(target)
 
 
-def _check_metrics(metrics: dict[str, float], per_image: PerImage,
-                   task: str) -> None:
+def _check_metrics(metrics: dict[str, float], per_image: PerImage, task: str) -> None:
     """Check that the evaluator's rounded metrics agree with ours."""
     scale, slack = (1, 0.0005) if task == 'det' else (100, 0.005)
     for name, value in per_image.summarise()[0].items():
         for stock in (n for n in metrics if n.split('/')[-1] == name):
             ours = float(value[0]) * scale
-            if not abs(ours - metrics[stock]) <= slack + 1e-4 * scale and (
-                    metrics[stock] >= 0):
+            if not abs(ours - metrics[stock]) <= slack + 1e-4 * scale and (metrics[stock] >= 0):
                 raise RuntimeError(
                     f'{stock} is {metrics[stock]} by the evaluator, but '
-                    f'{ours:.5f} by the statistics of each image')
+                    f'{ours:.5f} by the statistics of each image'
+                )

@@ -1,17 +1,11 @@
 """The keys of a benchmark's spec, their types and their defaults."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mmsdag.utils.suggestions import did_you_mean
 
@@ -26,20 +20,20 @@ _Number = Annotated[int, Field(ge=0, strict=True)]
 
 class _Entry(BaseModel):
     """Known keys only; None stands for the default."""
+
     model_config = ConfigDict(extra='forbid', frozen=True)
 
     @model_validator(mode='before')
     @classmethod
     def _drop_none(cls, entry: Any) -> Any:
         if not isinstance(entry, Mapping):
-            raise ValueError(f'{entry!r} is not a dict; its keys are '
-                             f'{", ".join(cls.model_fields)}')
-        return {key: value for key, value in entry.items()
-                if value is not None}
+            raise ValueError(f'{entry!r} is not a dict; its keys are {", ".join(cls.model_fields)}')
+        return {key: value for key, value in entry.items() if value is not None}
 
 
 class EnhancerEntry(_Entry):
     """``enhancers.X``: an enhancer, with a checkpoint for each seed."""
+
     enhancer: dict | str | None = None
     checkpoint: str | tuple[str, ...] | None = None
     title: str | None = None
@@ -50,6 +44,7 @@ class EnhancerEntry(_Entry):
 
 class RecognizerEntry(_Entry):
     """``recognizers.X``: a detector, segmentor or classifier."""
+
     config: str
     checkpoint: str
     task: Task | None = None
@@ -58,6 +53,7 @@ class RecognizerEntry(_Entry):
 
 class DatasetEntry(_Entry):
     """``datasets.X``: a test set and its evaluator."""
+
     config: str | None = None
     dataset: dict = {}
     evaluator: dict | tuple[dict, ...] = {}
@@ -76,6 +72,7 @@ class Bootstrap(_Entry):
     Images are drawn together that agree in the first key of ``group`` that
     their test set has.
     """
+
     samples: _Count = 1000
     seed: _Number = 0
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
@@ -84,13 +81,13 @@ class Bootstrap(_Entry):
     @field_validator('group', mode='before')
     @classmethod
     def _as_tuple(cls, group: Any) -> Any:
-        return (group, ) if isinstance(group, str) else group
+        return (group,) if isinstance(group, str) else group
 
 
 class SpecSchema(_Entry):
     """A whole spec."""
-    enhancers: Annotated[dict[str, EnhancerEntry | None],
-                         Field(min_length=1)]
+
+    enhancers: Annotated[dict[str, EnhancerEntry | None], Field(min_length=1)]
     recognizers: Annotated[dict[str, RecognizerEntry], Field(min_length=1)]
     datasets: Annotated[dict[str, DatasetEntry], Field(min_length=1)]
     plug_in: PlugIn | _PlugIns = 'preprocessor'
@@ -111,11 +108,15 @@ class SpecSchema(_Entry):
                 continue
             for dataset in entry.datasets:
                 _check_name(f'{where}.datasets', dataset, self.datasets)
-            _check_name(f'{where}.guided_twin_of', entry.guided_twin_of,
-                        [other for other in self.enhancers if other != name])
+            _check_name(
+                f'{where}.guided_twin_of',
+                entry.guided_twin_of,
+                [other for other in self.enhancers if other != name],
+            )
             if entry.checkpoint and entry.enhancer is None:
-                raise ValueError(f'{where} has a checkpoint but no enhancer; '
-                                 'give the config of the network')
+                raise ValueError(
+                    f'{where} has a checkpoint but no enhancer; give the config of the network'
+                )
             if entry.checkpoint == ():
                 raise ValueError(f'{where}.checkpoint is an empty list')
         return self
@@ -123,8 +124,7 @@ class SpecSchema(_Entry):
 
 def _check_name(where: str, name: str | None, known: Any) -> None:
     if name is not None and name not in known:
-        raise ValueError(f'{where}={name!r} does not exist; '
-                         f'{did_you_mean(name, known)}')
+        raise ValueError(f'{where}={name!r} does not exist; {did_you_mean(name, known)}')
 
 
 def validate(content: Mapping[str, Any]) -> SpecSchema:
@@ -154,8 +154,10 @@ def _message(content: Mapping[str, Any], error: ValidationError) -> str:
     where = '.'.join(path)
     if first['type'] == 'extra_forbidden':
         *parents, key = path
-        return (f'{".".join(parents) or "the spec"} has no key {key!r}; '
-                f'{did_you_mean(key, _keys(parents))}')
+        return (
+            f'{".".join(parents) or "the spec"} has no key {key!r}; '
+            f'{did_you_mean(key, _keys(parents))}'
+        )
     if first['type'] == 'missing':
         return f'{where} is missing'
     if first['type'] == 'too_short':
@@ -164,14 +166,17 @@ def _message(content: Mapping[str, Any], error: ValidationError) -> str:
     if first['type'] == 'value_error':
         return f'{where}: {text}' if where else text
     reasons = dict.fromkeys(
-        e['msg'] for e in error.errors()
-        if [*map(str, e['loc'])][:len(path)] == path)
+        e['msg'] for e in error.errors() if [*map(str, e['loc'])][: len(path)] == path
+    )
     return f'{where}={node!r}: {", or ".join(reasons)}'
 
 
 def _keys(parents: list[str]) -> list[str]:
     entries: dict[str, type[_Entry]] = dict(
-        enhancers=EnhancerEntry, recognizers=RecognizerEntry,
-        datasets=DatasetEntry, bootstrap=Bootstrap)
+        enhancers=EnhancerEntry,
+        recognizers=RecognizerEntry,
+        datasets=DatasetEntry,
+        bootstrap=Bootstrap,
+    )
     entry = entries[parents[0]] if parents else SpecSchema
     return list(entry.model_fields)

@@ -1,4 +1,5 @@
 """Find and read the enhancers, recognizers and test sets of a spec."""
+
 from __future__ import annotations
 
 import copy
@@ -24,8 +25,7 @@ from .schema import DatasetEntry, EnhancerEntry, RecognizerEntry
 
 #: The package of each task.
 SCOPES = dict(det='mmdet', seg='mmseg', cls='mmpretrain')
-_INPUT_ERRORS = (AssertionError, FileNotFoundError, ImportError, KeyError,
-                 TypeError, ValueError)
+_INPUT_ERRORS = (AssertionError, FileNotFoundError, ImportError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Enhancer:
         datasets: Names of the datasets that it is run on; empty for all.
         amp_dtype: Precision.
     """
+
     name: str
     title: str
     config: dict | None
@@ -64,6 +65,7 @@ class Recognizer:
         checkpoint: Its weights.
         classes: Names of the classes that it predicts.
     """
+
     name: str
     title: str
     task: str
@@ -89,6 +91,7 @@ class EvaluationSet:
         palette: RGB color of each class, or nothing.
         digest: Digest of images and labels, wherever they are stored.
     """
+
     name: str
     title: str
     task: str
@@ -111,8 +114,7 @@ def find_file(value: str, where: str, folder: Path) -> str:
     for path in (Path(value).expanduser(), folder / value):
         if path.is_file():
             return str(path)
-    raise FileNotFoundError(f'{where}={value!r}: there is no such file, from '
-                            f'here or from {folder}')
+    raise FileNotFoundError(f'{where}={value!r}: there is no such file, from here or from {folder}')
 
 
 def read_config(value: str, where: str, folder: Path) -> Config:
@@ -127,11 +129,9 @@ def read_config(value: str, where: str, folder: Path) -> Config:
         return Config.fromfile(find_file(value, where, folder))
     if importlib.util.find_spec(package) is None:
         raise ValueError(f'{where}={value!r}: {package} is not installed')
-    path = (Path(get_installed_path(package)) / '.mim' / 'configs'
-            / inner).with_suffix('.py')
+    path = (Path(get_installed_path(package)) / '.mim' / 'configs' / inner).with_suffix('.py')
     if not path.is_file():
-        raise FileNotFoundError(f'{where}={value!r}: {package} has no config '
-                                f'{inner!r}')
+        raise FileNotFoundError(f'{where}={value!r}: {package} has no config {inner!r}')
     return Config.fromfile(path)
 
 
@@ -152,7 +152,7 @@ def read_enhancer(name: str, entry: EnhancerEntry, folder: Path) -> Enhancer:
     files = entry.checkpoint
     checkpoints: list[str | None] = [
         file and _find_checkpoint(file, f'{where}.checkpoint', folder)
-        for file in (files if isinstance(files, tuple) else (files, ))
+        for file in (files if isinstance(files, tuple) else (files,))
     ]
     networks: list[nn.Module] = []
     if entry.enhancer is not None:
@@ -175,7 +175,8 @@ def read_enhancer(name: str, entry: EnhancerEntry, folder: Path) -> Enhancer:
         networks=tuple(networks),
         twin=entry.guided_twin_of,
         datasets=entry.datasets,
-        amp_dtype=entry.amp_dtype)
+        amp_dtype=entry.amp_dtype,
+    )
 
 
 def _find_checkpoint(value: str, where: str, folder: Path) -> str:
@@ -191,8 +192,7 @@ def _text(error: Exception) -> Any:
     return error.args[0] if isinstance(error, KeyError) else error
 
 
-def read_recognizer(name: str, entry: RecognizerEntry,
-                    folder: Path) -> Recognizer:
+def read_recognizer(name: str, entry: RecognizerEntry, folder: Path) -> Recognizer:
     """Read the config of a recognizer and check its checkpoint.
 
     Raises:
@@ -204,21 +204,24 @@ def read_recognizer(name: str, entry: RecognizerEntry,
     cfg = read_config(entry.config, f'{where}.config', folder)
     for key in ('model', 'test_dataloader'):
         if key not in cfg:
-            raise ValueError(f'{where}.config={entry.config!r} has no {key}; '
-                             'give the config of a whole recognizer')
+            raise ValueError(
+                f'{where}.config={entry.config!r} has no {key}; '
+                'give the config of a whole recognizer'
+            )
     scope = cfg.get('default_scope')
     task = entry.task or {p: t for t, p in SCOPES.items()}.get(scope)
     if task is None:
-        raise ValueError(f'{where}.task is missing: default_scope={scope!r} '
-                         f'does not tell it; give one of {", ".join(SCOPES)}')
+        raise ValueError(
+            f'{where}.task is missing: default_scope={scope!r} '
+            f'does not tell it; give one of {", ".join(SCOPES)}'
+        )
     checkpoint = find_file(entry.checkpoint, f'{where}.checkpoint', folder)
     try:
         with DefaultScope.overwrite_default_scope(scope):
             check_fit(MODELS.build(cfg.model), checkpoint, 'checkpoint')
     except ValueError as error:
         raise ValueError(f'{where}.{error}') from error
-    return Recognizer(name, entry.title or name, task, cfg, checkpoint,
-                      _classes_of(cfg))
+    return Recognizer(name, entry.title or name, task, cfg, checkpoint, _classes_of(cfg))
 
 
 def inner_dataset(cfg: Config) -> Any:
@@ -240,8 +243,7 @@ def _classes_of(cfg: Config) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def read_dataset(name: str, entry: DatasetEntry,
-                 folder: Path) -> EvaluationSet:
+def read_dataset(name: str, entry: DatasetEntry, folder: Path) -> EvaluationSet:
     """Build a dataset to read its images and classes.
 
     Raises:
@@ -256,8 +258,13 @@ def read_dataset(name: str, entry: DatasetEntry,
     except (TypeError, ValueError) as error:
         raise ValueError(f'{where}.darken: {error}') from error
     task: str = entry.task or next(
-        (task for task, metric in (('seg', 'IoU'), ('cls', 'Accuracy'))
-         if any(metric in str(e['type']) for e in evaluators)), 'det')
+        (
+            task
+            for task, metric in (('seg', 'IoU'), ('cls', 'Accuracy'))
+            if any(metric in str(e['type']) for e in evaluators)
+        ),
+        'det',
+    )
     infos, metainfo = _inspect(dataset, scope or SCOPES[task], where)
     classes = tuple(metainfo['classes'])
     return EvaluationSet(
@@ -271,22 +278,24 @@ def read_dataset(name: str, entry: DatasetEntry,
         infos=infos,
         classes=classes,
         palette=list(metainfo.get('palette') or ()),
-        digest=digest([*map(_portable, infos), *classes]))
+        digest=digest([*map(_portable, infos), *classes]),
+    )
 
 
-def _data_configs(entry: DatasetEntry, where: str,
-                  folder: Path) -> tuple[dict, list[dict], str | None]:
+def _data_configs(
+    entry: DatasetEntry, where: str, folder: Path
+) -> tuple[dict, list[dict], str | None]:
     """Merge an entry into its config: dataset, evaluators, scope."""
     base: dict[str, Any] = {}
     scope = None
     if entry.config:
         cfg = read_config(entry.config, f'{where}.config', folder)
         if 'test_dataloader' not in cfg:
-            raise ValueError(f'{where}.config={entry.config!r} has no '
-                             'test_dataloader')
+            raise ValueError(f'{where}.config={entry.config!r} has no test_dataloader')
         base = dict(
             dataset=cfg.test_dataloader.dataset.to_dict(),
-            evaluator=copy.deepcopy(cfg.get('test_evaluator')))
+            evaluator=copy.deepcopy(cfg.get('test_evaluator')),
+        )
         scope = cfg.get('default_scope')
     merged = {}
     for key in ('dataset', 'evaluator'):
@@ -297,8 +306,7 @@ def _data_configs(entry: DatasetEntry, where: str,
             own = both.to_dict()['value']
         merged[key] = own or inherited
         if not merged[key]:
-            raise ValueError(f'{where}.{key} is missing; give it, or a '
-                             'config that has it')
+            raise ValueError(f'{where}.{key} is missing; give it, or a config that has it')
     evaluators = merged['evaluator']
     if isinstance(evaluators, Mapping):
         evaluators = [evaluators]
@@ -308,8 +316,7 @@ def _data_configs(entry: DatasetEntry, where: str,
     return merged['dataset'], [dict(item) for item in evaluators], scope
 
 
-def _inspect(config: dict, scope: str,
-             where: str) -> tuple[list[dict], Mapping[str, Any]]:
+def _inspect(config: dict, scope: str, where: str) -> tuple[list[dict], Mapping[str, Any]]:
     """Build a dataset once: its entries of the images, and its metainfo."""
     config = dict(copy.deepcopy(config), pipeline=[], test_mode=True)
     try:
@@ -319,14 +326,13 @@ def _inspect(config: dict, scope: str,
     except _INPUT_ERRORS as error:
         raise ValueError(f'{where}: {_text(error)}') from error
     if not infos:
-        raise ValueError(f'{where} has no images; see its data_root, '
-                         'annotation and filters')
-    missing = [i['img_path'] for i in infos
-               if not Path(i['img_path']).is_file()]
+        raise ValueError(f'{where} has no images; see its data_root, annotation and filters')
+    missing = [i['img_path'] for i in infos if not Path(i['img_path']).is_file()]
     if missing:
         raise FileNotFoundError(
             f'{where}: {len(missing)} of {len(infos)} images are missing, '
-            f'the first is {missing[0]!r}')
+            f'the first is {missing[0]!r}'
+        )
     return infos, dataset.metainfo
 
 
@@ -334,21 +340,18 @@ def _portable(info: dict) -> dict:
     """Replace the paths in an image's entry by names and contents."""
     result = {}
     for key, value in info.items():
-        if isinstance(value, str) and os.path.isabs(value) or key.endswith(
-                'path'):
+        if isinstance(value, str) and os.path.isabs(value) or key.endswith('path'):
             file = Path(str(value))
             value = [file.name]
             if file.is_file():
                 # Labels count by their content, images by their size:
                 # reading thousands takes longer than starting a run.
-                value.append(file.stat().st_size if key == 'img_path' else
-                             file_digest(file))
+                value.append(file.stat().st_size if key == 'img_path' else file_digest(file))
         result[key] = value
     return result
 
 
-def label_table(recognizer: Recognizer,
-                data: EvaluationSet) -> list[int] | None:
+def label_table(recognizer: Recognizer, data: EvaluationSet) -> list[int] | None:
     """Map the labels of a recognizer to those of a test set.
 
     Returns:
@@ -367,14 +370,17 @@ def label_table(recognizer: Recognizer,
         raise ValueError(
             f'datasets.{data.name} has the classes {data.classes}, '
             f'{owner} {known}: segmentors and classifiers must have been '
-            'trained for the classes of the dataset')
+            'trained for the classes of the dataset'
+        )
     for name, alias in names.items():
         if name not in data.classes:
-            raise ValueError(f'{where}: {name!r} is not a class of the '
-                             f'dataset: {", ".join(data.classes)}')
+            raise ValueError(
+                f'{where}: {name!r} is not a class of the dataset: {", ".join(data.classes)}'
+            )
         if alias not in known:
-            raise ValueError(f'{where}.{name}={alias!r} is not a class of '
-                             f'{owner}: {", ".join(known)}')
+            raise ValueError(
+                f'{where}.{name}={alias!r} is not a class of {owner}: {", ".join(known)}'
+            )
     wanted = [names.get(name, name) for name in data.classes]
     strange = [name for name in wanted if name not in known]
     if strange:
@@ -382,5 +388,6 @@ def label_table(recognizer: Recognizer,
             f'{where}: {owner} has no class {", ".join(map(repr, strange))}; '
             'give its own name of it, as in '
             f"class_names=dict(Motorbike='motorcycle'). It has "
-            f'{", ".join(known)}')
+            f'{", ".join(known)}'
+        )
     return [wanted.index(n) if n in wanted else -1 for n in known]

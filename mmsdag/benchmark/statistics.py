@@ -1,4 +1,5 @@
 """Metrics of a benchmark with their intervals, and differences of them."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -6,12 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmsdag.evaluation import (
-    DetectionMatches,
-    Interval,
-    interval,
-    resample,
-)
+from mmsdag.evaluation import DetectionMatches, Interval, interval, resample
 
 from .plan import Plan
 from .runs import Result
@@ -21,7 +17,8 @@ from .sources import EvaluationSet
 METRICS = dict(
     det=dict(bbox_mAP='mAP', bbox_mAP_50='mAP50'),
     seg=dict(mIoU='mIoU', aAcc='aAcc'),
-    cls=dict(top1='accuracy'))
+    cls=dict(top1='accuracy'),
+)
 #: The metric of the charts and of the headline, by task.
 MAIN_METRIC = dict(det='bbox_mAP_50', seg='mIoU', cls='top1')
 ALL = 'all'
@@ -37,6 +34,7 @@ class Estimate:
         samples: (S, B), the same of each resample.
         level: Level of the interval, from 0 to 1.
     """
+
     seeds: np.ndarray
     samples: np.ndarray
     level: float = 0.95
@@ -80,8 +78,7 @@ class Estimate:
         if not paired:
             seeds = seeds.mean(keepdims=True)
             samples = samples.mean(0, keepdims=True)
-        return Estimate(self.seeds - seeds, self.samples - samples,
-                        self.level)
+        return Estimate(self.seeds - seeds, self.samples - samples, self.level)
 
 
 #: By subset (``all``, ``class: car``, ``lighting: Low``) and metric.
@@ -97,6 +94,7 @@ class Row:
         results: Results of its checkpoints.
         estimates: Its metrics.
     """
+
     enhancer: str
     results: list[Result]
     estimates: Estimates
@@ -104,8 +102,7 @@ class Row:
     @property
     def seconds(self) -> float:
         """Seconds per image, mean over the checkpoints."""
-        return float(np.mean(
-            [r.facts['seconds_per_image'] for r in self.results]))
+        return float(np.mean([r.facts['seconds_per_image'] for r in self.results]))
 
     @property
     def memory(self) -> float | None:
@@ -123,6 +120,7 @@ class Comparison:
         unguided: Name of its twin.
         differences: Guided minus unguided.
     """
+
     guided: str
     unguided: str
     differences: Estimates
@@ -141,6 +139,7 @@ class Block:
         comparisons: Guided enhancers and their twins.
         subsets: Parts of the test set, with their sizes in words.
     """
+
     dataset: str
     recognizer: str
     plug_in: str
@@ -159,21 +158,19 @@ def make_blocks(plan: Plan, results: Sequence[Result]) -> list[Block]:
     places: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         run = result.run
-        places.setdefault((run.dataset, run.recognizer, run.plug_in),
-                          []).append(result)
-    return [_block(plan, *place, members)
-            for place, members in places.items()]
+        places.setdefault((run.dataset, run.recognizer, run.plug_in), []).append(result)
+    return [_block(plan, *place, members) for place, members in places.items()]
 
 
-def _block(plan: Plan, dataset: str, recognizer: str, plug_in: str,
-           members: Sequence[Result]) -> Block:
+def _block(
+    plan: Plan, dataset: str, recognizer: str, plug_in: str, members: Sequence[Result]
+) -> Block:
     data = plan.datasets[dataset]
     # In the order in which the images were matched.
     infos = [data.infos[i] for i in np.argsort(members[0].arrays['place'])]
     options = plan.bootstrap
     # The first key that the images of this test set have.
-    key = next((k for k in options.group
-                if any(info.get(k) is not None for info in infos)), None)
+    key = next((k for k in options.group if any(info.get(k) is not None for info in infos)), None)
     groups = [info.get(key) for info in infos]
     weights = resample(len(infos), options.samples, options.seed, groups)
     subsets = _subsets(infos, data.classes, members[0])
@@ -185,15 +182,12 @@ def _block(plan: Plan, dataset: str, recognizer: str, plug_in: str,
         own = [r for r in members if r.run.enhancer == name]
         if own:
             rows.append(
-                Row(name, own,
-                    _estimates(own, infos, weights, data, subsets,
-                               options.level)))
-    return Block(dataset, recognizer, plug_in, data.task, rows,
-                 _comparisons(plan, rows), subsets)
+                Row(name, own, _estimates(own, infos, weights, data, subsets, options.level))
+            )
+    return Block(dataset, recognizer, plug_in, data.task, rows, _comparisons(plan, rows), subsets)
 
 
-def _subsets(infos: Sequence[dict], classes: Sequence[str],
-             result: Result) -> dict[str, str]:
+def _subsets(infos: Sequence[dict], classes: Sequence[str], result: Result) -> dict[str, str]:
     """Return parts of the test set, and the size of each in words."""
     subsets = {ALL: f'{len(infos)} images'}
     kinds = sorted({i['lighting'] for i in infos if i.get('lighting')})
@@ -212,15 +206,19 @@ def _subsets(infos: Sequence[dict], classes: Sequence[str],
     return subsets
 
 
-def _estimates(results: Sequence[Result], infos: Sequence[dict],
-               weights: np.ndarray, data: EvaluationSet,
-               subsets: dict[str, str], level: float) -> Estimates:
+def _estimates(
+    results: Sequence[Result],
+    infos: Sequence[dict],
+    weights: np.ndarray,
+    data: EvaluationSet,
+    subsets: dict[str, str],
+    level: float,
+) -> Estimates:
     """Estimate the metrics of all subsets."""
     # The first row counts every image once.
     every = np.concatenate([np.ones((1, len(infos))), weights])
     found: dict[str, dict[str, list]] = {
-        subset: {metric: [] for metric in METRICS[data.task]}
-        for subset in subsets
+        subset: {metric: [] for metric in METRICS[data.task]} for subset in subsets
     }
     for result in results:
         overall, classes = result.per_image.summarise(every)
@@ -238,9 +236,9 @@ def _estimates(results: Sequence[Result], infos: Sequence[dict],
                     column.append(100 * values[metric])
     return {
         subset: {
-            metric: Estimate(
-                np.stack(columns)[:, 0], np.stack(columns)[:, 1:], level)
-            for metric, columns in metrics.items() if columns
+            metric: Estimate(np.stack(columns)[:, 0], np.stack(columns)[:, 1:], level)
+            for metric, columns in metrics.items()
+            if columns
         }
         for subset, metrics in found.items()
     }
@@ -254,8 +252,7 @@ def _comparisons(plan: Plan, rows: Sequence[Row]) -> list[Comparison]:
         twin = by_name.get(plan.enhancers[row.enhancer].twin or '')
         if twin is None:
             continue
-        seeds, others = ([r.run.seed for r in side.results]
-                         for side in (row, twin))
+        seeds, others = ([r.run.seed for r in side.results] for side in (row, twin))
         common = [s for s in seeds if s in others]
         if not common:
             continue
@@ -264,14 +261,13 @@ def _comparisons(plan: Plan, rows: Sequence[Row]) -> list[Comparison]:
         differences = {
             subset: {
                 metric: estimate.of_seeds(mine).minus(
-                    twin.estimates[subset][metric].of_seeds(theirs),
-                    paired=True)
+                    twin.estimates[subset][metric].of_seeds(theirs), paired=True
+                )
                 for metric, estimate in metrics.items()
             }
             for subset, metrics in row.estimates.items()
         }
-        comparisons.append(
-            Comparison(row.enhancer, twin.enhancer, differences))
+        comparisons.append(Comparison(row.enhancer, twin.enhancer, differences))
     return comparisons
 
 

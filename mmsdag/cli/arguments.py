@@ -1,4 +1,5 @@
 """Parts that the command lines share."""
+
 from __future__ import annotations
 
 import argparse
@@ -15,8 +16,7 @@ def describe(parser: P, description: str, examples: str) -> P:
     return parser
 
 
-def new_parser(description: str,
-               examples: str = '') -> argparse.ArgumentParser:
+def new_parser(description: str, examples: str = '') -> argparse.ArgumentParser:
     """Return a parser for a script of its own; see :func:`describe`."""
     return describe(argparse.ArgumentParser(), description, examples)
 

@@ -1,4 +1,5 @@
 """``tools/dataset_converters/bdd100k_night.py``."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -36,13 +37,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         nargs='+',
         help='JSON files of BDD100K with a name and attributes.timeofday of '
         'each image; those of all splits, as the 10k images are not split '
-        'like the 100k')
-    parser.add_argument(
-        '--images', type=Path, required=True, help='folder of the images')
-    parser.add_argument(
-        '--masks', type=Path, help='folder of their label PNGs')
-    parser.add_argument(
-        '--out', type=Path, required=True, help='list to write')
+        'like the 100k',
+    )
+    parser.add_argument('--images', type=Path, required=True, help='folder of the images')
+    parser.add_argument('--masks', type=Path, help='folder of their label PNGs')
+    parser.add_argument('--out', type=Path, required=True, help='list to write')
     args = parser.parse_args(argv)
     with clear_errors():
         names, summary = night_images(args.labels, args.images, args.masks)

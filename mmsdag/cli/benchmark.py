@@ -1,4 +1,5 @@
 """``mmsdag benchmark`` and ``tools/benchmark_downstream.py``."""
+
 from __future__ import annotations
 
 import argparse
@@ -40,43 +41,53 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
+    parser.add_argument('spec', type=Path, help='a config; docs/benchmark.md describes it')
     parser.add_argument(
-        'spec', type=Path, help='a config; docs/benchmark.md describes it')
+        '--list',
+        action='store_true',
+        help='check the spec, list its runs and whether they are done, and run nothing',
+    )
     parser.add_argument(
-        '--list', action='store_true',
-        help='check the spec, list its runs and whether they are done, and '
-        'run nothing')
-    parser.add_argument(
-        '--only', nargs='+', metavar='PATTERN',
+        '--only',
+        nargs='+',
+        metavar='PATTERN',
         help='run and report only the runs whose name, as --list prints it, '
-        'matches a pattern such as "zero_dce*brackets*"')
+        'matches a pattern such as "zero_dce*brackets*"',
+    )
     parser.add_argument(
-        '--work-dir', help="folder of the results; by default the spec's "
-        'work_dir, else work_dirs/benchmark/<name of the spec>')
+        '--work-dir',
+        help="folder of the results; by default the spec's "
+        'work_dir, else work_dirs/benchmark/<name of the spec>',
+    )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={},
-        metavar='KEY=VALUE', help='override keys of the spec, for example '
-        'bootstrap.samples=200')
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='override keys of the spec, for example bootstrap.samples=200',
+    )
 
 
-def write_report(plan: Plan, runs: Sequence[Run],
-                 failed: Mapping[Run, str]) -> None:
+def write_report(plan: Plan, runs: Sequence[Run], failed: Mapping[Run, str]) -> None:
     """Write the results that there are; print the tables."""
     from mmsdag.benchmark import read_result
     from mmsdag.benchmark.page import render_report
     from mmsdag.benchmark.statistics import make_blocks
     from mmsdag.benchmark.tables import to_csv, to_markdown
     from mmsdag.utils import write_atomically
+
     results = [read_result(plan, run) for run in runs]
     blocks = make_blocks(plan, [r for r in results if r is not None])
     errors = {str(run): error for run, error in failed.items()}
     text = to_markdown(plan, blocks, errors)
     # The tables first: pictures take a while.
     print(text)
-    for name, make in (('figures.csv', lambda: to_csv(plan, blocks)),
-                       ('report.md', lambda: text),
-                       ('report.html',
-                        lambda: render_report(plan, blocks, errors))):
+    for name, make in (
+        ('figures.csv', lambda: to_csv(plan, blocks)),
+        ('report.md', lambda: text),
+        ('report.html', lambda: render_report(plan, blocks, errors)),
+    ):
         write_atomically(plan.work_dir / name, make().encode())
         print(plan.work_dir / name)
 
@@ -85,11 +96,11 @@ def _chosen(plan: Plan, patterns: Sequence[str] | None) -> list[Run]:
     runs = plan.runs()
     if not patterns:
         return runs
-    chosen = [run for run in runs if any(
-        fnmatch.fnmatch(str(run), pattern) for pattern in patterns)]
+    chosen = [
+        run for run in runs if any(fnmatch.fnmatch(str(run), pattern) for pattern in patterns)
+    ]
     if not chosen:
-        raise ValueError(f'--only {" ".join(patterns)}: no run has such a '
-                         'name; --list shows them')
+        raise ValueError(f'--only {" ".join(patterns)}: no run has such a name; --list shows them')
     return chosen
 
 
@@ -122,8 +133,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         failed = run_all(plan, runs, tqdm.write)
     except KeyboardInterrupt:
-        print('\nstopped; the same command continues from here',
-              file=sys.stderr)
+        print('\nstopped; the same command continues from here', file=sys.stderr)
         return 130
     write_report(plan, runs, failed)
     for item, error in failed.items():

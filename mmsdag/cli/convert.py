@@ -1,4 +1,5 @@
 """``mmsdag convert`` and ``tools/convert_checkpoint.py``."""
+
 from __future__ import annotations
 
 import argparse
@@ -33,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--key',
         help='sdag: which weights, "params" (the default: the authors guide '
         'enhancers and test with them) or "params_ema" (their moving '
-        'average)')
+        'average)',
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -45,9 +47,11 @@ def run(args: argparse.Namespace) -> None:
         save_checkpoint(content, args.dst)
     weights = content['state_dict'].values()
     key = content['meta']['source_key']
-    print(f'{args.src}{f" [{key}]" if key else ""} -> {args.dst}: '
-          f'{len(weights)} tensors, {sum(w.numel() for w in weights):,} '
-          f'weights, {args.dst.stat().st_size:,} bytes')
+    print(
+        f'{args.src}{f" [{key}]" if key else ""} -> {args.dst}: '
+        f'{len(weights)} tensors, {sum(w.numel() for w in weights):,} '
+        f'weights, {args.dst.stat().st_size:,} bytes'
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,4 +1,5 @@
 """``mmsdag demo`` and ``tools/demo.py``."""
+
 from __future__ import annotations
 
 import argparse
@@ -37,34 +38,55 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options; their names are those of ``DemoOptions``."""
     parser.add_argument(
-        '--out', type=Path, default=Path('work_dirs/demo'),
-        help='folder of everything that the demonstration writes '
-        '(default: %(default)s)')
+        '--out',
+        type=Path,
+        default=Path('work_dirs/demo'),
+        help='folder of everything that the demonstration writes (default: %(default)s)',
+    )
+    parser.add_argument('--data', type=Path, help='folder of dark photographs of your own')
     parser.add_argument(
-        '--data', type=Path, help='folder of dark photographs of your own')
+        '--seed',
+        type=int,
+        default=0,
+        help='seed of the photographs and trainings (default: %(default)s)',
+    )
     parser.add_argument(
-        '--seed', type=int, default=0,
-        help='seed of the photographs and trainings (default: %(default)s)')
+        '--max-side',
+        type=int,
+        default=512,
+        metavar='PIXELS',
+        help='larger photographs are scaled down (default: %(default)s)',
+    )
     parser.add_argument(
-        '--max-side', type=int, default=512, metavar='PIXELS',
-        help='larger photographs are scaled down (default: %(default)s)')
-    parser.add_argument(
-        '--extractor', metavar='CHECKPOINT',
+        '--extractor',
+        metavar='CHECKPOINT',
         help='SDAG checkpoint with the frozen VGG-16 layers; by default that '
-        'of configs/demo/sdag_demo.py')
+        'of configs/demo/sdag_demo.py',
+    )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={},
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
         metavar='KEY=VALUE',
-        help='override settings of the three trainings of enhancement')
+        help='override settings of the three trainings of enhancement',
+    )
     parser.add_argument(
-        '--scenes', type=int, default=320, metavar='COUNT',
+        '--scenes',
+        type=int,
+        default=320,
+        metavar='COUNT',
         help='rendered scenes to train the detector and the segmentor on; 0 '
-        'skips recognition (default: %(default)s)')
+        'skips recognition (default: %(default)s)',
+    )
     parser.add_argument(
-        '--scenes-options', nargs='+', action=DictAction, default={},
+        '--scenes-options',
+        nargs='+',
+        action=DictAction,
+        default={},
         metavar='KEY=VALUE',
-        help='override settings of the trainings of the detector and the '
-        'segmentor')
+        help='override settings of the trainings of the detector and the segmentor',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,11 +105,9 @@ def run(args: argparse.Namespace) -> int:
     names = DemoOptions.__dataclass_fields__
     try:
         with clear_errors():
-            run_demo(DemoOptions(**{name: getattr(args, name)
-                                    for name in names}))
+            run_demo(DemoOptions(**{name: getattr(args, name) for name in names}))
     except KeyboardInterrupt:
-        print('\nstopped; the same command continues from here',
-              file=sys.stderr)
+        print('\nstopped; the same command continues from here', file=sys.stderr)
         return 130
     return 0
 

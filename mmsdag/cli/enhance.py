@@ -1,4 +1,5 @@
 """``mmsdag enhance`` and ``tools/enhance.py``."""
+
 from __future__ import annotations
 
 import argparse
@@ -26,7 +27,9 @@ interrupted run goes on where it was: after a change of the model name another
 folder, or give --overwrite. A file that cannot be read is left out and named
 at the end; the exit status is then 1. It is 2 if nothing could be started.
 """
-EXAMPLES = _RESULTS.format(out='--out') + """
+EXAMPLES = (
+    _RESULTS.format(out='--out')
+    + """
 examples:
   mmsdag enhance photo.jpg
   mmsdag enhance a.jpg holiday/ --out bright --model zero_dce
@@ -37,7 +40,10 @@ examples:
   mmsdag enhance dark/ --model my_config.py \\
       --checkpoint work_dirs/my_config/iter_1000.pth
 """
-FOLDER_EXAMPLES = _RESULTS.format(out='OUT_DIR') + """
+)
+FOLDER_EXAMPLES = (
+    _RESULTS.format(out='OUT_DIR')
+    + """
 examples:
   python tools/enhance.py configs/zero_dce/zero-dce_1xb8-1k_brackets.py \\
       checkpoints/zero-dce_1xb8-1k_brackets_seed0.pth photos/ enhanced/
@@ -47,48 +53,56 @@ examples:
   python tools/enhance.py CONFIG CHECKPOINT IN_DIR OUT_DIR --bit-depth 16 \\
       --tile 256
 """
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mmsdag enhance``."""
     parser.add_argument(
-        'inputs', nargs='+', metavar='PHOTO',
-        help='photographs, folders of them, or videos (these need PyAV)')
+        'inputs',
+        nargs='+',
+        metavar='PHOTO',
+        help='photographs, folders of them, or videos (these need PyAV)',
+    )
     parser.add_argument(
         '--model',
         default=DEFAULT_MODEL,
-        help='a name that `mmsdag models` lists, or a config file (default: '
-        '%(default)s)')
+        help='a name that `mmsdag models` lists, or a config file (default: %(default)s)',
+    )
     parser.add_argument(
-        '--checkpoint',
-        type=Path,
-        metavar='FILE',
-        help='weights, for a config of your own')
+        '--checkpoint', type=Path, metavar='FILE', help='weights, for a config of your own'
+    )
     parser.add_argument('--weights', type=Path, help=argparse.SUPPRESS)
     parser.add_argument(
-        '--out', default='enhanced', metavar='DIR',
-        help='folder of the results, or the file of the only one (default: '
-        '%(default)s)')
+        '--out',
+        default='enhanced',
+        metavar='DIR',
+        help='folder of the results, or the file of the only one (default: %(default)s)',
+    )
     parser.add_argument(
-        '--steady', type=float, default=0.5, metavar='SECONDS',
+        '--steady',
+        type=float,
+        default=0.5,
+        metavar='SECONDS',
         help='of videos: time over which the brightness is averaged within a '
-        'shot; 0: not at all (default: %(default)s)')
+        'shot; 0: not at all (default: %(default)s)',
+    )
     _add_options(parser)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        '--overwrite',
-        action='store_true',
-        help='enhance also the images whose results exist')
+        '--overwrite', action='store_true', help='enhance also the images whose results exist'
+    )
     parser.add_argument(
-        '--device',
-        help="'cpu', 'cuda', 'cuda:1', ...; by default CUDA if there is one")
+        '--device', help="'cpu', 'cuda', 'cuda:1', ...; by default CUDA if there is one"
+    )
     parser.add_argument(
         '--amp-dtype',
         choices=['bfloat16', 'float16', 'auto'],
         help='faster, a few 8-bit levels less precise; auto: bfloat16 where '
-        'the hardware has it. By default float32')
+        'the hardware has it. By default float32',
+    )
     parser.add_argument(
         '--tile',
         type=edge,
@@ -96,36 +110,38 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar='auto|SIZE|0',
         help='images of more than SIZE x SIZE pixels go through the network '
         'in tiles of that size; 0: never cut. By default the size that 1 GiB '
-        '(CUDA: 4) of memory allows')
+        '(CUDA: 4) of memory allows',
+    )
     parser.add_argument(
         '--when',
         type=_when,
         metavar='dark|LUMA',
-        help="enhance only images whose mean luma is below LUMA, in (0, 1]; "
+        help='enhance only images whose mean luma is below LUMA, in (0, 1]; '
         "'dark' is 0.21. Others are written as they are. By default all are "
-        'enhanced')
+        'enhanced',
+    )
     parser.add_argument(
         '--batch-size',
         type=int,
         help='images of one size that go through the network together; by '
-        'default 8, but 1 on a CPU, where more is not faster')
+        'default 8, but 1 on a CPU, where more is not faster',
+    )
     parser.add_argument(
         '--bit-depth',
         type=int,
         choices=[8, 16],
         default=8,
-        help='bits per channel of the results (default: 8)')
+        help='bits per channel of the results (default: 8)',
+    )
     parser.add_argument(
-        '--format',
-        choices=RESULT_SUFFIXES,
-        help='format of the results (default: png)')
-    parser.add_argument(
-        '--quality', type=int, help='of JPEG and WebP, 1 to 100 (default: 95)')
+        '--format', choices=RESULT_SUFFIXES, help='format of the results (default: png)'
+    )
+    parser.add_argument('--quality', type=int, help='of JPEG and WebP, 1 to 100 (default: 95)')
     parser.add_argument(
         '--keep-metadata',
         action='store_true',
-        help='copy date, place and camera from the EXIF data; without it all '
-        'of them are left out')
+        help='copy date, place and camera from the EXIF data; without it all of them are left out',
+    )
 
 
 def _when(text: str) -> str | float:
@@ -141,28 +157,30 @@ def run(args: argparse.Namespace) -> int:
     from mmsdag.apis.video import videos_in
     from mmsdag.utils.launch import clear_errors
     from mmsdag.utils.moved import one_checkpoint
+
     with clear_errors():
         args.checkpoint = one_checkpoint(
-            args.checkpoint, 'mmsdag enhance', **{'--weights': args.weights})
+            args.checkpoint, 'mmsdag enhance', **{'--weights': args.weights}
+        )
     videos = list(videos_in(args.inputs))
     images = [path for path in args.inputs if path not in videos]
     status = 0
     if images:
         status = _enhance(
-            lambda: plan_images(images, args.out, args.format), images,
-            args.model, args.checkpoint, args)
+            lambda: plan_images(images, args.out, args.format),
+            images,
+            args.model,
+            args.checkpoint,
+            args,
+        )
     return max(status, _enhance_videos(videos, args) if videos else 0)
 
 
 def _enhance_videos(videos: Sequence[str], args: argparse.Namespace) -> int:
     from mmsdag.apis import LowLightInferencer
-    from mmsdag.apis.video import (
-        Steadier,
-        check_pyav,
-        enhance_video,
-        plan_video,
-    )
+    from mmsdag.apis.video import Steadier, check_pyav, enhance_video, plan_video
     from mmsdag.utils.launch import clear_errors
+
     with clear_errors():
         check_pyav()
         pairs = [plan_video(path, args.out) for path in videos]
@@ -172,19 +190,24 @@ def _enhance_videos(videos: Sequence[str], args: argparse.Namespace) -> int:
                 raise ValueError(
                     f'{str(source)!r} and another video would both be written '
                     f'to {str(target)!r}: rename one, or give a folder as '
-                    '--out')
+                    '--out'
+                )
         Steadier(args.steady)
         inferencer = LowLightInferencer(
-            args.model, args.checkpoint, device=_device(args.device),
-            tile=args.tile, amp_dtype=args.amp_dtype, when=args.when)
+            args.model,
+            args.checkpoint,
+            device=_device(args.device),
+            tile=args.tile,
+            amp_dtype=args.amp_dtype,
+            when=args.when,
+        )
     failed = 0
     for source, target in pairs:
         if target.exists() and not args.overwrite:
             print(f'{target}: exists, skipped')
             continue
         try:
-            report = enhance_video(
-                inferencer, source, target, args.steady, progress=True)
+            report = enhance_video(inferencer, source, target, args.steady, progress=True)
         except ValueError as error:
             failed += 1
             print(f'error: {error}', file=sys.stderr)
@@ -195,31 +218,35 @@ def _enhance_videos(videos: Sequence[str], args: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``tools/enhance.py``; ``argv`` without the program's name."""
-    parser = new_parser('Enhance a folder of low-light photographs.',
-                        FOLDER_EXAMPLES)
-    parser.add_argument(
-        'config', help='config file, or name of one of the package')
+    parser = new_parser('Enhance a folder of low-light photographs.', FOLDER_EXAMPLES)
+    parser.add_argument('config', help='config file, or name of one of the package')
     parser.add_argument(
         'checkpoint',
-        help="weights of that model; 'none' for an enhancer without any, such "
-        'as a gamma curve')
+        help="weights of that model; 'none' for an enhancer without any, such as a gamma curve",
+    )
     parser.add_argument('in_dir', help='folder of photographs')
-    parser.add_argument(
-        'out', metavar='out_dir',
-        help='folder of the results; not inside IN_DIR')
+    parser.add_argument('out', metavar='out_dir', help='folder of the results; not inside IN_DIR')
     _add_options(parser)
     args = parser.parse_args(argv)
 
     from mmsdag.apis import plan_folder
+
     return _enhance(
         lambda: plan_folder(args.in_dir, args.out, args.format or 'png'),
-        [args.in_dir], args.config,
-        None if args.checkpoint == 'none' else args.checkpoint, args)
+        [args.in_dir],
+        args.config,
+        None if args.checkpoint == 'none' else args.checkpoint,
+        args,
+    )
 
 
-def _enhance(plan: Callable[[], list[tuple[Path, Path]]],
-             inputs: Sequence[str], model: str, checkpoint: str | Path | None,
-             args: argparse.Namespace) -> int:
+def _enhance(
+    plan: Callable[[], list[tuple[Path, Path]]],
+    inputs: Sequence[str],
+    model: str,
+    checkpoint: str | Path | None,
+    args: argparse.Namespace,
+) -> int:
     # After the arguments, because these take seconds.
     from mmsdag.apis import LowLightInferencer, enhance_folder
     from mmsdag.utils.launch import clear_errors
@@ -236,7 +263,8 @@ def _enhance(plan: Callable[[], list[tuple[Path, Path]]],
             device=_device(args.device),
             tile=args.tile,
             amp_dtype=args.amp_dtype,
-            when=args.when)
+            when=args.when,
+        )
         report = enhance_folder(
             inferencer,
             pairs,
@@ -245,7 +273,8 @@ def _enhance(plan: Callable[[], list[tuple[Path, Path]]],
             batch_size=args.batch_size,
             progress=rank == 0,
             quality=args.quality,
-            keep_metadata=args.keep_metadata)
+            keep_metadata=args.keep_metadata,
+        )
     reports = _of_all_processes(report)
     total = sum(reports[1:], reports[0])
     if rank == 0 or len(reports) == 1:
@@ -258,16 +287,17 @@ def _name_others(inputs: Sequence[str]) -> None:
     """Print which files of the folders are not images."""
     from mmsdag.apis.paths import checked_path, others_in
     from mmsdag.datasets.low_light_folder import named
+
     for folder in filter(Path.is_dir, map(checked_path, inputs)):
         others = others_in(folder)
         if others:
-            print(f'{len(others)} other files in {folder} were left out:'
-                  f'{named(others)}')
+            print(f'{len(others)} other files in {folder} were left out:{named(others)}')
 
 
 def _device(name: str | None) -> str | None:
     """Give each process of a machine, under torchrun, a GPU of its own."""
     import torch
+
     if name in (None, 'cuda') and torch.cuda.is_available():
         local_rank = int(os.environ.get('LOCAL_RANK', 0))
         return f'cuda:{local_rank % torch.cuda.device_count()}'
@@ -281,6 +311,7 @@ def _of_all_processes(report: FolderReport) -> list[FolderReport]:
     with an error, as those with a broken file do.
     """
     from torch import distributed
+
     if not distributed.is_torchelastic_launched():
         return [report]
     distributed.init_process_group('gloo', timeout=timedelta(days=30))

@@ -1,4 +1,5 @@
 """``mmsdag env``."""
+
 from __future__ import annotations
 
 import argparse

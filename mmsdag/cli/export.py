@@ -1,4 +1,5 @@
 """``mmsdag export`` and ``tools/export_onnx.py``."""
+
 from __future__ import annotations
 
 import argparse
@@ -7,8 +8,10 @@ from pathlib import Path
 
 from .arguments import new_parser
 
-DESCRIPTION = ('Export an enhancer, alone or with a detector or segmentor, to '
-               'ONNX, and check it in onnxruntime.')
+DESCRIPTION = (
+    'Export an enhancer, alone or with a detector or segmentor, to '
+    'ONNX, and check it in onnxruntime.'
+)
 EXAMPLES = """
 The file takes images (N, 3, H, W), RGB, [0, 1], float32, as `image`. It is
 written only if onnxruntime and PyTorch agree to 1e-4.
@@ -39,12 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'config',
         metavar='MODEL',
         help='name of a trained model (see `mmsdag models`), a config file, '
-        'or the name of a config of the package, of mmdet or of mmseg')
+        'or the name of a config of the package, of mmdet or of mmseg',
+    )
     parser.add_argument(
         'checkpoint',
         nargs='?',
         help='weights; not needed for a trained model, which brings its own, '
-        'and for enhancers without weights, such as a gamma curve')
+        'and for enhancers without weights, such as a gamma curve',
+    )
     parser.add_argument('out', type=Path, help='file to write, replaced')
     parser.add_argument(
         '--static',
@@ -52,26 +57,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=3,
         metavar=('N', 'H', 'W'),
         help='fix the shape of the input, as TensorRT and LiteRT want it; by '
-        'default the number of images and their size are free')
+        'default the number of images and their size are free',
+    )
     parser.add_argument(
         '--enhancer',
         metavar='NAME',
         help='enhancer in front of a detector or segmentor whose config has '
-        'none: a name that `mmsdag models` lists, or a config')
+        'none: a name that `mmsdag models` lists, or a config',
+    )
     parser.add_argument(
         '--class-map',
         action='store_true',
-        help='of a segmentor: return the classes, not their logits')
+        help='of a segmentor: return the classes, not their logits',
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Export the model and print the difference of both runtimes."""
     # After the arguments, because these take seconds.
     from mmsdag.apis.export import TOLERANCE, export_onnx
-    from mmsdag.apis.export_recognizer import (
-        export_recognizer_onnx,
-        find_recognizer,
-    )
+    from mmsdag.apis.export_recognizer import export_recognizer_onnx, find_recognizer
     from mmsdag.models.loading import load_enhancer
     from mmsdag.utils.launch import clear_errors
 
@@ -79,18 +84,21 @@ def run(args: argparse.Namespace) -> None:
         recognizer = find_recognizer(args.config)
         if recognizer is not None:
             difference = export_recognizer_onnx(
-                recognizer, args.checkpoint, args.out, args.enhancer,
-                args.static, args.class_map)
+                recognizer, args.checkpoint, args.out, args.enhancer, args.static, args.class_map
+            )
         elif args.enhancer or args.class_map:
             raise ValueError(
                 f'{args.config!r} is an enhancer: --enhancer and --class-map '
-                'are for the config of a detector or segmentor')
+                'are for the config of a detector or segmentor'
+            )
         else:
             network = load_enhancer(args.config, args.checkpoint)
             difference = export_onnx(network, args.out, args.static)
-    print(f'{args.out}: {args.out.stat().st_size / 1024:.0f} KiB; onnxruntime '
-          f'differs from PyTorch by at most {difference:.1e} (allowed: '
-          f'{TOLERANCE:.0e})')
+    print(
+        f'{args.out}: {args.out.stat().st_size / 1024:.0f} KiB; onnxruntime '
+        f'differs from PyTorch by at most {difference:.1e} (allowed: '
+        f'{TOLERANCE:.0e})'
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,4 +1,5 @@
 """Entry point of the ``mmsdag`` command."""
+
 from __future__ import annotations
 
 import argparse
@@ -41,17 +42,17 @@ COMMANDS = {
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; ``args.run`` is the command's function."""
-    parser = describe(
-        argparse.ArgumentParser(prog='mmsdag'), DESCRIPTION, EXAMPLES)
-    parser.add_argument(
-        '--version', action='version', version=f'mmsdag {__version__}')
+    parser = describe(argparse.ArgumentParser(prog='mmsdag'), DESCRIPTION, EXAMPLES)
+    parser.add_argument('--version', action='version', version=f'mmsdag {__version__}')
     parser.set_defaults(run=lambda args: parser.print_help())
     commands = parser.add_subparsers(metavar='COMMAND')
     for name, module in COMMANDS.items():
         summary = module.DESCRIPTION.splitlines()[0].rstrip('.')
         command = describe(
             commands.add_parser(name, help=summary[0].lower() + summary[1:]),
-            module.DESCRIPTION, module.EXAMPLES)
+            module.DESCRIPTION,
+            module.EXAMPLES,
+        )
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser.parse_args(argv)

@@ -1,4 +1,5 @@
 """``mmsdag models``."""
+
 from __future__ import annotations
 
 import argparse
@@ -16,8 +17,7 @@ from mmsdag.utils.model_index import (
     trained_models,
 )
 
-DESCRIPTION = ('List the models of the package, with their training data and '
-               'metrics.')
+DESCRIPTION = 'List the models of the package, with their training data and metrics.'
 EXAMPLES = """
 A name is METHOD.TAG. The tag says what guided the training (if anything did),
 what the data were, and the seed. What is left out at its end stands for the
@@ -41,7 +41,8 @@ _NOTES = dict(
     none='leaves images as they are',
     fixed_gamma='x ** (1 / 2.2)',
     colie='fits a network to each image: slow',
-    enlighten_gan='needs a checkpoint of your own')
+    enlighten_gan='needs a checkpoint of your own',
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='?',
         default='*',
         metavar='PATTERN',
-        help='list only names that match it; * and ? are wildcards, so quote '
-        'it (default: all)')
+        help='list only names that match it; * and ? are wildcards, so quote it (default: all)',
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -60,8 +61,7 @@ def run(args: argparse.Namespace) -> None:
     with clear_errors():
         lines = list(describe_models(args.pattern))
         if not lines:
-            raise ValueError(f'no model matches {args.pattern!r}; `mmsdag '
-                             'models` lists all')
+            raise ValueError(f'no model matches {args.pattern!r}; `mmsdag models` lists all')
     print('\n'.join(lines))
 
 
@@ -75,18 +75,19 @@ def describe_models(pattern: str = '*') -> Iterator[str]:
     for task, title in TITLES.items():
         short = short_names(task)
         found = [
-            model for model in trained_models(task)
-            if any(fnmatchcase(name, pattern) for name in (
-                model.name, model.recipe, short[model.name],
-                *model.old_names))
+            model
+            for model in trained_models(task)
+            if any(
+                fnmatchcase(name, pattern)
+                for name in (model.name, model.recipe, short[model.name], *model.old_names)
+            )
         ]
         if found:
             yield f'{title}:'
         for recipe, group in groupby(found, lambda model: model.recipe):
             models = list(group)
             name = short[models[0].name]
-            yield (f'  {recipe}' + (f' (short: {name})' if name != recipe
-                                    else '') + _seeds(models))
+            yield (f'  {recipe}' + (f' (short: {name})' if name != recipe else '') + _seeds(models))
             yield from _describe(models)
 
 
@@ -100,8 +101,10 @@ def _describe(models: Sequence[TrainedModel]) -> Iterator[str]:
     metadata = models[0].metadata
     if 'Training Data' in metadata:
         guide = metadata.get('Guidance')
-        yield (f'      trained on {metadata["Training Data"]}'
-               + (f', guided by {guide}' if guide else ''))
+        yield (
+            f'      trained on {metadata["Training Data"]}'
+            + (f', guided by {guide}' if guide else '')
+        )
     metrics: dict[tuple[str, str], list[float]] = {}
     for model in models:
         for result in model.results:

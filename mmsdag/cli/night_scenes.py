@@ -1,4 +1,5 @@
 """``tools/dataset_converters/night_scenes.py``."""
+
 from __future__ import annotations
 
 import argparse
@@ -52,15 +53,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             type=int,
             default=count,
             metavar='SCENES',
-            help=f'scenes to render for {split} (default: %(default)s)')
+            help=f'scenes to render for {split} (default: %(default)s)',
+        )
     parser.add_argument(
         '--size',
         type=int,
         default=128,
         metavar='PIXELS',
-        help='height and width (default: %(default)s)')
-    parser.add_argument(
-        '--seed', type=int, default=0, help='(default: %(default)s)')
+        help='height and width (default: %(default)s)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='(default: %(default)s)')
     return parser.parse_args(argv)
 
 
@@ -72,11 +74,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not write_night_scenes(args.out, counts, args.size, args.seed):
             print('done already')
     for split, count in counts.items():
-        content = json.loads(
-            (args.out / 'annotations' / f'{split}.json').read_text())
+        content = json.loads((args.out / 'annotations' / f'{split}.json').read_text())
         names = {c['id']: c['name'] for c in content['categories']}
-        objects = Counter(
-            names[a['category_id']] for a in content['annotations'])
+        objects = Counter(names[a['category_id']] for a in content['annotations'])
         text = ', '.join(f'{objects[name]} {name}' for name in names.values())
         print(f'{split}: {count} scenes, {objects.total()} objects ({text})')
     print(args.out / 'contact_sheet.jpg')

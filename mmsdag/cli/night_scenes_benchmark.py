@@ -1,4 +1,5 @@
 """``tools/night_scenes_benchmark.py``."""
+
 from __future__ import annotations
 
 import argparse
@@ -46,24 +47,42 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     default = RecognitionOptions()
     parser = new_parser(DESCRIPTION, EXAMPLES)
     parser.add_argument(
-        '--out', type=Path, default=default.out,
-        help='folder of everything that is written (default: %(default)s)')
+        '--out',
+        type=Path,
+        default=default.out,
+        help='folder of everything that is written (default: %(default)s)',
+    )
     for name in ('unguided', 'guided'):
         path = getattr(default, name)
         parser.add_argument(
-            f'--{name}', type=Path, default=path, metavar='CHECKPOINT',
-            help=f'{name} Zero-DCE (default: checkpoints/{path.name})')
+            f'--{name}',
+            type=Path,
+            default=path,
+            metavar='CHECKPOINT',
+            help=f'{name} Zero-DCE (default: checkpoints/{path.name})',
+        )
     for split in ('train', 'test'):
         parser.add_argument(
-            f'--{split}', type=int, default=getattr(default, split),
+            f'--{split}',
+            type=int,
+            default=getattr(default, split),
             metavar='SCENES',
-            help=f'scenes to {split} on (default: %(default)s)')
+            help=f'scenes to {split} on (default: %(default)s)',
+        )
     parser.add_argument(
-        '--seed', type=int, default=0,
-        help='seed of the scenes and trainings (default: %(default)s)')
+        '--seed',
+        type=int,
+        default=0,
+        help='seed of the scenes and trainings (default: %(default)s)',
+    )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={},
-        metavar='KEY=VALUE', help='override settings of both trainings')
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='override settings of both trainings',
+    )
     return parser.parse_args(argv)
 
 
@@ -75,11 +94,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         with clear_errors():
             from mmsdag.demo import recognition
+
             metrics = recognition.run_recognition(options)
             recognition.print_table(recognition.table(metrics, options))
             print('\n'.join(recognition.verdict(metrics)))
             print(options.out / 'pictures')
     except KeyboardInterrupt:
-        print('\nstopped; the same command continues from here',
-              file=sys.stderr)
+        print('\nstopped; the same command continues from here', file=sys.stderr)
         raise SystemExit(130) from None

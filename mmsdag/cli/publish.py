@@ -1,4 +1,5 @@
 """``tools/publish_checkpoint.py``."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -9,8 +10,7 @@ from mmsdag.utils.launch import clear_errors
 
 from .arguments import new_parser
 
-DESCRIPTION = ('Reduce a training checkpoint to a small file to share: '
-               'weights alone.')
+DESCRIPTION = 'Reduce a training checkpoint to a small file to share: weights alone.'
 EXAMPLES = """
 example:
   python tools/publish_checkpoint.py \\
@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('src', type=Path, help='checkpoint of a training')
     parser.add_argument('dst', type=Path, help='file to write')
     parser.add_argument(
-        '--half', action='store_true',
-        help='store the weights in float16: half the size')
+        '--half', action='store_true', help='store the weights in float16: half the size'
+    )
     args = parser.parse_args(argv)
     with clear_errors():
         digest = publish(args.src, args.dst, args.half)

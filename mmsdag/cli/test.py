@@ -1,4 +1,5 @@
 """``tools/test.py``."""
+
 from __future__ import annotations
 
 import argparse
@@ -26,8 +27,7 @@ from mmsdag.utils.launch import (
 )
 from mmsdag.utils.memory import keep_freed_memory
 
-DESCRIPTION = ("Test a trained model: run the config's test set, report its "
-               'metrics.')
+DESCRIPTION = "Test a trained model: run the config's test set, report its metrics."
 EXAMPLES = """\
   # the checkpoint of a training, on the test set of its config
   python tools/test.py configs/zero_dce/zero-dce_1xb8-1k_brackets.py \\
@@ -52,33 +52,36 @@ class _SaveEnhanced(Hook):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def after_test_iter(self, runner: Runner, batch_idx: int,
-                        data_batch: Any = None, outputs: Any = None) -> None:
+    def after_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
         """Write the images of a batch."""
         for number, sample in enumerate(outputs):
             image = sample.output.pred_img.permute(1, 2, 0).numpy()
             source = sample.get('img_path') or f'{batch_idx}_{number}'
-            write_image(self.folder / f'{Path(source).stem}.png',
-                        np.clip(np.rint(image), 0, 255).astype(np.uint8))
+            write_image(
+                self.folder / f'{Path(source).stem}.png',
+                np.clip(np.rint(image), 0, 255).astype(np.uint8),
+            )
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = tool_parser(DESCRIPTION, EXAMPLES)
     parser.add_argument('checkpoint', help='checkpoint file (.pth)')
-    parser.add_argument(
-        '--out', help='file for the metrics: .json, .yaml or .pkl')
+    parser.add_argument('--out', help='file for the metrics: .json, .yaml or .pkl')
     parser.add_argument(
         '--tta',
         action='store_true',
-        help="test-time augmentation, by the config's tta_model and "
-        'tta_pipeline')
+        help="test-time augmentation, by the config's tta_model and tta_pipeline",
+    )
     parser.add_argument(
         '--show-dir',
         type=Path,
         metavar='DIR',
         help='folder for pictures: what detectors and segmentors find, drawn '
-        "by their config's visualization hook; what enhancers make, as PNGs")
+        "by their config's visualization hook; what enhancers make, as PNGs",
+    )
     return parser.parse_args(argv)
 
 
@@ -92,11 +95,12 @@ def prepare(args: argparse.Namespace) -> Config:
     cfg = load_config(args)
     for key in ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'):
         if cfg.get(key) is None:
-            raise ValueError(f'config {args.config!r} has no {key}, so there '
-                             'is nothing to test')
+            raise ValueError(f'config {args.config!r} has no {key}, so there is nothing to test')
     if args.out and Path(args.out).suffix[1:] not in OUT_FORMATS:
-        raise ValueError(f'--out {args.out}: choose a name that ends in one '
-                         f'of {", ".join("." + f for f in OUT_FORMATS)}')
+        raise ValueError(
+            f'--out {args.out}: choose a name that ends in one '
+            f'of {", ".join("." + f for f in OUT_FORMATS)}'
+        )
     if args.show_dir:
         draw_results(cfg, args.show_dir)
     if args.tta:
@@ -136,12 +140,12 @@ def augment(cfg: Config, name: str) -> None:
         ValueError: If the config has no ``tta_model`` or ``tta_pipeline``, or
             only its test pipeline enhances the images.
     """
-    missing = [key for key in ('tta_model', 'tta_pipeline')
-               if not cfg.get(key)]
+    missing = [key for key in ('tta_model', 'tta_pipeline') if not cfg.get(key)]
     if missing:
         raise ValueError(
             f'--tta: config {name!r} has no {" and no ".join(missing)}; leave '
-            '--tta out, or inherit a config of mmdet or mmseg that has them')
+            '--tta out, or inherit a config of mmdet or mmseg that has them'
+        )
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     dataset = cfg.test_dataloader.dataset
     while 'dataset' in dataset:
@@ -151,7 +155,8 @@ def augment(cfg: Config, name: str) -> None:
             f'--tta: the test pipeline of config {name!r} has EnhanceImage, '
             'its tta_pipeline does not, so that the images would not be '
             'enhanced; put it there too, after LoadImageFromFile, or take '
-            'the data preprocessor that enhances')
+            'the data preprocessor that enhances'
+        )
     dataset.pipeline = cfg.tta_pipeline
 
 
@@ -159,10 +164,8 @@ def _enhances(node: Any) -> bool:
     """Whether there is an ``EnhanceImage`` in a nested pipeline."""
     if isinstance(node, dict):
         kind = node.get('type')
-        name = kind if isinstance(kind, str) else getattr(
-            kind, '__name__', '')
-        return name.split('.')[-1] == 'EnhanceImage' or any(
-            map(_enhances, node.values()))
+        name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+        return name.split('.')[-1] == 'EnhanceImage' or any(map(_enhances, node.values()))
     return isinstance(node, (list, tuple)) and any(map(_enhances, node))
 
 
@@ -184,15 +187,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
                     raise ValueError(
                         f'--show-dir: config {args.config!r} has no '
                         'default_hooks.visualization, as those of mmdet and '
-                        'mmseg have; leave --show-dir out or add one')
+                        'mmseg have; leave --show-dir out or add one'
+                    )
                 runner.register_hook(_SaveEnhanced(args.show_dir))
             runner.test_loop  # noqa: B018  (builds the dataset)
         metrics = runner.test()
         if args.out and is_main_process():
-            text = mmengine.dump(
-                metrics, file_format=Path(args.out).suffix[1:])
-            write_atomically(
-                args.out, text if isinstance(text, bytes) else text.encode())
+            text = mmengine.dump(metrics, file_format=Path(args.out).suffix[1:])
+            write_atomically(args.out, text if isinstance(text, bytes) else text.encode())
         return metrics
     finally:
         stop_processes()

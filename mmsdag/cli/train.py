@@ -1,4 +1,5 @@
 """``tools/train.py``."""
+
 from __future__ import annotations
 
 import argparse
@@ -15,11 +16,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmsdag.registry import MODELS
-from mmsdag.utils import (
-    find_latest_checkpoint,
-    load_checkpoint,
-    register_safe_loading,
-)
+from mmsdag.utils import find_latest_checkpoint, load_checkpoint, register_safe_loading
 from mmsdag.utils.env import package_versions
 from mmsdag.utils.launch import (
     clear_errors,
@@ -50,6 +47,7 @@ EXAMPLES = """\
 
 class _Started(Hook):
     """Notice the first finished iteration."""
+
     yes = False
 
     def after_train_iter(self, *args: Any, **kwargs: Any) -> None:
@@ -66,25 +64,28 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='CHECKPOINT',
         help='continue from a checkpoint; without a value, or with "auto", '
         'from the latest in the work dir, or from the beginning if there is '
-        'none')
+        'none',
+    )
     parser.add_argument(
         '--amp',
         action='store_true',
         help="mixed precision by MMEngine's AmpOptimWrapper (float16, loss "
         'scaling), on a GPU. Models of this package have a setting of their '
-        'own, --cfg-options model.amp_dtype=auto, which works on a CPU, too')
-    parser.add_argument(
-        '--no-validate', action='store_true', help='train without validation')
+        'own, --cfg-options model.amp_dtype=auto, which works on a CPU, too',
+    )
+    parser.add_argument('--no-validate', action='store_true', help='train without validation')
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
         help='scale the learning rate by the ratio of the batch size (times '
-        "processes) to the config's auto_scale_lr.base_batch_size")
+        "processes) to the config's auto_scale_lr.base_batch_size",
+    )
     parser.add_argument('--seed', type=int, help='seed of all randomness')
     parser.add_argument(
         '--deterministic',
         action='store_true',
-        help='use only deterministic algorithms, also on a GPU; slower')
+        help='use only deterministic algorithms, also on a GPU; slower',
+    )
     return parser.parse_args(argv)
 
 
@@ -101,27 +102,32 @@ def use_amp(cfg: Config) -> None:
     own = model.get('amp_dtype')
     if get_device() == 'cpu':
         raise ValueError(
-            "--amp needs a GPU (MMEngine's AmpOptimWrapper): leave it out" +
-            (f'; the config has model.amp_dtype={own!r}, which works on a '
-             'CPU, too' if own else
-             ' and set --cfg-options model.amp_dtype=auto' if _has_amp_dtype(
-                 model) else ' and train in float32'))
+            "--amp needs a GPU (MMEngine's AmpOptimWrapper): leave it out"
+            + (
+                f'; the config has model.amp_dtype={own!r}, which works on a CPU, too'
+                if own
+                else ' and set --cfg-options model.amp_dtype=auto'
+                if _has_amp_dtype(model)
+                else ' and train in float32'
+            )
+        )
     if own:
         print_log(
             f'--amp: inside the model, its own model.amp_dtype={own!r} stays '
             'in force; --amp adds float16 outside of it and loss scaling. '
             'For float16 throughout, --cfg-options model.amp_dtype=None',
-            'current')
+            'current',
+        )
     wrappers: ConfigDict = cfg.optim_wrapper
     several: list[ConfigDict] = [
-        wrapper for wrapper in wrappers.values()
+        wrapper
+        for wrapper in wrappers.values()
         if isinstance(wrapper, ConfigDict) and 'optimizer' in wrapper
     ]
     for wrapper in [wrappers] if 'optimizer' in wrappers else several:
         kind = wrapper.get('type', 'OptimWrapper')
         if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
-            raise ValueError(f'--amp does not go with optim_wrapper of type '
-                             f'{kind!r}: leave it out')
+            raise ValueError(f'--amp does not go with optim_wrapper of type {kind!r}: leave it out')
         wrapper.type = 'AmpOptimWrapper'
         wrapper.setdefault('loss_scale', 'dynamic')
 
@@ -131,8 +137,10 @@ def _has_amp_dtype(model: dict) -> bool:
     kind = model.get('type')
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     # Subclasses hand further keywords on.
-    return any('amp_dtype' in inspect.signature(c.__init__).parameters
-               for c in getattr(found, '__mro__', ()))
+    return any(
+        'amp_dtype' in inspect.signature(c.__init__).parameters
+        for c in getattr(found, '__mro__', ())
+    )
 
 
 def set_resume(cfg: Config, resume: str | None) -> None:
@@ -153,21 +161,21 @@ def set_resume(cfg: Config, resume: str | None) -> None:
         resume = str(latest) if latest else None
         if latest is None:
             print_log(
-                f'nothing to resume from in {cfg.work_dir}: starting from '
-                'the beginning', 'current')
+                f'nothing to resume from in {cfg.work_dir}: starting from the beginning', 'current'
+            )
     cfg.resume = resume is not None
     if resume is not None:
         cfg.load_from = resume
     source = cfg.get('load_from')
     if source and '://' not in source:
-        lacking = {'meta', 'message_hub', 'optimizer'
-                   } - load_checkpoint(source).keys()
+        lacking = {'meta', 'message_hub', 'optimizer'} - load_checkpoint(source).keys()
         if resume is not None and lacking:
             raise ValueError(
                 f'checkpoint {source!r} holds weights but no '
                 f'{", ".join(sorted(lacking))}, so training cannot '
                 f'continue from it: --cfg-options load_from={source} starts '
-                'anew from its weights')
+                'anew from its weights'
+            )
 
 
 def prepare(args: argparse.Namespace) -> Config:
@@ -180,8 +188,7 @@ def prepare(args: argparse.Namespace) -> Config:
     cfg = load_config(args)
     for key in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'):
         if cfg.get(key) is None:
-            raise ValueError(f'config {args.config!r} has no {key}, so there '
-                             'is nothing to train')
+            raise ValueError(f'config {args.config!r} has no {key}, so there is nothing to train')
     if args.amp:
         use_amp(cfg)
     if args.no_validate:
@@ -192,7 +199,8 @@ def prepare(args: argparse.Namespace) -> Config:
             raise ValueError(
                 f'--auto-scale-lr: config {args.config!r} does not name the '
                 'batch size of its learning rate; add '
-                '--cfg-options auto_scale_lr.base_batch_size=16 or the like')
+                '--cfg-options auto_scale_lr.base_batch_size=16 or the like'
+            )
         cfg.auto_scale_lr.enable = True
     cfg.setdefault('randomness', dict(seed=None))
     if args.seed is not None:
@@ -217,10 +225,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             cfg = prepare(args)
             runner = Runner.from_cfg(cfg)
             runner.register_hook(started)
-            runner.logger.info(
-                ', '.join(f'{k} {v}' for k, v in package_versions().items()))
+            runner.logger.info(', '.join(f'{k} {v}' for k, v in package_versions().items()))
             runner.train()
-        runner.logger.info(
-            f'done: checkpoints and logs are in {Path(cfg.work_dir)}')
+        runner.logger.info(f'done: checkpoints and logs are in {Path(cfg.work_dir)}')
     finally:
         stop_processes()

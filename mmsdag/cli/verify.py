@@ -1,4 +1,5 @@
 """``tools/dataset_converters/verify.py``."""
+
 from __future__ import annotations
 
 import argparse
@@ -49,8 +50,7 @@ def read_config(name: str) -> Config:
     path = Path(name) if name.endswith('.py') else folder / f'{name}.py'
     if not path.is_file():
         known = ', '.join(sorted(p.stem for p in folder.glob('*.py')))
-        raise FileNotFoundError(
-            f'{name!r} is neither a config file nor one of {known}')
+        raise FileNotFoundError(f'{name!r} is neither a config file nor one of {known}')
     return Config.fromfile(path)
 
 
@@ -58,21 +58,33 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = new_parser(DESCRIPTION, EXAMPLES)
     parser.add_argument(
-        'config', nargs='+', metavar='CONFIG_OR_DATASET',
+        'config',
+        nargs='+',
+        metavar='CONFIG_OR_DATASET',
         help='config files with train_, val_ or test_dataloader, or names of '
-        'files in configs/_base_/datasets/')
+        'files in configs/_base_/datasets/',
+    )
     parser.add_argument(
-        '--dataset-options', nargs='+', action=DictAction, default={},
+        '--dataset-options',
+        nargs='+',
+        action=DictAction,
+        default={},
         metavar='KEY=VALUE',
-        help='override settings of every split, for example '
-        'data_root=/data/exdark')
+        help='override settings of every split, for example data_root=/data/exdark',
+    )
     parser.add_argument('--sheet', type=Path, help='JPEG to write')
     parser.add_argument(
-        '--pictures', type=int, default=12,
-        help='how many of each split are on it (default: %(default)s)')
+        '--pictures',
+        type=int,
+        default=12,
+        help='how many of each split are on it (default: %(default)s)',
+    )
     parser.add_argument(
-        '--side', type=int, default=240,
-        help='pixels of the longer side of each (default: %(default)s)')
+        '--side',
+        type=int,
+        default=240,
+        help='pixels of the longer side of each (default: %(default)s)',
+    )
     return parser.parse_args(argv)
 
 
@@ -93,8 +105,13 @@ def inspect(name: str, args: argparse.Namespace) -> list[Split]:
         seen.append(loader['dataset'])
         splits.append(
             inspect_split(
-                key, loader['dataset'], args.dataset_options,
-                args.pictures if args.sheet else 0, args.side))
+                key,
+                loader['dataset'],
+                args.dataset_options,
+                args.pictures if args.sheet else 0,
+                args.side,
+            )
+        )
     if not splits:
         raise ValueError(f'{name!r} has no train_, val_ or test_dataloader')
     return splits
@@ -114,11 +131,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with clear_errors():
         for name in args.config:
             splits = inspect(name, args)
-            print('\n\n'.join(
-                [f'## {Path(name).stem}', *describe_splits(splits)]))
+            print('\n\n'.join([f'## {Path(name).stem}', *describe_splits(splits)]))
             pictures += [p for split in splits for p in split.pictures]
-            if any(s.faults or s.mask_faults or (complete and s.missing)
-                   for s in splits):
+            if any(s.faults or s.mask_faults or (complete and s.missing) for s in splits):
                 status = 1
         if args.sheet:
             if not pictures:

@@ -1,4 +1,5 @@
 """Datasets, samplers and image transforms."""
+
 from __future__ import annotations
 
 from mmsdag.registry import DATASETS
@@ -10,8 +11,11 @@ from .samplers import ResumableSampler
 from .unpaired import UnpairedDataset
 
 __all__ = [
-    'ExposureFolderDataset', 'LowLightFolderDataset', 'PairedFolderDataset',
-    'ResumableSampler', 'UnpairedDataset'
+    'ExposureFolderDataset',
+    'LowLightFolderDataset',
+    'PairedFolderDataset',
+    'ResumableSampler',
+    'UnpairedDataset',
 ]
 
 

@@ -1,4 +1,5 @@
 """The night part of ACDC, the Adverse Conditions Dataset."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -25,7 +26,5 @@ class ACDCNightDataset(NightSegmentationBase, CityscapesDataset):
             :class:`mmsdag.datasets.night_segmentation.NightSegmentationBase`.
     """
 
-    def __init__(self,
-                 img_suffix: str = '_rgb_anon.png',
-                 **kwargs: Any) -> None:
+    def __init__(self, img_suffix: str = '_rgb_anon.png', **kwargs: Any) -> None:
         super().__init__(img_suffix=img_suffix, **kwargs)

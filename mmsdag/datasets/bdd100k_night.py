@@ -1,4 +1,5 @@
 """The night images of BDD100K's semantic segmentation."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -35,5 +36,6 @@ class BDD100KNightDataset(NightSegmentationBase, BDD100KDataset):
             raise ValueError(
                 'BDD100KNightDataset: ann_file must name the list of night '
                 'images, as the folders hold day and night; '
-                'tools/dataset_converters/bdd100k_night.py makes one')
+                'tools/dataset_converters/bdd100k_night.py makes one'
+            )
         super().__init__(ann_file=ann_file, **kwargs)

@@ -1,4 +1,5 @@
 """Road scenes by day and at dusk."""
+
 from __future__ import annotations
 
 import os
@@ -44,28 +45,48 @@ class CamVidDataset(NightSegmentationBase, BaseSegDataset):
     """
 
     METAINFO = dict(
-        classes=('sky', 'building', 'pole', 'road', 'pavement', 'tree', 'sign',
-                 'fence', 'car', 'pedestrian', 'bicyclist'),
+        classes=(
+            'sky',
+            'building',
+            'pole',
+            'road',
+            'pavement',
+            'tree',
+            'sign',
+            'fence',
+            'car',
+            'pedestrian',
+            'bicyclist',
+        ),
         # SegNet's colors.
-        palette=[[128, 128, 128], [128, 0, 0], [192, 192, 128],
-                 [128, 64, 128], [60, 40, 222], [128, 128, 0],
-                 [192, 128, 128], [64, 64, 128], [64, 0, 128], [64, 64, 0],
-                 [0, 128, 192]])
+        palette=[
+            [128, 128, 128],
+            [128, 0, 0],
+            [192, 192, 128],
+            [128, 64, 128],
+            [60, 40, 222],
+            [128, 128, 0],
+            [192, 128, 128],
+            [64, 64, 128],
+            [64, 0, 128],
+            [64, 64, 0],
+            [0, 128, 192],
+        ],
+    )
 
-    def __init__(self,
-                 light: str | None = None,
-                 img_suffix: str = '.png',
-                 seg_map_suffix: str = '.png',
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        light: str | None = None,
+        img_suffix: str = '.png',
+        seg_map_suffix: str = '.png',
+        **kwargs: Any,
+    ) -> None:
         if light not in (None, 'day', 'dusk'):
-            raise ValueError(f'light={light!r} of CamVidDataset: must be '
-                             "'day', 'dusk' or None")
+            raise ValueError(f"light={light!r} of CamVidDataset: must be 'day', 'dusk' or None")
         self.light = light
         super().__init__(
-            img_suffix=img_suffix,
-            seg_map_suffix=seg_map_suffix,
-            reduce_zero_label=False,
-            **kwargs)
+            img_suffix=img_suffix, seg_map_suffix=seg_map_suffix, reduce_zero_label=False, **kwargs
+        )
 
     def load_data_list(self) -> list[dict]:
         """Return paths, ``sequence`` and ``scene`` of each frame."""
@@ -76,16 +97,17 @@ class CamVidDataset(NightSegmentationBase, BaseSegDataset):
             sequence, _, frame = os.path.splitext(name)[0].partition('_')
             number = int(re.sub(r'\D', '', frame) or 0)
             info.update(
-                sequence=sequence,
-                scene=f'{sequence} {number // _SCENE}',
-                label_map=label_map)
+                sequence=sequence, scene=f'{sequence} {number // _SCENE}', label_map=label_map
+            )
         kept = [
-            info for info in infos if self.light is None or
-            (info['sequence'] == _DUSK) == (self.light == 'dusk')
+            info
+            for info in infos
+            if self.light is None or (info['sequence'] == _DUSK) == (self.light == 'dusk')
         ]
         if not kept:
             raise ValueError(
                 f'CamVidDataset: light={self.light!r} keeps none of the '
                 f'{len(infos)} frames in {self.data_prefix["img_path"]}; '
-                f'those at dusk are named {_DUSK}_*')
+                f'those at dusk are named {_DUSK}_*'
+            )
         return kept

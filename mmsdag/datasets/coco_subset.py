@@ -1,4 +1,5 @@
 """COCO annotations of some of a detector's classes."""
+
 from __future__ import annotations
 
 import os
@@ -32,24 +33,19 @@ class CocoSubsetDataset(CocoDataset):
         ValueError: If a category is not one of the classes.
     """
 
-    def __init__(self,
-                 *args: Any,
-                 data_prefix: dict | None = None,
-                 **kwargs: Any) -> None:
-        super().__init__(
-            *args, data_prefix=data_prefix or dict(img='images'), **kwargs)
+    def __init__(self, *args: Any, data_prefix: dict | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, data_prefix=data_prefix or dict(img='images'), **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Check and read the annotations; match labels by name."""
         if not os.path.isfile(self.ann_file):
             raise FileNotFoundError(
                 f'no annotations {self.ann_file!r} (working folder '
-                f'{os.getcwd()}): check data_root and ann_file')
-        data = parse_coco(
-            read_bytes(self.ann_file, MAX_LIST_BYTES), self.ann_file)
+                f'{os.getcwd()}): check data_root and ann_file'
+            )
+        data = parse_coco(read_bytes(self.ann_file, MAX_LIST_BYTES), self.ann_file)
         infos = super().load_data_list()
-        self._label_by_name(
-            infos, {c['id']: c['name'] for c in data['categories']})
+        self._label_by_name(infos, {c['id']: c['name'] for c in data['categories']})
         return infos
 
     def _label_by_name(self, infos: list[dict], names: dict) -> None:

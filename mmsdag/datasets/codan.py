@@ -1,4 +1,5 @@
 """Common objects by day and at night."""
+
 from __future__ import annotations
 
 import os
@@ -31,19 +32,25 @@ class CODaNDataset(BaseDataset):
     """
 
     METAINFO = dict(
-        classes=('Bicycle', 'Car', 'Motorbike', 'Bus', 'Boat', 'Cat', 'Dog',
-                 'Bottle', 'Cup', 'Chair'))
+        classes=(
+            'Bicycle',
+            'Car',
+            'Motorbike',
+            'Bus',
+            'Boat',
+            'Cat',
+            'Dog',
+            'Bottle',
+            'Cup',
+            'Chair',
+        )
+    )
 
-    def __init__(self,
-                 split: str = 'test_night',
-                 data_root: str = '',
-                 **kwargs: Any) -> None:
+    def __init__(self, split: str = 'test_night', data_root: str = '', **kwargs: Any) -> None:
         if split not in SPLITS:
-            raise ValueError(f'split={split!r} of CODaNDataset: must be one '
-                             f'of {", ".join(SPLITS)}')
+            raise ValueError(f'split={split!r} of CODaNDataset: must be one of {", ".join(SPLITS)}')
         self.split = split
-        super().__init__(
-            ann_file='', data_root=data_root, data_prefix=split, **kwargs)
+        super().__init__(ann_file='', data_root=data_root, data_prefix=split, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Return ``img_path`` and ``gt_label`` of each image."""
@@ -55,7 +62,8 @@ class CODaNDataset(BaseDataset):
                     f'CODaNDataset: no folder {folder} (working folder '
                     f'{os.getcwd()}): unpack codan_{self.split}.tar.bz2 and '
                     f'set data_root={self.data_root!r} to the folder of its '
-                    f'{self.split}/')
+                    f'{self.split}/'
+                )
             infos += [
                 dict(img_path=os.path.join(folder, image), gt_label=label)
                 for image in sorted(os.listdir(folder))

@@ -1,4 +1,5 @@
 """DARK FACE: faces in streets at night."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -34,15 +35,16 @@ class DarkFaceDataset(BoxFileDataset):
             leaves no image.
     """
 
-    METAINFO = dict(
-        dataset_type='dark_face', classes=('face', ), palette=[(220, 20, 60)])
+    METAINFO = dict(dataset_type='dark_face', classes=('face',), palette=[(220, 20, 60)])
     PARSERS = DARK_FACE_PARSERS
 
-    def __init__(self,
-                 *args: Any,
-                 number_range: Range = (None, None),
-                 data_prefix: dict | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        number_range: Range = (None, None),
+        data_prefix: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.number_range = number_range
         if data_prefix is None:
             data_prefix = dict(img_path='image', ann_path='label')

@@ -1,4 +1,5 @@
 """Dark Zurich."""
+
 from __future__ import annotations
 
 from mmseg.datasets import DarkZurichDataset as MMSegDarkZurichDataset

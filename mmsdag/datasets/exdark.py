@@ -1,4 +1,5 @@
 """ExDark: 7,363 low-light photographs with their kind of light."""
+
 from __future__ import annotations
 
 import os
@@ -59,62 +60,62 @@ class ExDarkDataset(BoxFileDataset):
     METAINFO = dict(
         dataset_type='exdark',
         classes=EXDARK_CLASSES,
-        palette=[(119, 11, 32), (0, 130, 200), (60, 180, 75), (0, 90, 120),
-                 (30, 60, 255), (245, 130, 48), (170, 110, 40),
-                 (240, 50, 230), (255, 215, 0), (145, 30, 180), (220, 20, 60),
-                 (0, 170, 160)])
+        palette=[
+            (119, 11, 32),
+            (0, 130, 200),
+            (60, 180, 75),
+            (0, 90, 120),
+            (30, 60, 255),
+            (245, 130, 48),
+            (170, 110, 40),
+            (240, 50, 230),
+            (255, 215, 0),
+            (145, 30, 180),
+            (220, 20, 60),
+            (0, 170, 160),
+        ],
+    )
     PARSERS = EXDARK_PARSERS
 
-    def __init__(self,
-                 *args: Any,
-                 class_list: str | None = None,
-                 split: str | None = None,
-                 lighting: str | Sequence[str] | None = None,
-                 environment: str | None = None,
-                 data_prefix: dict | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        class_list: str | None = None,
+        split: str | None = None,
+        lighting: str | Sequence[str] | None = None,
+        environment: str | None = None,
+        data_prefix: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.class_list = class_list
         self.split = _chosen('split', split, EXDARK_SPLITS)
         self.lighting = _chosen('lighting', lighting, EXDARK_LIGHTING)
-        self.environment = _chosen('environment', environment,
-                                   EXDARK_ENVIRONMENTS)
+        self.environment = _chosen('environment', environment, EXDARK_ENVIRONMENTS)
         if data_prefix is None:
             data_prefix = dict(img_path='JPEGImages', ann_path='Annotations')
         super().__init__(*args, data_prefix=data_prefix, **kwargs)
 
     def select(self, listed: list[ListedImage]) -> list[ListedImage]:
         """Add what the list of classes says, and apply the filters."""
-        path = os.path.join(self.data_root or '',
-                            self.class_list or CLASS_LIST)
+        path = os.path.join(self.data_root or '', self.class_list or CLASS_LIST)
         # The list of images may be that list itself.
-        by_default = (
-            self.class_list is None and listed[0].lighting is None
-            and os.path.isfile(path))
+        by_default = self.class_list is None and listed[0].lighting is None and os.path.isfile(path)
         if self.class_list or by_default:
-            listed = classify(
-                listed,
-                read_list(path, 'data_root and class_list, or leave it out'))
+            listed = classify(listed, read_list(path, 'data_root and class_list, or leave it out'))
         return choose(
-            listed,
-            split=self.split,
-            lighting=self.lighting,
-            environment=self.environment)
+            listed, split=self.split, lighting=self.lighting, environment=self.environment
+        )
 
     def describe(self, image: ListedImage) -> dict:
         """Return the light, environment and class of the whole image."""
-        return dict(
-            lighting=image.lighting,
-            environment=image.environment,
-            image_class=image.label)
+        return dict(lighting=image.lighting, environment=image.environment, image_class=image.label)
 
 
-def _chosen(key: str, value: str | Sequence[str] | None,
-            choices: Sequence[str]) -> set[str] | None:
+def _chosen(key: str, value: str | Sequence[str] | None, choices: Sequence[str]) -> set[str] | None:
     if value is None:
         return None
     names = [value] if isinstance(value, str) else list(value)
     for name in names:
         if name not in choices:
-            raise ValueError(
-                f'{key}: {name!r} is none of {", ".join(choices)}')
+            raise ValueError(f'{key}: {name!r} is none of {", ".join(choices)}')
     return set(names)

@@ -1,4 +1,5 @@
 """Detection in exposure brackets, labeled on the well-lit shots."""
+
 from __future__ import annotations
 
 import os
@@ -36,10 +37,7 @@ class ExposureBracketDataset(CocoSubsetDataset):
 
     METAINFO = dict(CocoDataset.METAINFO, dataset_type='exposure_bracket')
 
-    def __init__(self,
-                 *args: Any,
-                 scene_range: Range = (None, None),
-                 **kwargs: Any) -> None:
+    def __init__(self, *args: Any, scene_range: Range = (None, None), **kwargs: Any) -> None:
         self.scene_range = scene_range
         super().__init__(*args, **kwargs)
 
@@ -59,5 +57,6 @@ class ExposureBracketDataset(CocoSubsetDataset):
         if not infos:
             raise ValueError(
                 f'{self.ann_file}: no images of scenes {self.scene_range[0]} '
-                f'to {self.scene_range[1]}: widen scene_range')
+                f'to {self.scene_range[1]}: widen scene_range'
+            )
         return infos

@@ -1,4 +1,5 @@
 """Exposure brackets: scenes shot several times, dark to bright."""
+
 from __future__ import annotations
 
 from typing import Any, Literal
@@ -42,18 +43,19 @@ class ExposureFolderDataset(LowLightFolderDataset):
 
     METAINFO = dict(dataset_type='exposure_folder', task_name='enhancement')
 
-    def __init__(self,
-                 data_root: str,
-                 ann_file: str = 'scenes.json',
-                 shots: str = 'all',
-                 scene_range: tuple[int | None, int | None] = (None, None),
-                 paired: bool | Literal['random'] = False,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str = 'scenes.json',
+        shots: str = 'all',
+        scene_range: tuple[int | None, int | None] = (None, None),
+        paired: bool | Literal['random'] = False,
+        **kwargs: Any,
+    ) -> None:
         if shots not in SHOTS:
             raise ValueError(f'shots={shots!r} is none of {", ".join(SHOTS)}')
         if paired not in (True, False, 'random'):
-            raise ValueError(f"paired={paired!r} must be True, False or "
-                             "'random'")
+            raise ValueError(f"paired={paired!r} must be True, False or 'random'")
         self.shots = shots
         self.scene_range = scene_range
         self.paired = paired
@@ -64,19 +66,18 @@ class ExposureFolderDataset(LowLightFolderDataset):
         """Return the names of the chosen shots."""
         partners = {
             name: self._partners_of(name, scene)
-            for scene in read_scenes(self.ann_file, self.scene_range,
-                                     ('images', 'dark', 'bright'))
+            for scene in read_scenes(self.ann_file, self.scene_range, ('images', 'dark', 'bright'))
             for name in self._chosen(scene)
         }
         if self.paired:
-            partners = {name: found for name, found in partners.items()
-                        if found}
+            partners = {name: found for name, found in partners.items() if found}
         if not partners:
             raise ValueError(
                 f'{self.ann_file}: no {self.shots} shots'
                 f'{" with a partner" if self.paired else ""} in scenes '
                 f'{self.scene_range[0]} to {self.scene_range[1]}: widen '
-                'scene_range or shots')
+                'scene_range or shots'
+            )
         self._partners = partners
         return list(partners)
 
@@ -89,8 +90,9 @@ class ExposureFolderDataset(LowLightFolderDataset):
             str(self.folder / name): [str(self.folder / one) for one in found]
             for name, found in self._partners.items()
         }
-        sizes = {path: inspect_image(path)
-                 for path in {p for found in partners.values() for p in found}}
+        sizes = {
+            path: inspect_image(path) for path in {p for found in partners.values() for p in found}
+        }
         differing = []
         for info in infos:
             paths = partners[info['img_path']]
@@ -98,8 +100,7 @@ class ExposureFolderDataset(LowLightFolderDataset):
             if len(paths) > 1:
                 info['gt_paths'] = paths
             differing += [
-                '{img_path}: {height}x{width}, {0}: {1}x{2}'.format(
-                    path, *sizes[path], **info)
+                '{img_path}: {height}x{width}, {0}: {1}x{2}'.format(path, *sizes[path], **info)
                 for path in paths
                 if sizes[path] != (info['height'], info['width'])
             ][:1]
@@ -107,7 +108,8 @@ class ExposureFolderDataset(LowLightFolderDataset):
             raise ValueError(
                 f'paired={self.paired!r}: {len(differing)} of {len(infos)} '
                 f'shots in {self.folder} are not of the size of their '
-                f'partner:{named(differing)}')
+                f'partner:{named(differing)}'
+            )
         return infos
 
     def get_data_info(self, idx: int) -> dict:

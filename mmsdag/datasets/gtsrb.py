@@ -1,4 +1,5 @@
 """Traffic signs: the German Traffic Sign Recognition Benchmark."""
+
 from __future__ import annotations
 
 import csv
@@ -63,21 +64,23 @@ class GTSRBDataset(BaseDataset):
 
     METAINFO = dict(classes=tuple(f'{number:05d}' for number in range(43)))
 
-    def __init__(self,
-                 ann_file: str = '',
-                 data_prefix: str | dict = '',
-                 tracks: str | None = None,
-                 gray_range: tuple[float | None, float | None] = (None, None),
-                 other_than: str | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        ann_file: str = '',
+        data_prefix: str | dict = '',
+        tracks: str | None = None,
+        gray_range: tuple[float | None, float | None] = (None, None),
+        other_than: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         if tracks not in (None, 'train', 'val'):
-            raise ValueError(f'tracks={tracks!r} of GTSRBDataset: must be '
-                             "'train', 'val' or None")
+            raise ValueError(f"tracks={tracks!r} of GTSRBDataset: must be 'train', 'val' or None")
         if (tracks or other_than) and ann_file:
             raise ValueError(
                 f'tracks={tracks!r}, other_than={other_than!r} of '
                 'GTSRBDataset: only training images have a track, and '
-                f'ann_file={ann_file!r} is a list: leave one of them out')
+                f'ann_file={ann_file!r} is a list: leave one of them out'
+            )
         self.tracks = tracks
         self.other_than = other_than
         self.gray_range = tuple(gray_range)
@@ -95,38 +98,39 @@ class GTSRBDataset(BaseDataset):
             raise FileNotFoundError(
                 f'GTSRBDataset: no folder {folder} (working folder '
                 f'{os.getcwd()}): check data_root={self.data_root!r} and '
-                'data_prefix; docs/datasets.md shows the layout')
+                'data_prefix; docs/datasets.md shows the layout'
+            )
         if not self.ann_file:
             infos = self._training_images(folder)
         elif not os.path.isfile(self.ann_file):
             raise FileNotFoundError(
                 f'GTSRBDataset: no list {self.ann_file!r} (working folder '
-                f'{os.getcwd()}): check data_root and ann_file')
+                f'{os.getcwd()}): check data_root and ann_file'
+            )
         else:
             infos = self._listed(folder)
         infos = [info for info in infos if self._is_in_range(info)]
         if not infos:
             raise ValueError(
                 f'GTSRBDataset: no image in {self.ann_file or folder} with '
-                f'tracks={self.tracks!r} and gray_range={self.gray_range}')
-        missing = [info['img_path'] for info in infos
-                   if not os.path.isfile(info['img_path'])]
+                f'tracks={self.tracks!r} and gray_range={self.gray_range}'
+            )
+        missing = [info['img_path'] for info in infos if not os.path.isfile(info['img_path'])]
         if missing:
             raise FileNotFoundError(
                 f'GTSRBDataset: {len(missing)} of {len(infos)} images of '
                 f'{self.ann_file} are missing, for example {missing[0]}: '
-                'check data_prefix')
+                'check data_prefix'
+            )
         return infos
 
     def _training_images(self, folder: str) -> list[dict]:
         """Return the images of a folder whose names tell their tracks."""
-        infos = (self._images_in_one_folder(folder) or
-                 self._images_in_folders(folder, self.tracks))
+        infos = self._images_in_one_folder(folder) or self._images_in_folders(folder, self.tracks)
         if self.other_than is None:
             return infos
         other = os.path.join(self.data_root or '', self.other_than)
-        known = {info['track']
-                 for info in self._images_in_folders(other, None)}
+        known = {info['track'] for info in self._images_in_folders(other, None)}
         return [info for info in infos if info['track'] not in known]
 
     def _images_in_one_folder(self, folder: str) -> list[dict]:
@@ -140,11 +144,12 @@ class GTSRBDataset(BaseDataset):
                     dict(
                         img_path=os.path.join(folder, name),
                         gt_label=int(label),
-                        track=f'{label}/{track}'))
+                        track=f'{label}/{track}',
+                    )
+                )
         return infos
 
-    def _images_in_folders(self, folder: str,
-                           split: str | None) -> list[dict]:
+    def _images_in_folders(self, folder: str, split: str | None) -> list[dict]:
         """Return the images of a split in folders of classes."""
         infos = []
         for label, name in enumerate(self.METAINFO['classes']):
@@ -154,7 +159,8 @@ class GTSRBDataset(BaseDataset):
                     f'GTSRBDataset: no folder {path} of the class {label}: '
                     'data_prefix must hold a folder for each class, 00000 to '
                     '00042, or images named CLASS_TRACK_FRAME (then without '
-                    'tracks); for a list of images, set ann_file')
+                    'tracks); for a list of images, set ann_file'
+                )
             tracks = defaultdict(list)
             for image in sorted(os.listdir(path)):
                 if image.lower().endswith(_SUFFIXES):
@@ -167,45 +173,48 @@ class GTSRBDataset(BaseDataset):
                         dict(
                             img_path=os.path.join(path, image),
                             gt_label=label,
-                            track=f'{name}/{track}') for image in images
+                            track=f'{name}/{track}',
+                        )
+                        for image in images
                     ]
         return infos
 
     def _listed(self, folder: str) -> list[dict]:
-        lines = split_lines(
-            read_bytes(self.ann_file, MAX_LIST_BYTES), self.ann_file)
+        lines = split_lines(read_bytes(self.ann_file, MAX_LIST_BYTES), self.ann_file)
         if self.ann_file.lower().endswith('.csv'):
             rows = csv.DictReader(lines, delimiter=';')
             columns = {'Filename', 'ClassId'}
             if not columns <= set(rows.fieldnames or ()):
                 raise AnnotationError(
-                    self.ann_file, 1, 'must have the columns Filename and '
-                    f'ClassId, separated by semicolons; has {rows.fieldnames}')
+                    self.ann_file,
+                    1,
+                    'must have the columns Filename and '
+                    f'ClassId, separated by semicolons; has {rows.fieldnames}',
+                )
             fields = [[row['Filename'], row['ClassId']] for row in rows]
             first = 2
         else:
             fields, first = [line.split() for line in lines], 1
         return [
             self._info(folder, values, number)
-            for number, values in enumerate(fields, first) if values
+            for number, values in enumerate(fields, first)
+            if values
         ]
 
     def _info(self, folder: str, fields: list[str], number: int) -> dict:
         """Return the data of a line with a name, a class and a gray level."""
         if not 2 <= len(fields) <= 3 or None in fields:
             raise AnnotationError(
-                self.ann_file, number, 'expected a name, a class and, '
-                f'optionally, a mean gray level, got {fields}')
+                self.ann_file,
+                number,
+                f'expected a name, a class and, optionally, a mean gray level, got {fields}',
+            )
         name, label, *gray = fields
-        if not label.isdecimal() or int(label) >= len(
-                self.METAINFO['classes']):
-            raise AnnotationError(self.ann_file, number,
-                                  f'class {label!r}: must be from 0 to 42')
-        info: dict[str, Any] = dict(
-            img_path=os.path.join(folder, name), gt_label=int(label))
+        if not label.isdecimal() or int(label) >= len(self.METAINFO['classes']):
+            raise AnnotationError(self.ann_file, number, f'class {label!r}: must be from 0 to 42')
+        info: dict[str, Any] = dict(img_path=os.path.join(folder, name), gt_label=int(label))
         if gray:
-            level = read_number(gray[0], 'mean gray level', self.ann_file,
-                                number)
+            level = read_number(gray[0], 'mean gray level', self.ann_file, number)
             tens = int(level // 10) * 10
             info.update(gray=level, lighting=f'gray {tens} to {tens + 10}')
         return info
@@ -217,7 +226,11 @@ class GTSRBDataset(BaseDataset):
             raise ValueError(
                 f'gray_range={self.gray_range} of GTSRBDataset: '
                 f'{self.ann_file or self.img_prefix} gives no mean gray level '
-                f'of {info["img_path"]}: add it as third column of ann_file')
+                f'of {info["img_path"]}: add it as third column of ann_file'
+            )
         low, high = self.gray_range
-        return ((-math.inf if low is None else low) <= info['gray'] <
-                (math.inf if high is None else high))
+        return (
+            (-math.inf if low is None else low)
+            <= info['gray']
+            < (math.inf if high is None else high)
+        )

@@ -1,4 +1,5 @@
 """The old name of :mod:`mmsdag.utils.image_io`."""
+
 from mmsdag.utils.moved import moved_module
 
 moved_module(__name__, 'mmsdag.utils.image_io')

@@ -1,4 +1,5 @@
 """Select the images of a dataset by lists."""
+
 from __future__ import annotations
 
 import json
@@ -7,20 +8,13 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 
-from .annotations import (
-    MAX_LIST_BYTES,
-    AnnotationError,
-    ListedImage,
-    parse_image_list,
-    read_bytes,
-)
+from .annotations import MAX_LIST_BYTES, AnnotationError, ListedImage, parse_image_list, read_bytes
 
 #: First and last number, both included; None is open.
 Range = tuple['int | None', 'int | None']
 
 
-def read_list(path: str | os.PathLike,
-              key: str = 'ann_file') -> list[ListedImage]:
+def read_list(path: str | os.PathLike, key: str = 'ann_file') -> list[ListedImage]:
     """Read a list of images; see :func:`parse_image_list`.
 
     Args:
@@ -34,16 +28,15 @@ def read_list(path: str | os.PathLike,
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise FileNotFoundError(
-            f'no list of images {path!r} (working folder {os.getcwd()}): '
-            f'check {key}')
+            f'no list of images {path!r} (working folder {os.getcwd()}): check {key}'
+        )
     listed = parse_image_list(read_bytes(path, MAX_LIST_BYTES), path)
     if not listed:
         raise AnnotationError(path, None, 'lists no images')
     return listed
 
 
-def classify(listed: list[ListedImage],
-             class_list: list[ListedImage]) -> list[ListedImage]:
+def classify(listed: list[ListedImage], class_list: list[ListedImage]) -> list[ListedImage]:
     """Add the entries of ExDark's ``imageclasslist.txt`` to a plain list.
 
     Folders before the names and the case of the endings, which differ from
@@ -58,12 +51,12 @@ def classify(listed: list[ListedImage],
         raise ValueError(
             f'{len(missing)} of {len(listed)} listed images are not in '
             f'class_list, for example {missing[0]!r}: complete it, or do '
-            "without the kinds of light by class_list=''")
+            "without the kinds of light by class_list=''"
+        )
     return [replace(known[_key(i)], name=i.name, line=i.line) for i in listed]
 
 
-def choose(listed: list[ListedImage],
-           **filters: Collection[str] | None) -> list[ListedImage]:
+def choose(listed: list[ListedImage], **filters: Collection[str] | None) -> list[ListedImage]:
     """Keep images whose ``lighting``, ``split``, … is among the given.
 
     Raises:
@@ -75,16 +68,18 @@ def choose(listed: list[ListedImage],
         if any(getattr(image, key) is None for image in listed):
             raise ValueError(
                 f'{key}={sorted(chosen)} needs imageclasslist.txt, as the '
-                'list itself or as class_list')
+                'list itself or as class_list'
+            )
         listed = [image for image in listed if getattr(image, key) in chosen]
     if not listed:
-        raise ValueError('no image is of all of ' + ', '.join(
-            f'{k}={sorted(v)}' for k, v in filters.items() if v is not None))
+        raise ValueError(
+            'no image is of all of '
+            + ', '.join(f'{k}={sorted(v)}' for k, v in filters.items() if v is not None)
+        )
     return listed
 
 
-def in_range(listed: list[ListedImage],
-             numbers: Range) -> list[ListedImage]:
+def in_range(listed: list[ListedImage], numbers: Range) -> list[ListedImage]:
     """Keep images whose number, the first in the name, is in a range.
 
     Raises:
@@ -94,16 +89,18 @@ def in_range(listed: list[ListedImage],
         return listed
     chosen = sorted(
         (image for image in listed if _within(image.name, numbers)),
-        key=lambda image: _number(image.name))
+        key=lambda image: _number(image.name),
+    )
     if not chosen:
-        raise ValueError(f'none of the {len(listed)} images has a number '
-                         f'from {numbers[0]} to {numbers[1]}')
+        raise ValueError(
+            f'none of the {len(listed)} images has a number from {numbers[0]} to {numbers[1]}'
+        )
     return chosen
 
 
-def read_scenes(path: str | os.PathLike,
-                numbers: Range = (None, None),
-                keys: Collection[str] = ('images', )) -> list[dict]:
+def read_scenes(
+    path: str | os.PathLike, numbers: Range = (None, None), keys: Collection[str] = ('images',)
+) -> list[dict]:
     """Read the scenes of exposure brackets.
 
     Args:
@@ -120,21 +117,22 @@ def read_scenes(path: str | os.PathLike,
     try:
         scenes = json.loads(read_bytes(path, MAX_LIST_BYTES))
         return [
-            {key: scene[key] for key in keys} for scene in scenes
-            if tuple(numbers) == (None, None)
-            or _within(scene['images'][0], numbers)
+            {key: scene[key] for key in keys}
+            for scene in scenes
+            if tuple(numbers) == (None, None) or _within(scene['images'][0], numbers)
         ]
     except AnnotationError:
         raise
-    except (ValueError, TypeError, KeyError, IndexError,
-            RecursionError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise AnnotationError(
-            path, None, f'must be a JSON list of scenes with '
-            f'{", ".join(keys)} ({type(error).__name__}: {error})') from error
+            path,
+            None,
+            f'must be a JSON list of scenes with '
+            f'{", ".join(keys)} ({type(error).__name__}: {error})',
+        ) from error
 
 
-def scenes_of_images(path: str | os.PathLike,
-                     numbers: Range = (None, None)) -> dict[str, int]:
+def scenes_of_images(path: str | os.PathLike, numbers: Range = (None, None)) -> dict[str, int]:
     """Return the number of the scene of each image; see :func:`read_scenes`.
 
     Raises:
@@ -148,8 +146,9 @@ def scenes_of_images(path: str | os.PathLike,
             for name in scene['images']
         }
     except (TypeError, IndexError) as error:
-        raise AnnotationError(path, None, 'must be a JSON list of scenes with '
-                              f'images ({error})') from error
+        raise AnnotationError(
+            path, None, f'must be a JSON list of scenes with images ({error})'
+        ) from error
 
 
 def _key(image: ListedImage) -> str:
@@ -159,8 +158,7 @@ def _key(image: ListedImage) -> str:
 def _within(name: str, numbers: Range) -> bool:
     first, last = numbers
     number = _number(name)
-    return ((first is None or first <= number)
-            and (last is None or number <= last))
+    return (first is None or first <= number) and (last is None or number <= last)
 
 
 def _number(name: str) -> int:

@@ -1,4 +1,5 @@
 """Count the contents of a data set, check its files, draw some of it."""
+
 from __future__ import annotations
 
 from collections import Counter
@@ -38,6 +39,7 @@ class Split:
             labels that are no class.
         pictures: Tiles for a contact sheet.
     """
+
     name: str = ''
     classes: Sequence[str] = ()
     unit: str = 'boxes'
@@ -61,8 +63,9 @@ def leaves(cfg: dict) -> Iterator[dict]:
         yield cfg
 
 
-def inspect_split(name: str, cfg: dict, options: Mapping[str, Any],
-                  pictures: int = 0, side: int = 240) -> Split:
+def inspect_split(
+    name: str, cfg: dict, options: Mapping[str, Any], pictures: int = 0, side: int = 240
+) -> Split:
     """Count, check and draw one split.
 
     Args:
@@ -80,12 +83,11 @@ def inspect_split(name: str, cfg: dict, options: Mapping[str, Any],
         split.images += len(infos)
         for info in infos:
             split.lighting[info.get('lighting')] += 1
-            split.counts.update(
-                i['bbox_label'] for i in info.get('instances', ()))
+            split.counts.update(i['bbox_label'] for i in info.get('instances', ()))
         _check_images(infos, split)
         shown = set(
-            np.linspace(0, len(infos) - 1, pictures).astype(int)
-            if pictures and infos else ())
+            np.linspace(0, len(infos) - 1, pictures).astype(int) if pictures and infos else ()
+        )
         _read(dataset, infos, split, shown, side)
     return split
 
@@ -101,7 +103,8 @@ def _build(leaf: dict, options: Mapping[str, Any]) -> Any:
     part.leaf.pop('filter_cfg', None)
     part.leaf.test_mode = True
     part.leaf.pipeline = [
-        step for step in part.leaf.get('pipeline', [])
+        step
+        for step in part.leaf.get('pipeline', [])
         if str(step['type']).rpartition('.')[2].startswith('Load')
     ]
     # MMEngine cannot serialize an empty list; it says so in NumPy's words.
@@ -111,7 +114,8 @@ def _build(leaf: dict, options: Mapping[str, Any]) -> Any:
         where = ', '.join(
             f'{key}={part.leaf[key]!r}'
             for key in ('data_root', 'data_prefix', 'ann_file')
-            if part.leaf.get(key))
+            if part.leaf.get(key)
+        )
         raise ValueError(f'{part.leaf.type} has no images: check {where}')
     return dataset
 
@@ -126,8 +130,10 @@ def _check_images(infos: list[dict], split: Split) -> None:
             return str(error)
         told = (info.get('height', size[0]), info.get('width', size[1]))
         if size != told:
-            return (f'{info["img_path"]}: {size[1]}x{size[0]}, but the '
-                    f'annotation says {told[1]}x{told[0]}')
+            return (
+                f'{info["img_path"]}: {size[1]}x{size[0]}, but the '
+                f'annotation says {told[1]}x{told[0]}'
+            )
         return None
 
     there = [info for info in infos if Path(info['img_path']).is_file()]
@@ -139,33 +145,31 @@ def _check_images(infos: list[dict], split: Split) -> None:
                 pool.map(fault, there),
                 desc=f'{split.name}: opening',
                 total=len(there),
-                unit='image'))
+                unit='image',
+            ),
+        )
 
 
-def _read(dataset: Any, infos: list[dict], split: Split, shown: set[int],
-          side: int) -> None:
+def _read(dataset: Any, infos: list[dict], split: Split, shown: set[int], side: int) -> None:
     """Count the labels of all masks, and draw the shown images."""
-    masks = any('seg_map_path' in info and 'instances' not in info
-                for info in infos)
+    masks = any('seg_map_path' in info and 'instances' not in info for info in infos)
     if masks:
         split.unit = 'pixels'
     broken = {fault.partition(': ')[0] for fault in split.faults}
     unknown: Counter = Counter()
     indices = [
-        i for i in (range(len(infos)) if masks else sorted(shown))
-        if Path(infos[i]['img_path']).is_file()
-        and str(infos[i]['img_path']) not in broken
+        i
+        for i in (range(len(infos)) if masks else sorted(shown))
+        if Path(infos[i]['img_path']).is_file() and str(infos[i]['img_path']) not in broken
     ]
-    for index in tqdm(indices, desc=f'{split.name}: reading', unit='image',
-                      disable=not indices):
+    for index in tqdm(indices, desc=f'{split.name}: reading', unit='image', disable=not indices):
         try:
             item = dataset[index]
         # Decoders and transforms fail in many ways on a broken mask.
         except Exception as error:
             if not masks:
                 raise
-            split.mask_faults.append(
-                f'{infos[index]["seg_map_path"]}: cannot be read ({error})')
+            split.mask_faults.append(f'{infos[index]["seg_map_path"]}: cannot be read ({error})')
             continue
         if masks and not _count_labels(item, split, unknown):
             continue
@@ -180,14 +184,13 @@ def _count_labels(item: dict, split: Split, unknown: Counter) -> bool:
     mask, size = item['gt_seg_map'], item['img'].shape[:2]
     if mask.shape != size:
         split.mask_faults.append(
-            f'{item["seg_map_path"]}: shape {mask.shape}, but the image has '
-            f'{size}')
+            f'{item["seg_map_path"]}: shape {mask.shape}, but the image has {size}'
+        )
         return False
     labels, counts = np.unique(mask, return_counts=True)
     for label, count in zip(labels.tolist(), counts.tolist()):
         split.counts[label] += count
-        if not (label < len(split.classes)
-                or label == item.get('ignore_index', 255)):
+        if not (label < len(split.classes) or label == item.get('ignore_index', 255)):
             unknown[label] += count
     return True
 
@@ -202,15 +205,14 @@ def _unknown_labels(dataset: Any, unknown: Counter) -> str:
     else:
         last = len(dataset.metainfo['classes']) - 1
         reason = f'neither classes (0 to {last}) nor 255'
-    return (f'{values} {verb} {reason} ({sum(unknown.values()):,} pixels)')
+    return f'{values} {verb} {reason} ({sum(unknown.values()):,} pixels)'
 
 
 def _draw(item: dict, metainfo: dict, side: int) -> np.ndarray:
     """Return a tile with the boxes or the mask of an image."""
     palette = metainfo.get('palette')
     if isinstance(palette, (str, type(None))):  # 'random', in mmdet
-        palette = np.random.default_rng(0).integers(
-            0, 255, (len(metainfo['classes']), 3))
+        palette = np.random.default_rng(0).integers(0, 255, (len(metainfo['classes']), 3))
     palette = np.array(palette, np.uint8)[:, ::-1]  # RGB to BGR
     image = item['img']
     if item.get('gt_seg_map') is not None:
@@ -221,11 +223,12 @@ def _draw(item: dict, metainfo: dict, side: int) -> np.ndarray:
     # Half-way to white: visible in the dark.
     colors = palette[labels] // 2 + 127
     image = overlay_boxes(
-        image, [[v * scale for v in i['bbox']] for i in instances],
+        image,
+        [[v * scale for v in i['bbox']] for i in instances],
         colors,
-        [metainfo['classes'][label] for label in labels])
-    title = ' '.join(
-        filter(None, (Path(item['img_path']).name, item.get('lighting'))))
+        [metainfo['classes'][label] for label in labels],
+    )
+    title = ' '.join(filter(None, (Path(item['img_path']).name, item.get('lighting'))))
     return titled(image, title, side)
 
 
@@ -240,13 +243,8 @@ def describe_splits(splits: Sequence[Split]) -> Iterator[str]:
     empty = len(first.classes) - len(rows) + 1
     if empty:
         rows[f'({empty} classes that do not occur)'] = [0] * len(splits)
-    rows[f'all {first.unit}'] = [
-        sum(s.counts[n] for n in range(len(s.classes))) for s in splits
-    ]
-    unlabeled = [
-        sum(n for label, n in s.counts.items() if label >= len(s.classes))
-        for s in splits
-    ]
+    rows[f'all {first.unit}'] = [sum(s.counts[n] for n in range(len(s.classes))) for s in splits]
+    unlabeled = [sum(n for label, n in s.counts.items() if label >= len(s.classes)) for s in splits]
     if any(unlabeled):
         rows['not labeled'] = unlabeled
     names = [split.name for split in splits]
@@ -254,31 +252,34 @@ def describe_splits(splits: Sequence[Split]) -> Iterator[str]:
     kinds = {kind for s in splits for kind in s.lighting}
     if kinds != {None}:
         yield _table(
-            'lighting (images)', {
-                str(kind): [s.lighting[kind] for s in splits]
-                for kind in sorted(kinds, key=str)
-            }, names)
+            'lighting (images)',
+            {str(kind): [s.lighting[kind] for s in splits] for kind in sorted(kinds, key=str)},
+            names,
+        )
     for split in splits:
         yield '\n'.join(_describe_files(split))
 
 
-def _table(title: str, rows: dict[str, list[int]],
-           columns: Sequence[str]) -> str:
+def _table(title: str, rows: dict[str, list[int]], columns: Sequence[str]) -> str:
     """Return a table of counts, with a sum for several columns."""
     several = len(columns) > 1
     return markdown_table(
         [title, *columns, *(['all'] if several else [])],
-        ([name, *(f'{value:,}' for value in (
-            [*values, sum(values)] if several else values))]
-         for name, values in rows.items()),
-        align='lr')
+        (
+            [name, *(f'{value:,}' for value in ([*values, sum(values)] if several else values))]
+            for name, values in rows.items()
+        ),
+        align='lr',
+    )
 
 
 def _describe_files(split: Split) -> Iterator[str]:
     there = split.images - split.missing
-    yield (f'{split.name}: {there:,} of {split.images:,} images are there, '
-           f'{there - len(split.faults):,} of them whole and of the size '
-           'that the annotation says' + ('; not' if split.faults else ''))
+    yield (
+        f'{split.name}: {there:,} of {split.images:,} images are there, '
+        f'{there - len(split.faults):,} of them whole and of the size '
+        'that the annotation says' + ('; not' if split.faults else '')
+    )
     yield from _named(split.faults)
     if split.mask_faults:
         yield f'{split.name}: faults of the masks'

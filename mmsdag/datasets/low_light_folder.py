@@ -1,4 +1,5 @@
 """A folder of photographs, checked before the training starts."""
+
 from __future__ import annotations
 
 import os
@@ -17,12 +18,7 @@ from mmengine.utils import track_iter_progress
 
 from mmsdag.registry import DATASETS
 from mmsdag.utils.files import walk_files
-from mmsdag.utils.image_io import (
-    IMAGE_SUFFIXES,
-    BrokenImageError,
-    inspect_image,
-    read_image,
-)
+from mmsdag.utils.image_io import IMAGE_SUFFIXES, BrokenImageError, inspect_image, read_image
 
 from .seeding import seeded
 
@@ -66,40 +62,37 @@ class LowLightFolderDataset(BaseDataset):
 
     METAINFO = dict(dataset_type='low_light_folder', task_name='enhancement')
 
-    def __init__(self,
-                 data_root: str,
-                 data_prefix: dict | None = None,
-                 ann_file: str = '',
-                 pattern: str = '*',
-                 min_size: int | Sequence[int] = 0,
-                 small: str = 'error',
-                 in_memory: bool = False,
-                 is_dark: bool = False,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        data_root: str,
+        data_prefix: dict | None = None,
+        ann_file: str = '',
+        pattern: str = '*',
+        min_size: int | Sequence[int] = 0,
+        small: str = 'error',
+        in_memory: bool = False,
+        is_dark: bool = False,
+        **kwargs: Any,
+    ) -> None:
         if small not in ('error', 'skip'):
             raise ValueError(f"small={small!r} must be 'error' or 'skip'")
         if data_prefix is None:
             data_prefix = dict(img_path='')
         if 'img_path' not in data_prefix:
-            raise ValueError(f"data_prefix={data_prefix!r} has no 'img_path', "
-                             'the folder of the images inside data_root')
+            raise ValueError(
+                f"data_prefix={data_prefix!r} has no 'img_path', "
+                'the folder of the images inside data_root'
+            )
         self.pattern = pattern
-        self.min_size = (
-            (min_size, min_size) if isinstance(min_size, int)
-            else tuple(min_size))
+        self.min_size = (min_size, min_size) if isinstance(min_size, int) else tuple(min_size)
         if len(self.min_size) != 2:
-            raise ValueError(f'min_size={min_size!r} must be a number or '
-                             '(height, width)')
+            raise ValueError(f'min_size={min_size!r} must be a number or (height, width)')
         self.small = small
         self.in_memory = in_memory
         self.is_dark = is_dark
         self._pixels: dict[str, np.ndarray] = {}
         self._broken: set[str] = set()
-        super().__init__(
-            ann_file=ann_file,
-            data_root=data_root,
-            data_prefix=data_prefix,
-            **kwargs)
+        super().__init__(ann_file=ann_file, data_root=data_root, data_prefix=data_prefix, **kwargs)
 
     @property
     def folder(self) -> Path:
@@ -115,15 +108,15 @@ class LowLightFolderDataset(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """Return ``img_path``, ``height``, ``width`` of each usable image."""
         names = [
-            name for name in self.list_names()
-            if fnmatch(os.path.basename(name), self.pattern)
+            name for name in self.list_names() if fnmatch(os.path.basename(name), self.pattern)
         ]
         if not names:
             raise FileNotFoundError(
                 f'no images for {type(self).__name__} in {self.folder} and '
                 f'the folders in it (pattern={self.pattern!r}, files of '
                 f'{", ".join(IMAGE_SUFFIXES)}): check data_root and '
-                'data_prefix.img_path')
+                'data_prefix.img_path'
+            )
         infos, broken = [], []
         paths = [str(self.folder / name) for name in names]
         sizes = self._map(inspect_image, paths, 'checking')
@@ -131,17 +124,18 @@ class LowLightFolderDataset(BaseDataset):
             if isinstance(size, BrokenImageError):
                 broken.append(str(size))
             else:
-                infos.append(
-                    dict(img_path=path, height=size[0], width=size[1]))
+                infos.append(dict(img_path=path, height=size[0], width=size[1]))
         if not infos:
             raise ValueError(
-                f'none of the {len(paths)} images in {self.folder} can be '
-                f'read:{named(broken)}')
+                f'none of the {len(paths)} images in {self.folder} can be read:{named(broken)}'
+            )
         if broken:
             print_log(
                 f'{len(broken)} of {len(paths)} images in {self.folder} are '
                 f'left out, because they cannot be read:{named(broken)}',
-                'current', WARNING)
+                'current',
+                WARNING,
+            )
         return infos
 
     def list_names(self) -> list[str]:
@@ -150,19 +144,20 @@ class LowLightFolderDataset(BaseDataset):
             raise FileNotFoundError(
                 f'{type(self).__name__}: no folder {self.folder} (working '
                 f'folder {os.getcwd()}): check data_root={self.data_root!r} '
-                'and data_prefix.img_path')
+                'and data_prefix.img_path'
+            )
         if not self.ann_file:
             return sorted(walk_images(self.folder))
         if not os.path.isfile(self.ann_file):
-            raise FileNotFoundError(f'{type(self).__name__}: no list '
-                                    f'ann_file={self.ann_file!r}')
+            raise FileNotFoundError(f'{type(self).__name__}: no list ann_file={self.ann_file!r}')
         names = self.read_list()
         missing = [n for n in names if not (self.folder / n).is_file()]
         if missing:
             raise FileNotFoundError(
                 f'{len(missing)} of the {len(names)} images that '
                 f'{self.ann_file} lists are not in {self.folder}:'
-                f'{named(missing)}')
+                f'{named(missing)}'
+            )
         return names
 
     def read_list(self) -> list[str]:
@@ -181,16 +176,18 @@ class LowLightFolderDataset(BaseDataset):
                 small.append('{img_path}: {height}x{width}'.format(**info))
         if not small:
             return fits
-        message = (f'{len(small)} of {len(self.data_list)} images in '
-                   f'{self.folder} are smaller than min_size={height}x{width} '
-                   '(height x width), the crop of the pipeline')
+        message = (
+            f'{len(small)} of {len(self.data_list)} images in '
+            f'{self.folder} are smaller than min_size={height}x{width} '
+            '(height x width), the crop of the pipeline'
+        )
         if self.small == 'error' or not fits:
             raise ValueError(
                 f'{message}; take a smaller crop and min_size'
                 f'{", or leave them out by small=skip" if fits else ""}:'
-                f'{named(small)}')
-        print_log(f'{message}, and left out:{named(small)}', 'current',
-                  WARNING)
+                f'{named(small)}'
+            )
+        print_log(f'{message}, and left out:{named(small)}', 'current', WARNING)
         return fits
 
     def __getitem__(self, idx: int) -> dict:
@@ -220,13 +217,13 @@ class LowLightFolderDataset(BaseDataset):
                 print_log(
                     f'{error}; another image is drawn in its place (broken '
                     f'files met by this process: {len(self._broken)})',
-                    'current', WARNING)
+                    'current',
+                    WARNING,
+                )
             return None
 
     def _load_all(self) -> None:
-        paths = [
-            self.get_data_info(index)['img_path'] for index in range(len(self))
-        ]
+        paths = [self.get_data_info(index)['img_path'] for index in range(len(self))]
         images = self._map(read_image, paths, 'loading')
         for path, image in zip(paths, images):
             if not isinstance(image, BrokenImageError):
@@ -234,10 +231,12 @@ class LowLightFolderDataset(BaseDataset):
         size = sum(image.nbytes for image in self._pixels.values())
         print_log(
             f'{len(self._pixels)} images of {self.folder} are kept in memory '
-            f'({size / 2**30:.2f} GiB)', 'current', INFO)
+            f'({size / 2**30:.2f} GiB)',
+            'current',
+            INFO,
+        )
 
-    def _map(self, function: Callable[[str], Any], paths: list[str],
-             verb: str) -> list:
+    def _map(self, function: Callable[[str], Any], paths: list[str], verb: str) -> list:
         """Yield results, or the errors of broken files, in order."""
 
         def attempt(path: str) -> Any:
@@ -249,8 +248,7 @@ class LowLightFolderDataset(BaseDataset):
         with ThreadPoolExecutor(_THREADS) as pool:
             results = pool.map(attempt, paths)
             if len(paths) >= _BIG_FOLDER and is_main_process():
-                print_log(f'{verb} {len(paths)} images in {self.folder}',
-                          'current', INFO)
+                print_log(f'{verb} {len(paths)} images in {self.folder}', 'current', INFO)
                 results = track_iter_progress((results, len(paths)))
             return list(results)
 

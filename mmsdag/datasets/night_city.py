@@ -1,4 +1,5 @@
 """NightCity and NightCity-fine."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -29,8 +30,5 @@ class NightCityDataset(NightSegmentationBase, CityscapesDataset):
 
     SEG_MAP_SUFFIXES = {False: '_trainIds.png', True: '_labelIds.png'}
 
-    def __init__(self,
-                 label_ids: bool = True,
-                 img_suffix: str = '.png',
-                 **kwargs: Any) -> None:
+    def __init__(self, label_ids: bool = True, img_suffix: str = '.png', **kwargs: Any) -> None:
         super().__init__(label_ids=label_ids, img_suffix=img_suffix, **kwargs)

@@ -3,6 +3,7 @@
 They extend mmseg's datasets: the files are checked when the dataset is built,
 and labels may be Cityscapes' label ids as well as its train ids.
 """
+
 from __future__ import annotations
 
 import os
@@ -15,15 +16,33 @@ from mmseg.datasets import BaseSegDataset
 #: Cityscapes' train id of each label id that is evaluated (its published
 #: table); the other label ids, from 0 to 33, are ignored.
 TRAIN_IDS = {
-    7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9,
-    23: 10, 24: 11, 25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18
+    7: 0,
+    8: 1,
+    11: 2,
+    12: 3,
+    13: 4,
+    17: 5,
+    19: 6,
+    20: 7,
+    21: 8,
+    22: 9,
+    23: 10,
+    24: 11,
+    25: 12,
+    26: 13,
+    27: 14,
+    28: 15,
+    31: 16,
+    32: 17,
+    33: 18,
 }
 _LABEL_IDS = range(34)
 _NAMED = 10
 
 
-def label_id_map(train_id_map: dict[int, int] | None = None,
-                 ignore_index: int = 255) -> dict[int, int]:
+def label_id_map(
+    train_id_map: dict[int, int] | None = None, ignore_index: int = 255
+) -> dict[int, int]:
     """Map each label id of Cityscapes to a train id or to 255.
 
     Args:
@@ -64,15 +83,11 @@ class NightSegmentationBase(BaseSegDataset):
     """
 
     #: End of the label files by ``label_ids``.
-    SEG_MAP_SUFFIXES = {
-        False: '_gt_labelTrainIds.png',
-        True: '_gt_labelIds.png'
-    }
+    SEG_MAP_SUFFIXES = {False: '_gt_labelTrainIds.png', True: '_gt_labelIds.png'}
 
-    def __init__(self,
-                 label_ids: bool = False,
-                 seg_map_suffix: str | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self, label_ids: bool = False, seg_map_suffix: str | None = None, **kwargs: Any
+    ) -> None:
         # Before the dataset loads its list.
         self.label_ids = label_ids
         if seg_map_suffix is None:
@@ -84,16 +99,14 @@ class NightSegmentationBase(BaseSegDataset):
         name = type(self).__name__
         for key in ('img_path', 'seg_map_path'):
             folder = self.data_prefix.get(key)
-            if folder is not None and not fileio.isdir(folder,
-                                                       self.backend_args):
+            if folder is not None and not fileio.isdir(folder, self.backend_args):
                 raise FileNotFoundError(
                     f'{name}: no folder {folder} (working folder '
                     f'{os.getcwd()}): check data_root={self.data_root!r} and '
-                    f'data_prefix.{key}; docs/datasets.md shows the tree')
-        if self.ann_file and not fileio.exists(self.ann_file,
-                                               self.backend_args):
-            raise FileNotFoundError(f'{name}: no list of images '
-                                    f'ann_file={self.ann_file!r}')
+                    f'data_prefix.{key}; docs/datasets.md shows the tree'
+                )
+        if self.ann_file and not fileio.exists(self.ann_file, self.backend_args):
+            raise FileNotFoundError(f'{name}: no list of images ann_file={self.ann_file!r}')
         infos = super().load_data_list()
         if not infos:
             raise FileNotFoundError(self._nothing_found())
@@ -111,22 +124,22 @@ class NightSegmentationBase(BaseSegDataset):
         if self.ann_file:
             return f'{name}: ann_file={self.ann_file!r} lists no image'
         ends = Counter(
-            os.path.splitext(file)[1] for file in fileio.list_dir_or_file(
-                folder,
-                list_dir=False,
-                recursive=True,
-                backend_args=self.backend_args))
-        there = ', '.join(f'{n} {end or "without suffix"}'
-                          for end, n in ends.most_common(3)) or 'none'
-        return (f'{name}: no image in {folder} and the folders in it ends in '
-                f'img_suffix={self.img_suffix!r} (files there: {there}): '
-                'check img_suffix and data_prefix.img_path')
+            os.path.splitext(file)[1]
+            for file in fileio.list_dir_or_file(
+                folder, list_dir=False, recursive=True, backend_args=self.backend_args
+            )
+        )
+        there = (
+            ', '.join(f'{n} {end or "without suffix"}' for end, n in ends.most_common(3)) or 'none'
+        )
+        return (
+            f'{name}: no image in {folder} and the folders in it ends in '
+            f'img_suffix={self.img_suffix!r} (files there: {there}): '
+            'check img_suffix and data_prefix.img_path'
+        )
 
     def _check_files(self, infos: list[dict], key: str, kind: str) -> None:
-        missing = [
-            info[key] for info in infos
-            if not fileio.exists(info[key], self.backend_args)
-        ]
+        missing = [info[key] for info in infos if not fileio.exists(info[key], self.backend_args)]
         if not missing:
             return
         named = ''.join(f'\n  {path}' for path in missing[:_NAMED])
@@ -135,10 +148,13 @@ class NightSegmentationBase(BaseSegDataset):
             named += f'\n  and {more} more'
         remedy = (
             'check data_prefix.img_path and ann_file, which holds names '
-            f'without img_suffix={self.img_suffix!r}' if key == 'img_path' else
-            f'check data_prefix.seg_map_path, seg_map_suffix='
+            f'without img_suffix={self.img_suffix!r}'
+            if key == 'img_path'
+            else f'check data_prefix.seg_map_path, seg_map_suffix='
             f'{self.seg_map_suffix!r} and label_ids={self.label_ids}; without '
-            'data_prefix.seg_map_path, images are read without labels')
+            'data_prefix.seg_map_path, images are read without labels'
+        )
         raise FileNotFoundError(
             f'{type(self).__name__}: {len(missing)} of {len(infos)} {kind} '
-            f'are missing; {remedy}:{named}')
+            f'are missing; {remedy}:{named}'
+        )

@@ -1,4 +1,5 @@
 """Dark and well-exposed photographs of the same scenes, in two folders."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -30,15 +31,14 @@ class PairedFolderDataset(LowLightFolderDataset):
 
     METAINFO = dict(dataset_type='paired_folder', task_name='enhancement')
 
-    def __init__(self,
-                 data_root: str,
-                 data_prefix: dict | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(self, data_root: str, data_prefix: dict | None = None, **kwargs: Any) -> None:
         if data_prefix is None:
             data_prefix = dict(img_path='low', gt_path='high')
         if 'gt_path' not in data_prefix:
-            raise ValueError(f"data_prefix={data_prefix!r} has no 'gt_path', "
-                             'the folder of the ground truth in data_root')
+            raise ValueError(
+                f"data_prefix={data_prefix!r} has no 'gt_path', "
+                'the folder of the ground truth in data_root'
+            )
         super().__init__(data_root, data_prefix=data_prefix, **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -57,9 +57,11 @@ class PairedFolderDataset(LowLightFolderDataset):
         if missing:
             raise FileNotFoundError(
                 f'{name}: {len(missing)} of {len(infos)} images have no '
-                f'ground truth: check data_prefix.gt_path:{named(missing)}')
+                f'ground truth: check data_prefix.gt_path:{named(missing)}'
+            )
         if differing:
             raise ValueError(
                 f'{name}: {len(differing)} of {len(infos)} images have a '
-                f'ground truth of another size:{named(differing)}')
+                f'ground truth of another size:{named(differing)}'
+            )
         return infos

@@ -1,4 +1,5 @@
 """An endless sampler that can start anywhere at once."""
+
 from __future__ import annotations
 
 import logging
@@ -37,24 +38,24 @@ class ResumableSampler(Sampler):
         start: How many draws of this process to leave out.
     """
 
-    def __init__(self,
-                 dataset: Sized,
-                 shuffle: bool = True,
-                 seed: int | None = None) -> None:
+    def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None) -> None:
         self.rank, self.world_size = get_dist_info()
         self.size = len(dataset)
         if self.size == 0:
             raise ValueError(
                 f'{type(dataset).__name__} of train_dataloader is empty: '
-                'check its paths (data_root, data_prefix)')
+                'check its paths (data_root, data_prefix)'
+            )
         lost = _without_positions(dataset)
         if lost:
             print_log(
                 f"{lost} in train_dataloader replaces the sampler's indices "
                 'by plain numbers: the random numbers of its samples depend '
                 'on the number of workers, and a resumed training will '
-                'differ from an uninterrupted one', 'current',
-                logging.WARNING)
+                'differ from an uninterrupted one',
+                'current',
+                logging.WARNING,
+            )
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else seed
         self.start = 0
@@ -68,7 +69,9 @@ class ResumableSampler(Sampler):
                 epoch = draw // self.size
                 order = (
                     shuffled(self.size, self.seed, epoch)
-                    if self.shuffle else list(range(self.size)))
+                    if self.shuffle
+                    else list(range(self.size))
+                )
             yield DrawIndex(order[draw % self.size], draw, self.seed)
 
     def skip(self, num_samples: int) -> None:
@@ -87,9 +90,5 @@ def _without_positions(dataset: Any) -> str | None:
     """Return the class of a wrapper that looks indices up in a list."""
     if isinstance(dataset, (ClassBalancedDataset, Subset)):
         return type(dataset).__name__
-    wrapped = getattr(dataset, 'datasets', None) or [
-        getattr(dataset, 'dataset', None)
-    ]
-    return next(
-        filter(None, (_without_positions(d) for d in wrapped
-                      if d is not None)), None)
+    wrapped = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    return next(filter(None, (_without_positions(d) for d in wrapped if d is not None)), None)

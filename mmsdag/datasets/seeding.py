@@ -4,6 +4,7 @@ A sample's pipeline draws from (seed, draw number), a training step from
 (seed, rank, iteration). So neither the number of workers nor a kill and a
 resume changes what a run sees.
 """
+
 from __future__ import annotations
 
 import random
@@ -30,6 +31,7 @@ class DrawIndex(int):
             training.
         seed: Seed of the sampler.
     """
+
     draw: int
     seed: int
 

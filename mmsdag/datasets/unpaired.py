@@ -1,4 +1,5 @@
 """Unpaired dark and bright photographs."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -26,10 +27,7 @@ class UnpairedDataset(Dataset):
         lazy_init: Leave the lists of files to :meth:`full_init`.
     """
 
-    def __init__(self,
-                 dark: dict,
-                 bright: dict,
-                 lazy_init: bool = False) -> None:
+    def __init__(self, dark: dict, bright: dict, lazy_init: bool = False) -> None:
         self.dark = DATASETS.build(dict(dark, lazy_init=lazy_init))
         self.bright = DATASETS.build(dict(bright, lazy_init=lazy_init))
 

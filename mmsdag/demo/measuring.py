@@ -1,4 +1,5 @@
 """Enhance the held-out photographs and measure the results."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -32,6 +33,7 @@ class View(NamedTuple):
         metrics: Value of each metric, a key of
             :data:`mmsdag.demo.page.COLUMNS`; None where it has none.
     """
+
     photo: str
     version: str
     picture: np.ndarray
@@ -40,8 +42,7 @@ class View(NamedTuple):
 
 
 @torch.no_grad()
-def measure(options: DemoOptions, photographs: Photographs,
-            sdag: dict) -> list[View]:
+def measure(options: DemoOptions, photographs: Photographs, sdag: dict) -> list[View]:
     """Enhance the held-out photographs and measure all versions.
 
     Args:
@@ -51,48 +52,44 @@ def measure(options: DemoOptions, photographs: Photographs,
     """
     device = torch.device(get_device())
     guide: Any = MODELS.build(
-        dict(
-            type='mmsdag.SDAGGuidanceLoss',
-            checkpoint=str(options.weights('sdag')),
-            sdag=sdag))
+        dict(type='mmsdag.SDAGGuidanceLoss', checkpoint=str(options.weights('sdag')), sdag=sdag)
+    )
     enhancers = {
         name: EnhancerRunner(
-            load_enhancer(
-                dict(type='mmsdag.ZeroDCENet'), options.weights(name)),
+            load_enhancer(dict(type='mmsdag.ZeroDCENet'), options.weights(name)),
             'the demonstration',
-            device=device)
+            device=device,
+        )
         for name in ('unguided', 'guided')
     }
     views = []
     for path in tqdm(photographs.held_out(), desc='measure', disable=None):
         versions = dict(dark=_read_rgb(path).to(device))
-        versions.update({
-            name: runner.enhance_rgb(versions['dark'][None])[0]
-            for name, runner in enhancers.items()
-        })
+        versions.update(
+            {
+                name: runner.enhance_rgb(versions['dark'][None])[0]
+                for name, runner in enhancers.items()
+            }
+        )
         if photographs.paired:
-            versions['reference'] = _read_rgb(
-                photographs.folder / 'reference' / path.name).to(device)
+            versions['reference'] = _read_rgb(photographs.folder / 'reference' / path.name).to(
+                device
+            )
         for version, image in versions.items():
             error = (image - guide.reconstruct(image[None])[0]).abs()
             picture = to_bytes(image)
-            write_image(
-                options.out / 'pictures' / f'{path.stem} {version}.png',
-                picture[..., ::-1])
-            reference = (None if version == 'reference' else
-                         versions.get('reference'))
+            write_image(options.out / 'pictures' / f'{path.stem} {version}.png', picture[..., ::-1])
+            reference = None if version == 'reference' else versions.get('reference')
             metrics = dict(
                 guidance=error.mean().item(),
                 brightness=image.mean().item(),
-                **_closeness(image, reference))
-            views.append(
-                View(path.stem, version, picture,
-                     error.mean(0).cpu().numpy(), metrics))
+                **_closeness(image, reference),
+            )
+            views.append(View(path.stem, version, picture, error.mean(0).cpu().numpy(), metrics))
     return views
 
 
-def _closeness(image: Tensor,
-               reference: Tensor | None) -> dict[str, float | None]:
+def _closeness(image: Tensor, reference: Tensor | None) -> dict[str, float | None]:
     """Compare images (3, H, W), RGB, [0, 1], as 8-bit pictures."""
     if reference is None:
         return dict.fromkeys(('psnr', 'psnr_matched', 'ssim'))
@@ -101,7 +98,8 @@ def _closeness(image: Tensor,
     return dict(
         psnr=float(psnr(to_bytes(image), target)),
         psnr_matched=float(psnr(to_bytes(matched), target)),
-        ssim=float(ssim(to_bytes(image), target)))
+        ssim=float(ssim(to_bytes(image), target)),
+    )
 
 
 def _read_rgb(path: Path) -> Tensor:

@@ -1,4 +1,5 @@
 """Options of the demonstration."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ class DemoOptions:
             recognition.
         scenes_options: Overrides of the configs of the recognizers.
     """
+
     out: Path = Path('work_dirs/demo')
     data: Path | None = None
     seed: int = 0
@@ -56,11 +58,14 @@ class RecognitionOptions:
         seed: Seed of the scenes and trainings.
         cfg_options: Overrides of the configs of both trainings.
     """
+
     out: Path = Path('work_dirs/night_scenes')
-    unguided: Path = field(default_factory=lambda: _checkpoint(
-        'zero-dce_1xb8-1k_brackets_seed0.pth'))
-    guided: Path = field(default_factory=lambda: _checkpoint(
-        'zero-dce-sdag_1xb8-1k_brackets_seed0.pth'))
+    unguided: Path = field(
+        default_factory=lambda: _checkpoint('zero-dce_1xb8-1k_brackets_seed0.pth')
+    )
+    guided: Path = field(
+        default_factory=lambda: _checkpoint('zero-dce-sdag_1xb8-1k_brackets_seed0.pth')
+    )
     train: int = 320
     test: int = 120
     seed: int = 0

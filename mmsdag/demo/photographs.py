@@ -1,4 +1,5 @@
 """Prepare the photographs of the demonstration."""
+
 from __future__ import annotations
 
 import hashlib
@@ -26,18 +27,20 @@ from .options import DemoOptions
 from .steps import read_json, remove_own, write_json
 
 # No scene is on both sides: both views of the motorcycle train.
-TRAINING = (photos.ASTRONAUT, photos.FLOWER, photos.MOTORCYCLE_LEFT,
-            photos.MOTORCYCLE_RIGHT, photos.ROCKET)
+TRAINING = (
+    photos.ASTRONAUT,
+    photos.FLOWER,
+    photos.MOTORCYCLE_LEFT,
+    photos.MOTORCYCLE_RIGHT,
+    photos.ROCKET,
+)
 HELD_OUT = (photos.CHELSEA, photos.CHINA, photos.COFFEE)
 
 #: How the embedded photographs are darkened: those of the training COPIES
 #: times each, those held out once.
 DARKENING: dict[str, Any] = dict(
-    type='mmsdag.LowLightDegradation',
-    order='camera',
-    exposure=(0.04, 0.25),
-    shot=5e-4,
-    read=2.5e-7)
+    type='mmsdag.LowLightDegradation', order='camera', exposure=(0.04, 0.25), shot=5e-4, read=2.5e-7
+)
 DARKENING_HELD_OUT: dict[str, Any] = dict(DARKENING, exposure=0.1)
 COPIES = 4
 
@@ -108,10 +111,17 @@ def _embedded_photographs(options: DemoOptions, min_side: int) -> Photographs:
     paths = {item: item.find() for item in (*TRAINING, *HELD_OUT)}
     photographs = Photographs(
         options.out / 'photographs',
-        digest([
-            options.seed, options.max_side, min_side, DARKENING, COPIES,
-            [file_digest(path) for path in paths.values()]
-        ]))
+        digest(
+            [
+                options.seed,
+                options.max_side,
+                min_side,
+                DARKENING,
+                COPIES,
+                [file_digest(path) for path in paths.values()],
+            ]
+        ),
+    )
     if photographs.ready:
         return photographs
     generator = torch.Generator().manual_seed(options.seed)
@@ -123,13 +133,14 @@ def _embedded_photographs(options: DemoOptions, min_side: int) -> Photographs:
             name = f'{item.name}.png'
             if item in HELD_OUT:
                 write_image(new / 'reference' / name, bright)
-                write_image(new / 'held_out' / name,
-                            _darken(bright, single, generator))
+                write_image(new / 'held_out' / name, _darken(bright, single, generator))
                 continue
             write_image(new / 'bright' / name, bright)
             for copy in range(COPIES):
-                write_image(new / 'dark' / f'{item.name} {copy + 1}.png',
-                            _darken(bright, several, generator))
+                write_image(
+                    new / 'dark' / f'{item.name} {copy + 1}.png',
+                    _darken(bright, several, generator),
+                )
         low, high = DARKENING['exposure']
         write_json(
             new / 'manifest.json',
@@ -142,31 +153,37 @@ def _embedded_photographs(options: DemoOptions, min_side: int) -> Photographs:
                 f'well-lit originals. {len(HELD_OUT)} other photographs, at '
                 f'{DARKENING_HELD_OUT["exposure"]:.0%} of the light, are held '
                 'out; both views of the motorcycle are in the training set.',
-                credits=[f'{item.name}: {item.credit}' for item in paths]))
+                credits=[f'{item.name}: {item.credit}' for item in paths],
+            ),
+        )
     return photographs
 
 
-def _own_photographs(options: DemoOptions, data: Path,
-                     min_side: int) -> Photographs:
+def _own_photographs(options: DemoOptions, data: Path, min_side: int) -> Photographs:
     """Take the user's dark photographs; hold out the last ones by name."""
     paths, found = _usable(data, min_side)
     photographs = Photographs(
         options.out / 'photographs',
-        digest([
-            options.seed, options.max_side, min_side,
-            [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
-        ]))
+        digest(
+            [
+                options.seed,
+                options.max_side,
+                min_side,
+                [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in paths],
+            ]
+        ),
+    )
     if photographs.ready:
         return photographs
     count = min(MOST_HELD_OUT, max(1, len(paths) // 5))
-    groups = dict(held_out=paths[-count:],
-                  dark=_evenly(paths[:-count], MOST_TRAINING))
+    groups = dict(held_out=paths[-count:], dark=_evenly(paths[:-count], MOST_TRAINING))
     with photographs.filling() as new:
         used = _copy_groups(groups, new, options.max_side, min_side)
         if not all(used.values()):
             raise ValueError(
                 f'--data {data}: too few different photographs can be read to '
-                'train on some and hold out others')
+                'train on some and hold out others'
+            )
         write_json(
             new / 'manifest.json',
             dict(
@@ -179,7 +196,9 @@ def _own_photographs(options: DemoOptions, data: Path,
                 f'skipped, and at most {MOST_TRAINING + MOST_HELD_OUT} are '
                 'used. SDAG trains on the dark photographs as enhanced by the '
                 'unguided Zero-DCE.',
-                credits=[]))
+                credits=[],
+            ),
+        )
     return photographs
 
 
@@ -188,19 +207,20 @@ def _usable(data: Path, min_side: int) -> tuple[list[Path], int]:
     if not data.is_dir():
         raise FileNotFoundError(f'--data {data}: there is no such folder')
     dataset = LowLightFolderDataset(
-        data_root=str(data), min_size=min_side, small='skip', pipeline=[])
-    paths = [
-        Path(dataset.get_data_info(i)['img_path']) for i in range(len(dataset))
-    ]
+        data_root=str(data), min_size=min_side, small='skip', pipeline=[]
+    )
+    paths = [Path(dataset.get_data_info(i)['img_path']) for i in range(len(dataset))]
     if len(paths) < 2:
         raise ValueError(
             f'--data {data}: {len(paths)} usable photograph; give at least '
-            'two, one to train on and one to hold out, better twenty')
+            'two, one to train on and one to hold out, better twenty'
+        )
     return paths, len(dataset.list_names())
 
 
-def _copy_groups(groups: dict[str, list[Path]], folder: Path, max_side: int,
-                 min_side: int) -> dict[str, int]:
+def _copy_groups(
+    groups: dict[str, list[Path]], folder: Path, max_side: int, min_side: int
+) -> dict[str, int]:
     """Copy the photographs of each group, scaled; return their numbers."""
     used = dict.fromkeys(groups, 0)
     seen: set[str] = set()
@@ -226,16 +246,14 @@ def _copy_groups(groups: dict[str, list[Path]], folder: Path, max_side: int,
 
 def _fit(image: np.ndarray, max_side: int, min_side: int) -> np.ndarray:
     """Scale down to ``max_side``, no side below ``min_side``; uint8."""
-    scale = max(max_side / max(image.shape[:2]),
-                min_side / min(image.shape[:2]))
+    scale = max(max_side / max(image.shape[:2]), min_side / min(image.shape[:2]))
     if scale < 1:
         size = [max(round(s * scale), min_side) for s in image.shape[1::-1]]
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return image.round().astype(np.uint8)
 
 
-def _darken(image: np.ndarray, degradation: Any,
-            generator: torch.Generator) -> np.ndarray:
+def _darken(image: np.ndarray, degradation: Any, generator: torch.Generator) -> np.ndarray:
     return to_bytes(degradation.degrade(to_tensor(image), generator))
 
 

@@ -5,6 +5,7 @@ random weights, on those by day; trains an enhancer that both guide; tests both
 on other scenes: by day, by night, and by night enhanced by mmsdag's data
 preprocessors.
 """
+
 from __future__ import annotations
 
 import warnings
@@ -21,11 +22,7 @@ from tqdm import tqdm
 
 from mmsdag.models.loading import load_enhancer
 from mmsdag.models.runner import EnhancerRunner
-from mmsdag.synthetic.night_scenes import (
-    PALETTE,
-    overlay_shapes,
-    write_night_scenes,
-)
+from mmsdag.synthetic.night_scenes import PALETTE, overlay_shapes, write_night_scenes
 from mmsdag.utils.drawing import overlay_boxes
 from mmsdag.utils.hashing import digest, file_digest
 from mmsdag.utils.image_io import read_image
@@ -68,24 +65,17 @@ class Pictures:
     @torch.no_grad()
     def plain(self, number: int, condition: Condition) -> np.ndarray:
         """Return a scene as the recognizers see it, (H, W, 3), RGB, uint8."""
-        path = (self.options.out / 'scenes' / condition.time / 'test'
-                / f'{number:04}.png')
+        path = self.options.out / 'scenes' / condition.time / 'test' / f'{number:04}.png'
         image = np.ascontiguousarray(read_image(path)[..., ::-1])
         if condition.enhancer:
             enhancer = EnhancerRunner(
-                load_enhancer(condition.enhancer, condition.checkpoint),
-                'the demonstration')
+                load_enhancer(condition.enhancer, condition.checkpoint), 'the demonstration'
+            )
             image = to_bytes(enhancer.enhance_rgb(to_tensor(image)[None])[0])
-        return cv2.resize(
-            image,
-            None,
-            fx=self.scale,
-            fy=self.scale,
-            interpolation=cv2.INTER_CUBIC)
+        return cv2.resize(image, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_CUBIC)
 
     @torch.no_grad()
-    def write(self, runner: Runner, name: str, task: str,
-              condition: Condition) -> None:
+    def write(self, runner: Runner, name: str, task: str, condition: Condition) -> None:
         """Write the scenes, plain and with the results of a recognizer."""
         dataset = runner.test_dataloader.dataset
         runner.model.eval()
@@ -93,26 +83,25 @@ class Pictures:
             batch = pseudo_collate([dataset[number]])
             sample = runner.model.test_step(batch)[0].cpu()
             plain = self.plain(number, condition)
-            for kind, image in ((task, self.draw(plain, sample)),
-                                ('plain', plain)):
-                write_image(
-                    self.options.picture(number, name, kind), image[..., ::-1])
+            for kind, image in ((task, self.draw(plain, sample)), ('plain', plain)):
+                write_image(self.options.picture(number, name, kind), image[..., ::-1])
 
     def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
         """Draw the mask or the boxes of a data sample on an image."""
         if 'pred_sem_seg' in sample:
             mask = sample.pred_sem_seg.data[0].numpy().astype(np.uint8)
             return overlay_shapes(
-                image,
-                cv2.resize(
-                    mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST))
-        sure = sample.pred_instances[
-            sample.pred_instances.scores > self.SCORE]
+                image, cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+            )
+        sure = sample.pred_instances[sample.pred_instances.scores > self.SCORE]
         boxes = (sure.bboxes.numpy() * self.scale).round()
         # The last row and column of a box are inside it.
-        return overlay_boxes(image, boxes - [0, 0, 1, 1],
-                             PALETTE[sure.labels.numpy()],
-                             width=max(1, len(image) // 120))
+        return overlay_boxes(
+            image,
+            boxes - [0, 0, 1, 1],
+            PALETTE[sure.labels.numpy()],
+            width=max(1, len(image) // 120),
+        )
 
 
 def run_recognition(options: RecognitionOptions) -> Metrics:
@@ -129,11 +118,11 @@ def run_recognition(options: RecognitionOptions) -> Metrics:
     check(options)
     for path in (options.unguided, options.guided):
         if not path.is_file():
-            raise FileNotFoundError(f'no checkpoint {path}: name one of '
-                                    'Zero-DCE with --unguided and --guided')
+            raise FileNotFoundError(
+                f'no checkpoint {path}: name one of Zero-DCE with --unguided and --guided'
+            )
     # Other packages warn about themselves; each runner sets its scope.
-    with warnings.catch_warnings(), DefaultScope.overwrite_default_scope(
-            'mmsdag'):
+    with warnings.catch_warnings(), DefaultScope.overwrite_default_scope('mmsdag'):
         warnings.simplefilter('ignore')
         return _run(options)
 
@@ -141,32 +130,33 @@ def run_recognition(options: RecognitionOptions) -> Metrics:
 def _run(options: RecognitionOptions) -> Metrics:
     print('scenes', flush=True)
     counts = dict(train=options.train, test=options.test)
-    if not write_night_scenes(
-            options.out / 'scenes', counts, seed=options.seed):
+    if not write_night_scenes(options.out / 'scenes', counts, seed=options.seed):
         print('  done already', flush=True)
     identity = read_json(options.out / 'scenes' / 'manifest.json')['identity']
     for task in TASKS:
         cfg = task_config(task, options)
-        print(f'{task.title} by day: {cfg.train_cfg.max_iters} iterations',
-              flush=True)
-        train(cfg, config_identity(cfg, identity), options.weights(task.name),
-              task.name)
+        print(f'{task.title} by day: {cfg.train_cfg.max_iters} iterations', flush=True)
+        train(cfg, config_identity(cfg, identity), options.weights(task.name), task.name)
     cfg = restorer_config(options)
-    print(f'BlendUNet guided by both: {cfg.train_cfg.max_iters} iterations',
-          flush=True)
-    train(cfg, config_identity(cfg, identity), options.weights(RESTORER),
-          RESTORER, prefix='generator.')
+    print(f'BlendUNet guided by both: {cfg.train_cfg.max_iters} iterations', flush=True)
+    train(
+        cfg,
+        config_identity(cfg, identity),
+        options.weights(RESTORER),
+        RESTORER,
+        prefix='generator.',
+    )
     print('tests', flush=True)
     return _test_all(options, identity)
 
 
 def _test_all(options: RecognitionOptions, scenes_identity: str) -> Metrics:
     path = options.out / 'figures.json'
-    used = [options.weights(name)
-            for name in (*(task.name for task in TASKS), RESTORER)]
-    identity = digest([scenes_identity] + [
-        file_digest(file) for file in (*used, options.unguided,
-                                       options.guided)])
+    used = [options.weights(name) for name in (*(task.name for task in TASKS), RESTORER)]
+    identity = digest(
+        [scenes_identity]
+        + [file_digest(file) for file in (*used, options.unguided, options.guided)]
+    )
     present = read_json(path)
     if present.get('identity') == identity:
         print('  done already', flush=True)
@@ -180,9 +170,12 @@ def _test_all(options: RecognitionOptions, scenes_identity: str) -> Metrics:
         with quiet():
             runner = Runner.from_cfg(
                 test_config(
-                    task_config(task, options), tests[name],
+                    task_config(task, options),
+                    tests[name],
                     options.weights(task.name),
-                    options.out / 'tests' / f'{name}_{task.name}'))
+                    options.out / 'tests' / f'{name}_{task.name}',
+                )
+            )
             result = runner.test()
             pictures.write(runner, name, task.name, tests[name])
         # mmseg returns percent, mmdet a fraction, and nothing at all if no
@@ -207,26 +200,30 @@ def verdict(metrics: Metrics) -> list[str]:
     """Describe the metrics, one sentence per task, at printed precision."""
     sentences = []
     for task in TASKS:
-        value = {
-            name: round(row[task.column], 1) for name, row in metrics.items()
-        }
+        value = {name: round(row[task.column], 1) for name, row in metrics.items()}
         gains = ', '.join(
             f'{text} {value[name]:.1f} ({value[name] - value["night"]:+.1f})'
-            for name, text in (('gamma', 'gamma'), ('unguided', 'Zero-DCE'),
-                               ('guided', 'Zero-DCE guided by SDAG'),
-                               ('consistent',
-                                'BlendUNet guided by the recognizers')))
+            for name, text in (
+                ('gamma', 'gamma'),
+                ('unguided', 'Zero-DCE'),
+                ('guided', 'Zero-DCE guided by SDAG'),
+                ('consistent', 'BlendUNet guided by the recognizers'),
+            )
+        )
         best = max(value[name] for name in value if name != 'day')
         if best == value['night']:
             end = 'None of them helps it'
         else:
             change = value['guided'] - value['unguided']
-            end = ('SDAG makes no difference to it' if not change else
-                   f'SDAG {"gains" if change > 0 else "costs"} it '
-                   f'{abs(change):.1f}')
+            end = (
+                'SDAG makes no difference to it'
+                if not change
+                else f'SDAG {"gains" if change > 0 else "costs"} it {abs(change):.1f}'
+            )
         sentences.append(
             f'{task.title} has {task.column} {value["day"]:.1f} by day and '
-            f'{value["night"]:.1f} by night; by night with {gains}. {end}.')
+            f'{value["night"]:.1f} by night; by night with {gains}. {end}.'
+        )
     return sentences
 
 

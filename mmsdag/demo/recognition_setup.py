@@ -1,4 +1,5 @@
 """Recognizers and test conditions of the night scenes benchmark."""
+
 from __future__ import annotations
 
 import copy
@@ -23,6 +24,7 @@ class Task(NamedTuple):
         metric: Key of its metric in the evaluator's results.
         column: Name of its metric in tables.
     """
+
     name: str
     config: str
     title: str
@@ -31,10 +33,8 @@ class Task(NamedTuple):
 
 
 TASKS = (
-    Task('segmentation', 'deeplabv3plus_r18-quarter_scenes.py', 'DeepLabV3+',
-         'mIoU', 'mIoU'),
-    Task('detection', 'yolox-nano_scenes.py', 'YOLOX', 'coco/bbox_mAP_50',
-         'mAP50'),
+    Task('segmentation', 'deeplabv3plus_r18-quarter_scenes.py', 'DeepLabV3+', 'mIoU', 'mIoU'),
+    Task('detection', 'yolox-nano_scenes.py', 'YOLOX', 'coco/bbox_mAP_50', 'mAP50'),
 )
 
 #: Name in paths of the enhancer that the recognizers guide.
@@ -50,6 +50,7 @@ class Condition(NamedTuple):
         enhancer: Config of the data preprocessor's enhancer; None for none.
         checkpoint: Weights of the enhancer.
     """
+
     title: str
     time: str
     enhancer: dict | None = None
@@ -62,15 +63,18 @@ def conditions(options: RecognitionOptions) -> dict[str, Condition]:
     return dict(
         day=Condition('daylight', 'day'),
         night=Condition('night, as it is', 'night'),
-        gamma=Condition('night, gamma 1/2.2', 'night',
-                        dict(type='mmsdag.GammaEnhancer', gamma=2.2)),
-        unguided=Condition('night, Zero-DCE', 'night', network,
-                           str(options.unguided)),
-        guided=Condition('night, Zero-DCE + SDAG', 'night', network,
-                         str(options.guided)),
-        consistent=Condition('night, BlendUNet + recognizers', 'night',
-                             dict(type='mmsdag.BlendUNet'),
-                             str(options.weights(RESTORER))))
+        gamma=Condition(
+            'night, gamma 1/2.2', 'night', dict(type='mmsdag.GammaEnhancer', gamma=2.2)
+        ),
+        unguided=Condition('night, Zero-DCE', 'night', network, str(options.unguided)),
+        guided=Condition('night, Zero-DCE + SDAG', 'night', network, str(options.guided)),
+        consistent=Condition(
+            'night, BlendUNet + recognizers',
+            'night',
+            dict(type='mmsdag.BlendUNet'),
+            str(options.weights(RESTORER)),
+        ),
+    )
 
 
 def check(options: RecognitionOptions) -> None:
@@ -83,8 +87,10 @@ def check(options: RecognitionOptions) -> None:
         task_config(task, options)
     restorer_config(options)
     if min(options.train, options.test) < 1:
-        raise ValueError(f'{options.train} scenes to train and {options.test} '
-                         'to test on: give at least one of each')
+        raise ValueError(
+            f'{options.train} scenes to train and {options.test} '
+            'to test on: give at least one of each'
+        )
 
 
 def task_config(task: Task, options: RecognitionOptions) -> Config:
@@ -96,16 +102,14 @@ def task_config(task: Task, options: RecognitionOptions) -> Config:
 
 def restorer_config(options: RecognitionOptions) -> Config:
     """Read the config of the enhancer that the recognizers guide."""
-    cfg = _training_config('blend-unet-recognizers_scenes.py', RESTORER,
-                           options)
-    hook, = cfg.custom_hooks
+    cfg = _training_config('blend-unet-recognizers_scenes.py', RESTORER, options)
+    (hook,) = cfg.custom_hooks
     for recognizer, task in zip(hook.recognizers, TASKS):
         recognizer.checkpoint = str(options.weights(task.name))
     return cfg
 
 
-def _training_config(file: str, name: str,
-                     options: RecognitionOptions) -> Config:
+def _training_config(file: str, name: str, options: RecognitionOptions) -> Config:
     cfg = Config.fromfile(config_folder() / 'night_scenes' / file)
     check_options(cfg.to_dict(), options.cfg_options)
     cfg.merge_from_dict(options.cfg_options)
@@ -116,8 +120,7 @@ def _training_config(file: str, name: str,
     return cfg
 
 
-def test_config(cfg: Config, condition: Condition, weights: Path,
-                work_dir: Path) -> Config:
+def test_config(cfg: Config, condition: Condition, weights: Path, work_dir: Path) -> Config:
     """Return the config of a test: stock, except for the enhancer.
 
     Args:
@@ -136,9 +139,9 @@ def test_config(cfg: Config, condition: Condition, weights: Path,
         cfg.model.data_preprocessor.update(
             type=f'mmsdag.Enhanced{package}DataPreprocessor',
             enhancer=condition.enhancer,
-            checkpoint=condition.checkpoint)
-    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper',
-                'param_scheduler'):
+            checkpoint=condition.checkpoint,
+        )
+    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
         cfg[key] = None
     cfg.load_from, cfg.resume = str(weights), False
     cfg.work_dir = str(work_dir)

@@ -1,4 +1,5 @@
 """Run the demonstration: photographs, trainings, recognition, report."""
+
 from __future__ import annotations
 
 import logging
@@ -25,20 +26,8 @@ from .measuring import measure
 from .options import DemoOptions, RecognitionOptions
 from .page import render_report
 from .photographs import Photographs, prepare_photographs
-from .stages import (
-    STAGES,
-    check_extractor,
-    set_data,
-    stage_config,
-    stage_facts,
-)
-from .steps import (
-    config_identity,
-    loss_history,
-    read_json,
-    train,
-    write_json,
-)
+from .stages import STAGES, check_extractor, set_data, stage_config, stage_facts
+from .steps import config_identity, loss_history, read_json, train, write_json
 from .verdict import VERSIONS, cell, means
 
 
@@ -57,34 +46,31 @@ def run_demo(options: DemoOptions) -> None:
     scenes = recognition_options(options)
     if options.scenes:
         recognition_setup.check(scenes)
-    min_side = max(cfg.train_dataloader.dataset.min_size
-                   for cfg in configs.values())
+    min_side = max(cfg.train_dataloader.dataset.min_size for cfg in configs.values())
     total = len(STAGES) + (3 if options.scenes else 2)
     print(f'[1/{total}] photographs', flush=True)
     photographs = prepare_photographs(options, min_side)
     for number, stage in enumerate(STAGES, start=2):
         cfg = configs[stage.name]
-        print(
-            f'[{number}/{total}] {stage.title}: '
-            f'{cfg.train_cfg.max_iters} iterations',
-            flush=True)
+        print(f'[{number}/{total}] {stage.title}: {cfg.train_cfg.max_iters} iterations', flush=True)
         set_data(stage, cfg, photographs, options)
-        train(cfg, config_identity(cfg, photographs.identity),
-              options.weights(stage.name), stage.name, prefix='generator.')
+        train(
+            cfg,
+            config_identity(cfg, photographs.identity),
+            options.weights(stage.name),
+            stage.name,
+            prefix='generator.',
+        )
     section = None
     if options.scenes:
-        print(f'[{total - 1}/{total}] recognition by day and by night',
-              flush=True)
-        section = recognition_section(scenes,
-                                      recognition.run_recognition(scenes))
+        print(f'[{total - 1}/{total}] recognition by day and by night', flush=True)
+        section = recognition_section(scenes, recognition.run_recognition(scenes))
     print(f'[{total}/{total}] report', flush=True)
-    print_metrics(write_report(options, photographs, configs, section,
-                               started))
+    print_metrics(write_report(options, photographs, configs, section, started))
     if section:
         recognition.print_table([section['head'], *section['rows']])
         print('\n'.join(section['verdict']), end='\n\n')
-    print(f'{options.out / "report.html"} '
-          f'({duration(time.time() - started)})')
+    print(f'{options.out / "report.html"} ({duration(time.time() - started)})')
 
 
 def recognition_options(options: DemoOptions) -> RecognitionOptions:
@@ -96,23 +82,25 @@ def recognition_options(options: DemoOptions) -> RecognitionOptions:
         train=options.scenes,
         test=max(options.scenes * 3 // 8, 1),
         seed=options.seed,
-        cfg_options=options.scenes_options)
+        cfg_options=options.scenes_options,
+    )
 
 
-def recognition_section(options: RecognitionOptions,
-                        metrics: recognition.Metrics) -> dict:
+def recognition_section(options: RecognitionOptions, metrics: recognition.Metrics) -> dict:
     """Return the table, sentences and pictures for the report."""
     head, *rows = recognition.table(metrics, options)
     tests = recognition_setup.conditions(options)
 
     def views(number: int) -> list[dict]:
         return [
-            dict(title=test.title,
-                 **{
-                     task.name: _source(
-                         options.picture(number, name, task.name))
-                     for task in recognition_setup.TASKS
-                 }) for name, test in tests.items()
+            dict(
+                title=test.title,
+                **{
+                    task.name: _source(options.picture(number, name, task.name))
+                    for task in recognition_setup.TASKS
+                },
+            )
+            for name, test in tests.items()
         ]
 
     return dict(
@@ -120,24 +108,19 @@ def recognition_section(options: RecognitionOptions,
         rows=rows,
         verdict=recognition.verdict(metrics),
         counts=(options.train, options.test),
-        scenes=[
-            dict(name=f'scene {number + 1}', views=views(number))
-            for number in options.shown
-        ])
+        scenes=[dict(name=f'scene {number + 1}', views=views(number)) for number in options.shown],
+    )
 
 
 def _source(path: Path, side: int | None = None) -> str:
     return image_source(read_image(path)[..., ::-1], side)
 
 
-def run_facts(options: DemoOptions, guided: Config,
-              seconds: float) -> dict[str, str]:
+def run_facts(options: DemoOptions, guided: Config, seconds: float) -> dict[str, str]:
     """Return the facts that a reader needs to repeat the run."""
     device = torch.device(get_device())
-    reduced = not isinstance(
-        autocast(guided.model.amp_dtype, device), nullcontext)
-    overrides = [f'{key}={value}'
-                 for key, value in options.cfg_options.items()]
+    reduced = not isinstance(autocast(guided.model.amp_dtype, device), nullcontext)
+    overrides = [f'{key}={value}' for key, value in options.cfg_options.items()]
     hardware = device_name(device)
     if device.type == 'cpu':
         hardware += f', {torch.get_num_threads()} threads'
@@ -146,49 +129,48 @@ def run_facts(options: DemoOptions, guided: Config,
         'guidance weight': f'{guided.custom_hooks[0].loss_weight:g}',
         'overridden settings': ', '.join(overrides) or 'none',
         'hardware': hardware,
-        'precision': 'trained in bfloat16 where it is safe, else float32'
-                     if reduced else 'float32',
+        'precision': 'trained in bfloat16 where it is safe, else float32' if reduced else 'float32',
         'this call took': duration(seconds),
-        'versions': ', '.join(
-            f'{name} {number}' for name, number in package_versions().items()),
+        'versions': ', '.join(f'{name} {number}' for name, number in package_versions().items()),
         'weights': ', '.join(
-            f'{stage.name}.pth (SHA-256 '
-            f'{file_digest(options.weights(stage.name))[:12]}…)'
-            for stage in STAGES),
+            f'{stage.name}.pth (SHA-256 {file_digest(options.weights(stage.name))[:12]}…)'
+            for stage in STAGES
+        ),
     }
 
 
-def write_report(options: DemoOptions, photographs: Photographs,
-                 configs: dict[str, Config], section: dict | None,
-                 started: float) -> dict[str, dict[str, float | None]]:
+def write_report(
+    options: DemoOptions,
+    photographs: Photographs,
+    configs: dict[str, Config],
+    section: dict | None,
+    started: float,
+) -> dict[str, dict[str, float | None]]:
     """Measure and write the page, unless it is done; return the means."""
     record = options.out / 'figures.json'
     page = options.out / 'report.html'
-    identity = digest([photographs.identity, section] + [
-        file_digest(options.weights(stage.name)) for stage in STAGES])
+    identity = digest(
+        [photographs.identity, section]
+        + [file_digest(options.weights(stage.name)) for stage in STAGES]
+    )
     present = read_json(record)
     if page.is_file() and present.get('identity') == identity:
         print('  done already', flush=True)
         return present['mean']
     with quiet(logging.INFO, stdout=False):
         views = measure(options, photographs, configs['sdag'].model.generator)
-    histories = {
-        stage.name: loss_history(Path(configs[stage.name].work_dir))
-        for stage in STAGES
-    }
+    histories = {stage.name: loss_history(Path(configs[stage.name].work_dir)) for stage in STAGES}
     text = render_report(
-        views, {
-            name: {term: values for term, values in history.items()
-                   if term.startswith('loss_')}
+        views,
+        {
+            name: {term: values for term, values in history.items() if term.startswith('loss_')}
             for name, history in histories.items()
         },
         **_content(photographs),
-        stages=[
-            stage_facts(stage, configs[stage.name], histories[stage.name])
-            for stage in STAGES
-        ],
+        stages=[stage_facts(stage, configs[stage.name], histories[stage.name]) for stage in STAGES],
         facts=run_facts(options, configs['guided'], time.time() - started),
-        recognition=section)
+        recognition=section,
+    )
     write_atomically(page, text.encode())
     mean = means(views)
     write_json(
@@ -196,10 +178,9 @@ def write_report(options: DemoOptions, photographs: Photographs,
         dict(
             identity=identity,
             mean=mean,
-            photographs=[
-                dict(photo=v.photo, version=v.version, **v.metrics)
-                for v in views
-            ]))
+            photographs=[dict(photo=v.photo, version=v.version, **v.metrics) for v in views],
+        ),
+    )
     return mean
 
 
@@ -210,7 +191,8 @@ def _content(photographs: Photographs) -> dict[str, Any]:
         thumbs=[
             dict(name=path.stem, picture=_source(path, 160))
             for path in sorted((photographs.folder / 'dark').iterdir())
-        ])
+        ],
+    )
 
 
 def print_metrics(mean: dict[str, dict[str, float | None]]) -> None:
@@ -218,6 +200,5 @@ def print_metrics(mean: dict[str, dict[str, float | None]]) -> None:
     names = list(next(iter(mean.values())))
     print(f'\n{"":20}' + ''.join(f'{name:>14}' for name in names))
     for version, metrics in mean.items():
-        print(f'{VERSIONS[version]:20}'
-              + ''.join(f'{cell(metrics, name):>14}' for name in names))
+        print(f'{VERSIONS[version]:20}' + ''.join(f'{cell(metrics, name):>14}' for name in names))
     print()

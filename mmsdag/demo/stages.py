@@ -1,4 +1,5 @@
 """The three trainings of enhancement in the demonstration."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -18,6 +19,7 @@ from .steps import training_seconds
 
 class Stage(NamedTuple):
     """A training: its name in paths, its config, its title in the report."""
+
     name: str
     config: str
     title: str
@@ -49,8 +51,7 @@ def stage_config(stage: Stage, options: DemoOptions) -> Config:
     return cfg
 
 
-def set_data(stage: Stage, cfg: Config, photographs: Photographs,
-             options: DemoOptions) -> None:
+def set_data(stage: Stage, cfg: Config, photographs: Photographs, options: DemoOptions) -> None:
     """Set the training folder in a config.
 
     SDAG trains on well-lit photographs if there are some, else on the dark
@@ -63,9 +64,9 @@ def set_data(stage: Stage, cfg: Config, photographs: Photographs,
         cfg.model.enhancer = dict(
             type='mmsdag.ZeroDCENet',
             init_cfg=dict(
-                type='Pretrained',
-                checkpoint=str(options.weights('unguided')),
-                prefix='generator.'))
+                type='Pretrained', checkpoint=str(options.weights('unguided')), prefix='generator.'
+            ),
+        )
     cfg.train_dataloader.dataset.data_root = str(photographs.folder / folder)
 
 
@@ -85,11 +86,13 @@ def check_extractor(cfg: Config) -> None:
         raise FileNotFoundError(
             f'{path} does not exist: SDAG takes the frozen layers of VGG-16 '
             'from this file of the repository. Restore it, or name another '
-            'checkpoint of SDAG with --extractor')
+            'checkpoint of SDAG with --extractor'
+        )
     names = load_checkpoint(path).get('state_dict', {})
     if not any(name.startswith(source.prefix) for name in names):
-        raise ValueError(f'{path} holds no weights {source.prefix}*: name a '
-                         'checkpoint of SDAG with --extractor')
+        raise ValueError(
+            f'{path} holds no weights {source.prefix}*: name a checkpoint of SDAG with --extractor'
+        )
 
 
 def stage_facts(stage: Stage, cfg: Config, history: dict) -> dict[str, Any]:
@@ -103,4 +106,5 @@ def stage_facts(stage: Stage, cfg: Config, history: dict) -> dict[str, Any]:
         iterations=iterations,
         batch=f'{cfg.train_dataloader.batch_size} × {crop[0]}²',
         time=duration(seconds),
-        per_iteration=f'{seconds / iterations:.2f} s')
+        per_iteration=f'{seconds / iterations:.2f} s',
+    )

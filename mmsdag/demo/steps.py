@@ -3,6 +3,7 @@
 A step has an identity, a digest of everything that its result depends on. A
 result with the same identity is kept.
 """
+
 from __future__ import annotations
 
 import json
@@ -16,19 +17,14 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmsdag.utils import (
-    find_latest_checkpoint,
-    save_checkpoint,
-    write_atomically,
-)
+from mmsdag.utils import find_latest_checkpoint, save_checkpoint, write_atomically
 from mmsdag.utils.hashing import digest, file_digest
 from mmsdag.utils.quiet import quiet
 
 _RECORD = 'demo.json'
 
 
-def train(cfg: Config, identity: str, weights: Path, name: str,
-          prefix: str = '') -> None:
+def train(cfg: Config, identity: str, weights: Path, name: str, prefix: str = '') -> None:
     """Run a training, or the rest of it; do nothing if it is done.
 
     Args:
@@ -57,11 +53,7 @@ def train(cfg: Config, identity: str, weights: Path, name: str,
     runner.logger.setLevel(logging.INFO)
     runner.logger.addFilter(_is_news)
     model = runner.train()
-    state = {
-        key: value
-        for key, value in model.state_dict().items()
-        if key.startswith(prefix)
-    }
+    state = {key: value for key, value in model.state_dict().items() if key.startswith(prefix)}
     save_checkpoint(dict(state_dict=state, meta=dict(stage=name)), weights)
 
 
@@ -86,9 +78,16 @@ def config_identity(cfg: Config, data: str) -> str:
     settings = cfg.to_dict()
     wanted = {
         key: settings.get(key)
-        for key in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper',
-                    'param_scheduler', 'custom_hooks', 'default_hooks',
-                    'randomness')
+        for key in (
+            'model',
+            'train_dataloader',
+            'train_cfg',
+            'optim_wrapper',
+            'param_scheduler',
+            'custom_hooks',
+            'default_hooks',
+            'randomness',
+        )
     }
     wanted['train_dataloader']['dataset'].pop('data_root')
     return digest([content(wanted), data])
@@ -101,8 +100,11 @@ def _is_news(record: logging.LogRecord) -> bool:
         return 'deprecated' not in text
     done = re.match(r'Iter\(train\) \[ *(\d+)/(\d+)\]', text)
     # A terminal shows a progress bar instead.
-    return (done is not None and not sys.stderr.isatty()
-            and int(done[1]) % max(int(done[2]) // 5, 1) == 0)
+    return (
+        done is not None
+        and not sys.stderr.isatty()
+        and int(done[1]) % max(int(done[2]) // 5, 1) == 0
+    )
 
 
 def loss_history(work_dir: Path) -> dict[str, dict[int, float]]:
@@ -119,15 +121,12 @@ def loss_history(work_dir: Path) -> dict[str, dict[int, float]]:
                 continue
             for name, value in entry.items():
                 history.setdefault(name, {})[entry['step']] = value
-    return {
-        name: dict(sorted(values.items()))
-        for name, values in history.items()
-    }
+    return {name: dict(sorted(values.items())) for name, values in history.items()}
 
 
 def training_seconds(history: dict[str, dict[int, float]]) -> float:
     """Sum the time of all iterations from their logged means."""
-    before, seconds = 0, 0.
+    before, seconds = 0, 0.0
     for step, per_iteration in history['time'].items():
         seconds += (step - before) * per_iteration
         before = step
@@ -153,6 +152,7 @@ def remove_own(folder: Path, mark: str) -> None:
     if not folder.exists():
         return
     if not (folder / mark).is_file():
-        raise ValueError(f'{folder} was not made by this demo, and is in its '
-                         'way: name another folder with --out')
+        raise ValueError(
+            f'{folder} was not made by this demo, and is in its way: name another folder with --out'
+        )
     shutil.rmtree(folder)

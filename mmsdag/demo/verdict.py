@@ -1,4 +1,5 @@
 """The metrics of the demonstration in words, at the printed precision."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +14,13 @@ VERSIONS = dict(
     dark='dark input',
     unguided='Zero-DCE, unguided',
     guided='Zero-DCE, guided',
-    reference='well-lit original')
+    reference='well-lit original',
+)
 
 
 class Column(NamedTuple):
     """A metric in the table."""
+
     title: str
     digits: int
     meaning: str
@@ -25,21 +28,27 @@ class Column(NamedTuple):
 
 COLUMNS = dict(
     guidance=Column(
-        'guidance loss ↓', 4,
+        'guidance loss ↓',
+        4,
         'mean |e − SDAG(e)|, before weighting. The guided network was trained '
         'to lower it, the unguided one was not; a lower value alone does not '
-        'mean a better picture.'),
+        'mean a better picture.',
+    ),
     brightness=Column('brightness', 3, 'mean value; 0 is black, 1 is white.'),
     psnr=Column(
-        'PSNR / dB ↑', 2,
+        'PSNR / dB ↑',
+        2,
         'similarity to the well-lit original, which Zero-DCE never sees. A '
-        'picture of another brightness scores low even if it is clean.'),
+        'picture of another brightness scores low even if it is clean.',
+    ),
     psnr_matched=Column(
-        'PSNR / dB ↑, equal brightness', 2,
+        'PSNR / dB ↑, equal brightness',
+        2,
         'PSNR after the picture is scaled to the mean of the original: '
-        'differences other than brightness.'),
-    ssim=Column('SSIM ↑', 4,
-                'structural similarity to the well-lit original.'))
+        'differences other than brightness.',
+    ),
+    ssim=Column('SSIM ↑', 4, 'structural similarity to the well-lit original.'),
+)
 
 
 def means(views: Sequence[View]) -> dict[str, dict[str, float | None]]:
@@ -48,10 +57,7 @@ def means(views: Sequence[View]) -> dict[str, dict[str, float | None]]:
     for version in VERSIONS:
         rows = [v.metrics for v in views if v.version == version]
         if rows:
-            result[version] = {
-                name: _mean([row[name] for row in rows])
-                for name in COLUMNS
-            }
+            result[version] = {name: _mean([row[name] for row in rows]) for name in COLUMNS}
     return result
 
 
@@ -67,7 +73,7 @@ def verdict(views: Sequence[View]) -> list[str]:
     lower = sum(gain < 0 for gain in _gains(views, 'guidance'))
     before = _shown(mean['unguided'], 'guidance')
     after = _shown(mean['guided'], 'guidance')
-    change = 100 * (after - before) / before if before else 0.
+    change = 100 * (after - before) / before if before else 0.0
     sentences = [
         'SDAG’s reconstruction error, which guidance is trained to lower, '
         f'went from {before:.4f} without guidance to {after:.4f} with it '
@@ -77,34 +83,40 @@ def verdict(views: Sequence[View]) -> list[str]:
     if 'reference' in mean:
         headline = _headline(
             _shown(mean['guided'], 'psnr') - _shown(mean['unguided'], 'psnr'),
-            _shown(mean['guided'], 'ssim') - _shown(mean['unguided'], 'ssim'))
+            _shown(mean['guided'], 'ssim') - _shown(mean['unguided'], 'ssim'),
+        )
         sentences += _against_originals(views, mean, len(photos))
     else:
-        headline = ('Guidance '
-                    + ('lowered' if change < 0 else 'did not lower')
-                    + ' SDAG’s reconstruction error; which pictures are '
-                    'better is for you to judge.')
+        headline = (
+            'Guidance '
+            + ('lowered' if change < 0 else 'did not lower')
+            + ' SDAG’s reconstruction error; which pictures are '
+            'better is for you to judge.'
+        )
         sentences.append(
             'There are no well-lit originals of these photographs, so no '
             'metric measures the quality of the pictures; and SDAG was '
             'trained on what the unguided Zero-DCE makes of such '
-            'photographs.')
+            'photographs.'
+        )
     sentences.append(
         f'One seed, {len(photos)} photographs and minutes of training show '
-        'how the parts work together. They are no benchmark.')
+        'how the parts work together. They are no benchmark.'
+    )
     return [headline, *sentences]
 
 
-def _against_originals(views: Sequence[View],
-                       mean: Mapping[str, Mapping[str, float | None]],
-                       count: int) -> list[str]:
+def _against_originals(
+    views: Sequence[View], mean: Mapping[str, Mapping[str, float | None]], count: int
+) -> list[str]:
     """Compare with the well-lit originals."""
 
     def shift(name: str, unit: str = '') -> str:
         before, after = (_shown(mean[v], name) for v in ('unguided', 'guided'))
         digits = COLUMNS[name].digits
-        return (f'{before:.{digits}f} to {after:.{digits}f}{unit} '
-                f'({_signed(after - before, digits)})')
+        return (
+            f'{before:.{digits}f} to {after:.{digits}f}{unit} ({_signed(after - before, digits)})'
+        )
 
     better = [sum(g > 0 for g in _gains(views, n)) for n in ('psnr', 'ssim')]
     dark, lit = (_shown(mean[v], 'guidance') for v in ('dark', 'reference'))
@@ -120,7 +132,7 @@ def _against_originals(views: Sequence[View],
         'one profits, through SDAG, from other well-lit photographs.',
         f'SDAG itself, after this short training, {tells} the dark '
         f'photographs from the well-lit ones: its error is {dark:.4f} on '
-        f'the former and {lit:.4f} on the latter.'
+        f'the former and {lit:.4f} on the latter.',
     ]
 
 
@@ -140,14 +152,12 @@ def _headline(psnr: float, ssim: float) -> str:
     if len(signs) == 2:
         return 'The metrics do not agree on whether guidance helped here.'
     if signs == {1}:
-        return ('Here guidance brought the pictures closer to the well-lit '
-                'originals.')
-    return ('Here guidance took the pictures further from the well-lit '
-            'originals.')
+        return 'Here guidance brought the pictures closer to the well-lit originals.'
+    return 'Here guidance took the pictures further from the well-lit originals.'
 
 
 def _shown(metrics: Mapping[str, float | None], name: str) -> float:
-    return round(metrics[name] or 0., COLUMNS[name].digits)
+    return round(metrics[name] or 0.0, COLUMNS[name].digits)
 
 
 def _signed(value: float, digits: int) -> str:

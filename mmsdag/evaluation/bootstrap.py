@@ -5,6 +5,7 @@ others. The bootstrap draws as many images as there are, with repetition, many
 times over, and looks at how the figures scatter (Efron and Tibshirani 1993,
 "An introduction to the bootstrap").
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ class Interval(NamedTuple):
         low: Lower end; NaN if no sample has the figure.
         high: Upper end.
     """
+
     low: float
     high: float
 
@@ -29,10 +31,9 @@ class Interval(NamedTuple):
         return not (self.low > 0 or self.high < 0)
 
 
-def resample(images: int,
-             samples: int = 1000,
-             seed: int = 0,
-             groups: Sequence | None = None) -> np.ndarray:
+def resample(
+    images: int, samples: int = 1000, seed: int = 0, groups: Sequence | None = None
+) -> np.ndarray:
     """Draw images with repetition.
 
     Figures that are to be compared must be computed of the same draws: the
@@ -55,20 +56,17 @@ def resample(images: int,
             length.
     """
     if images < 1 or samples < 1:
-        raise ValueError(f'images={images}, samples={samples}: at least one '
-                         'of each is needed')
+        raise ValueError(f'images={images}, samples={samples}: at least one of each is needed')
     groups = [None] * images if groups is None else groups
     if len(groups) != images:
         raise ValueError(f'groups names {len(groups)} images of {images}')
     numbers: dict[Any, int] = {}
     members = [
-        numbers.setdefault(image if group is None else str(group),
-                           len(numbers))
+        numbers.setdefault(image if group is None else str(group), len(numbers))
         for image, group in enumerate(groups)
     ]
     count = len(numbers)
-    drawn = np.random.default_rng(seed).multinomial(
-        count, np.full(count, 1 / count), size=samples)
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
     return drawn[:, members]
 
 
@@ -95,12 +93,12 @@ def check_weights(weights: np.ndarray | None, images: int) -> np.ndarray:
     if weights.ndim != 2 or weights.shape[1] != images:
         raise ValueError(
             f'weights have the shape {weights.shape}: (samples, {images}) '
-            f'are needed, one for each of {images} images')
+            f'are needed, one for each of {images} images'
+        )
     return weights
 
 
-def mean_of_present(values: np.ndarray,
-                    axis: int | tuple[int, ...]) -> np.ndarray:
+def mean_of_present(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
     """Average values that are not NaN; NaN, without a warning, if all are."""
     there = ~np.isnan(values)
     count = there.sum(axis)

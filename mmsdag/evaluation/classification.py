@@ -1,4 +1,5 @@
 """Per-image statistics of classification."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ class LabelHits:
         hit: (I,), 1 where the label with the highest score is right, else 0.
         label: (I, K), 1 for the class of the image, else 0.
     """
+
     hit: np.ndarray
     label: np.ndarray
 
@@ -27,8 +29,7 @@ class LabelHits:
         return len(self.hit)
 
     def summarise(
-        self,
-        weights: np.ndarray | None = None
+        self, weights: np.ndarray | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Compute the accuracy ``top1``, from 0 to 1.
 

@@ -4,6 +4,7 @@ pycocotools matches detections to boxes within each image, and only then
 accumulates over the images. Kept in between, the matches give the average
 precision of any part or resample of the images without matching again.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pycocotools.cocoeval import COCOeval
 
 #: COCO's recall levels, as pycocotools computes them.
-_RECALLS = np.linspace(0., 1., 101)
+_RECALLS = np.linspace(0.0, 1.0, 101)
 #: Numbers of one temporary array in :meth:`average_precision`.
 _CHUNK = 2**24
 
@@ -43,6 +44,7 @@ class DetectionMatches:
         positives: (I, K), number of boxes that count.
         iou_thrs: (T,), the thresholds.
     """
+
     scores: np.ndarray
     image: np.ndarray
     category: np.ndarray
@@ -66,43 +68,39 @@ class DetectionMatches:
         parts: list[tuple] = []
         for k in range(categories):
             first = k * areas * images
-            for i, found in enumerate(
-                    evaluation.evalImgs[first:first + images]):
+            for i, found in enumerate(evaluation.evalImgs[first : first + images]):
                 if found is None:
                     continue
-                positives[i, k] = np.count_nonzero(
-                    np.asarray(found['gtIgnore']) == 0)
+                positives[i, k] = np.count_nonzero(np.asarray(found['gtIgnore']) == 0)
                 count = len(found['dtScores'])
-                parts.append((
-                    np.asarray(found['dtScores'], float),
-                    np.full(count, i),
-                    np.full(count, k),
-                    np.arange(count),
-                    np.asarray(found['dtMatches']) > 0,
-                    np.asarray(found['dtIgnore'], bool),
-                ))
+                parts.append(
+                    (
+                        np.asarray(found['dtScores'], float),
+                        np.full(count, i),
+                        np.full(count, k),
+                        np.arange(count),
+                        np.asarray(found['dtMatches']) > 0,
+                        np.asarray(found['dtIgnore'], bool),
+                    )
+                )
         thresholds = np.asarray(params.iouThrs, float)
         nothing = np.zeros((len(thresholds), 0), bool)
         parts.append((np.zeros(0), *[np.zeros(0, int)] * 3, nothing, nothing))
-        columns = [
-            np.concatenate(column, axis=-1) for column in zip(*parts)
-        ]
+        columns = [np.concatenate(column, axis=-1) for column in zip(*parts)]
         # Stable, as pycocotools sorts: of equal scores the first image's
         # comes first.
         order = np.lexsort((-columns[0], columns[2]))
-        scores, image, category, rank, matched, ignored = (
-            column[..., order] for column in columns)
-        return cls(scores, image, category, rank, matched, ignored, positives,
-                   thresholds)
+        scores, image, category, rank, matched, ignored = (column[..., order] for column in columns)
+        return cls(scores, image, category, rank, matched, ignored, positives, thresholds)
 
     @property
     def images(self) -> int:
         """Number of images."""
         return len(self.positives)
 
-    def average_precision(self,
-                          weights: np.ndarray | None = None,
-                          max_dets: int | None = None) -> np.ndarray:
+    def average_precision(
+        self, weights: np.ndarray | None = None, max_dets: int | None = None
+    ) -> np.ndarray:
         """Compute COCO's average precision over 101 recall levels.
 
         Equals what pycocotools accumulates over the images, each repeated as
@@ -131,16 +129,16 @@ class DetectionMatches:
             step = max(1, _CHUNK // max(1, len(columns)))
             for start in range(0, len(weights), step):
                 part = slice(start, start + step)
-                result[part, :, k] = self._precision_of(
-                    weights[part], columns, positives[part, k])
+                result[part, :, k] = self._precision_of(weights[part], columns, positives[part, k])
         return result
 
     @property
     def _shape(self) -> tuple[int, int]:
         return len(self.iou_thrs), self.positives.shape[1]
 
-    def _precision_of(self, weights: np.ndarray, columns: np.ndarray,
-                      positives: np.ndarray) -> np.ndarray:
+    def _precision_of(
+        self, weights: np.ndarray, columns: np.ndarray, positives: np.ndarray
+    ) -> np.ndarray:
         """Compute that of one category, (B, T)."""
         repeats = weights[:, self.image[columns]]
         result = np.zeros((len(weights), len(self.iou_thrs)))
@@ -152,12 +150,10 @@ class DetectionMatches:
             hits = np.flatnonzero(self.matched[t, columns] & counts)
             if not len(hits):
                 continue
-            shown = everything if counts.all() else np.cumsum(
-                repeats * counts, axis=1)
+            shown = everything if counts.all() else np.cumsum(repeats * counts, axis=1)
             found = np.cumsum(repeats[:, hits], axis=1)
             precision = found / (shown[:, hits] + np.spacing(1))
-            envelope = np.maximum.accumulate(
-                precision[:, ::-1], axis=1)[:, ::-1]
+            envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
             recall = found / np.maximum(positives, 1)[:, None]
             levels = np.searchsorted(_RECALLS, recall, side='right')
             levels = np.diff(levels, axis=1, prepend=0)
@@ -166,8 +162,7 @@ class DetectionMatches:
         return result
 
     def summarise(
-        self,
-        weights: np.ndarray | None = None
+        self, weights: np.ndarray | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Compute ``bbox_mAP`` and ``bbox_mAP_50``, from 0 to 1.
 
@@ -196,8 +191,7 @@ class DetectionMatches:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays, for ``np.savez``."""
-        return {field.name: getattr(self, field.name)
-                for field in fields(self)}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> DetectionMatches:
@@ -205,11 +199,13 @@ class DetectionMatches:
         return cls(*(arrays[field.name] for field in fields(cls)))
 
 
-def match_detections(ground_truth: COCO,
-                     detections: Sequence[Mapping[str, Any]],
-                     cat_ids: Sequence[int],
-                     iou_thrs: Sequence[float] | None = None,
-                     max_dets: int = 1000) -> DetectionMatches:
+def match_detections(
+    ground_truth: COCO,
+    detections: Sequence[Mapping[str, Any]],
+    cat_ids: Sequence[int],
+    iou_thrs: Sequence[float] | None = None,
+    max_dets: int = 1000,
+) -> DetectionMatches:
     """Match detections to the boxes of a COCO annotation, by pycocotools.
 
     Args:
@@ -224,20 +220,18 @@ def match_detections(ground_truth: COCO,
     """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
+
     rows = []
     for found in detections:
         corners = np.asarray(found['bboxes'])
-        boxes = np.concatenate(
-            [corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+        boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
         rows += [
-            dict(
-                image_id=found['img_id'],
-                bbox=box,
-                score=score,
-                category_id=cat_ids[label])
+            dict(image_id=found['img_id'], bbox=box, score=score, category_id=cat_ids[label])
             for box, score, label in zip(
-                boxes.tolist(), np.asarray(found['scores']).tolist(),
-                np.asarray(found['labels']).tolist())
+                boxes.tolist(),
+                np.asarray(found['scores']).tolist(),
+                np.asarray(found['labels']).tolist(),
+            )
         ]
     # pycocotools prints.
     with contextlib.redirect_stdout(io.StringIO()):
@@ -248,7 +242,8 @@ def match_detections(ground_truth: COCO,
             results.dataset = dict(
                 images=ground_truth.dataset['images'],
                 categories=ground_truth.dataset['categories'],
-                annotations=[])
+                annotations=[],
+            )
             results.createIndex()
         evaluation = COCOeval(ground_truth, results, 'bbox')
         params = evaluation.params

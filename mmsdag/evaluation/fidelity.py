@@ -1,4 +1,5 @@
 """PSNR, SSIM and NIQE."""
+
 from __future__ import annotations
 
 from functools import lru_cache
@@ -13,9 +14,7 @@ NIQE_BLOCK = 96
 _NIQE_FILE = 'niqe_pris_params.npz'
 
 
-def prepare(image: np.ndarray,
-            crop_border: int = 0,
-            convert_to: str | None = None) -> np.ndarray:
+def prepare(image: np.ndarray, crop_border: int = 0, convert_to: str | None = None) -> np.ndarray:
     """Cut off the border of an image and convert its colors.
 
     Args:
@@ -84,9 +83,12 @@ def ssim(image: np.ndarray, other: np.ndarray) -> float:
     variance_x = mean(x * x) - mean_x**2
     variance_y = mean(y * y) - mean_y**2
     covariance = mean(x * y) - mean_x * mean_y
-    c1, c2 = (0.01 * 255)**2, (0.03 * 255)**2
-    similarity = ((2 * mean_x * mean_y + c1) * (2 * covariance + c2) / (
-        (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)))
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    similarity = (
+        (2 * mean_x * mean_y + c1)
+        * (2 * covariance + c2)
+        / ((mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2))
+    )
     return float(similarity.mean())
 
 
@@ -121,25 +123,22 @@ def niqe(image: np.ndarray, parameters: str | Path) -> float:
     from scipy.ndimage import convolve
 
     if not Path(parameters).is_file():
-        raise FileNotFoundError(f'parameters={str(parameters)!r} of NIQE: no '
-                                'such file')
+        raise FileNotFoundError(f'parameters={str(parameters)!r} of NIQE: no such file')
     with np.load(parameters) as content:
         good = dict(content)
     rows, columns = (length // NIQE_BLOCK for length in image.shape)
-    pixels = image[:rows * NIQE_BLOCK, :columns * NIQE_BLOCK].round()
+    pixels = image[: rows * NIQE_BLOCK, : columns * NIQE_BLOCK].round()
     pixels = pixels.astype(np.float64)
     features = []
     for side in (NIQE_BLOCK, NIQE_BLOCK // 2):
         mean = convolve(pixels, good['gaussian_window'], mode='nearest')
-        square = convolve(
-            pixels**2, good['gaussian_window'], mode='nearest')
+        square = convolve(pixels**2, good['gaussian_window'], mode='nearest')
         deviation = np.sqrt(np.abs(square - mean**2))
         normalized = (pixels - mean) / (deviation + 1)
         blocks = normalized.reshape(rows, side, columns, side)
-        features.append([
-            _features(blocks[row, :, column])
-            for row in range(rows) for column in range(columns)
-        ])
+        features.append(
+            [_features(blocks[row, :, column]) for row in range(rows) for column in range(columns)]
+        )
         pixels = _half(pixels)
     own = np.concatenate(features, axis=1)
     difference = good['mu_pris_param'] - np.nanmean(own, axis=0)
@@ -156,8 +155,7 @@ def _features(block: np.ndarray) -> list[float]:
     shape, left, right = _asymmetric_gaussian(block)
     features = [shape, (left + right) / 2]
     for shift in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        shape, left, right = _asymmetric_gaussian(
-            block * np.roll(block, shift, axis=(0, 1)))
+        shape, left, right = _asymmetric_gaussian(block * np.roll(block, shift, axis=(0, 1)))
         mean = (right - left) * gamma(2 / shape) / gamma(1 / shape)
         features += [shape, mean, left, right]
     return features
@@ -169,7 +167,7 @@ def _shape_table() -> tuple[np.ndarray, np.ndarray]:
     from scipy.special import gamma
 
     shapes = np.arange(0.2, 10.001, 0.001)
-    return shapes, gamma(2 / shapes)**2 / gamma(1 / shapes) / gamma(3 / shapes)
+    return shapes, gamma(2 / shapes) ** 2 / gamma(1 / shapes) / gamma(3 / shapes)
 
 
 def _asymmetric_gaussian(values: np.ndarray) -> tuple[float, float, float]:
@@ -179,8 +177,8 @@ def _asymmetric_gaussian(values: np.ndarray) -> tuple[float, float, float]:
     left = np.sqrt(np.mean(np.square(values[values < 0])))
     right = np.sqrt(np.mean(np.square(values[values > 0])))
     ratio = left / right
-    moment = np.mean(np.abs(values))**2 / np.mean(values**2)
-    wanted = moment * (ratio**3 + 1) * (ratio + 1) / (ratio**2 + 1)**2
+    moment = np.mean(np.abs(values)) ** 2 / np.mean(values**2)
+    wanted = moment * (ratio**3 + 1) * (ratio + 1) / (ratio**2 + 1) ** 2
     shapes, table = _shape_table()
     shape = shapes[np.argmin(np.square(table - wanted))]
     scale = np.sqrt(gamma(1 / shape) / gamma(3 / shape))
@@ -194,16 +192,16 @@ def _half(pixels: np.ndarray) -> np.ndarray:
     distance = np.abs(np.arange(-3.5, 4)) / 2
     # Keys' cubic with a = -1/2, as wide as two pixels are.
     taps = np.where(
-        distance <= 1, 1.5 * distance**3 - 2.5 * distance**2 + 1,
-        -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2)
+        distance <= 1,
+        1.5 * distance**3 - 2.5 * distance**2 + 1,
+        -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2,
+    )
     for axis in (0, 1):
         # 'reflect' repeats the edge; tap 4 of 8 lies on the next pixel.
-        pixels = correlate1d(
-            pixels, taps / taps.sum(), axis, mode='reflect', origin=-1)
+        pixels = correlate1d(pixels, taps / taps.sum(), axis, mode='reflect', origin=-1)
     return pixels[::2, ::2]
 
 
 def _check_shapes(image: np.ndarray, other: np.ndarray) -> None:
     if image.shape != other.shape:
-        raise ValueError('images to be compared differ in shape: '
-                         f'{image.shape}, {other.shape}')
+        raise ValueError(f'images to be compared differ in shape: {image.shape}, {other.shape}')

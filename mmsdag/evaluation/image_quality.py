@@ -4,6 +4,7 @@ All take data samples with ``input``, ``gt_img`` where there is one, and
 ``output.pred_img``, each (3, H, W), BGR, [0, 255], as the models of this
 package and of mmagic give them.
 """
+
 from __future__ import annotations
 
 import warnings
@@ -43,11 +44,13 @@ class ImageMetric(BaseMetric):
     SAMPLER_MODE = 'normal'
     sample_model = 'orig'
 
-    def __init__(self,
-                 gt_key: str = 'gt_img',
-                 pred_key: str = 'pred_img',
-                 collect_device: str = 'cpu',
-                 prefix: str | None = None) -> None:
+    def __init__(
+        self,
+        gt_key: str = 'gt_img',
+        pred_key: str = 'pred_img',
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device, prefix)
         self.gt_key = gt_key
         self.pred_key = pred_key
@@ -64,12 +67,15 @@ class ImageMetric(BaseMetric):
                 raise KeyError(
                     f'{type(self).__name__} compares with {self.gt_key!r}, '
                     f'and the data samples have {sorted(sample)}: load the '
-                    'ground truth in the pipeline, or leave the metric out')
-            self.results.append({
-                self.metric:
-                self.process_image(sample[self.gt_key],
-                                   sample['output'][self.pred_key])
-            })
+                    'ground truth in the pipeline, or leave the metric out'
+                )
+            self.results.append(
+                {
+                    self.metric: self.process_image(
+                        sample[self.gt_key], sample['output'][self.pred_key]
+                    )
+                }
+            )
 
     def process_image(self, gt: Tensor, pred: Tensor) -> float:
         """Return the value of an image (3, H, W), BGR, [0, 255]."""
@@ -77,10 +83,7 @@ class ImageMetric(BaseMetric):
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over the images."""
-        return {
-            name: float(np.mean([r[name] for r in results]))
-            for name in results[0]
-        }
+        return {name: float(np.mean([r[name] for r in results])) for name in results[0]}
 
     def evaluate(self, size: int | None = None) -> dict[str, float]:
         """Return the mean over ``size`` images; mmagic's loops omit it."""
@@ -92,8 +95,7 @@ class ImageMetric(BaseMetric):
             module = module.module  # type: ignore[assignment]
         self.size = len(dataloader.dataset)
 
-    def get_metric_sampler(self, model: nn.Module, dataloader: Any,
-                           metrics: Any) -> Any:
+    def get_metric_sampler(self, model: nn.Module, dataloader: Any, metrics: Any) -> Any:
         """Return the dataloader for mmagic's evaluator."""
         return dataloader
 
@@ -112,19 +114,16 @@ class _Fidelity(ImageMetric):
         **kwargs: See :class:`ImageMetric`.
     """
 
-    def __init__(self,
-                 crop_border: int = 0,
-                 convert_to: str | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(self, crop_border: int = 0, convert_to: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.crop_border = crop_border
         self.convert_to = convert_to
 
     def process_image(self, gt: Tensor, pred: Tensor) -> float:
         """Compare two images (3, H, W), BGR, [0, 255]."""
-        return self.compare(*(
-            prepare(_pixels(image), self.crop_border, self.convert_to)
-            for image in (gt, pred)))
+        return self.compare(
+            *(prepare(_pixels(image), self.crop_border, self.convert_to) for image in (gt, pred))
+        )
 
     @staticmethod
     def compare(image: np.ndarray, other: np.ndarray) -> float:
@@ -173,9 +172,7 @@ class LPIPS(ImageMetric):
 
     metric = 'LPIPS'
 
-    def __init__(self,
-                 weights: str = 'torchvision://alexnet',
-                 **kwargs: Any) -> None:
+    def __init__(self, weights: str = 'torchvision://alexnet', **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.net: Any = None
         if weights != 'none':
@@ -191,9 +188,7 @@ class LPIPS(ImageMetric):
     @torch.no_grad()
     def process_image(self, gt: Tensor, pred: Tensor) -> float:
         """Compute the distance of two images (3, H, W), BGR, [0, 255]."""
-        gt, pred = (
-            image.cpu().float().flip(0)[None] / 127.5 - 1
-            for image in (gt, pred))
+        gt, pred = (image.cpu().float().flip(0)[None] / 127.5 - 1 for image in (gt, pred))
         return self.net(gt, pred).item()
 
 
@@ -201,8 +196,9 @@ def _perceptual_net(weights: str) -> nn.Module:
     try:
         import lpips
     except ImportError as error:
-        raise ImportError('LPIPS needs the package of its authors: pip '
-                          'install lpips==0.1.4') from error
+        raise ImportError(
+            'LPIPS needs the package of its authors: pip install lpips==0.1.4'
+        ) from error
     try:
         content = load_checkpoint(weights)
     except OSError as error:  # no such file, or no network
@@ -211,20 +207,19 @@ def _perceptual_net(weights: str) -> nn.Module:
             f'be had ({error}): download alexnet-owt-7be5be79.pth of '
             'torchvision where there is a network and name the file, as '
             'weights of LPIPS in test_evaluator or in MMSDAG_ALEXNET; '
-            "'none' leaves LPIPS out") from error
+            "'none' leaves LPIPS out"
+        ) from error
     content = content.get('state_dict', content)
     if 'features.0.weight' not in content:
-        raise ValueError(f'weights={weights!r} of LPIPS are not those of '
-                         "torchvision's AlexNet")
+        raise ValueError(f"weights={weights!r} of LPIPS are not those of torchvision's AlexNet")
     with warnings.catch_warnings():
         # lpips calls torchvision by its old names.
         warnings.simplefilter('ignore', UserWarning)
         net = lpips.LPIPS(net='alex', pnet_rand=True, verbose=False)
     # Its slice3.6.weight is torchvision's features.6.weight.
-    net.net.load_state_dict({
-        name: content[f'features.{name.partition(".")[2]}']
-        for name in net.net.state_dict()
-    })
+    net.net.load_state_dict(
+        {name: content[f'features.{name.partition(".")[2]}'] for name in net.net.state_dict()}
+    )
     return net
 
 
@@ -246,11 +241,13 @@ class NIQE(ImageMetric):
 
     metric = 'NIQE'
 
-    def __init__(self,
-                 crop_border: int = 0,
-                 convert_to: str = 'gray',
-                 parameters: str | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        crop_border: int = 0,
+        convert_to: str = 'gray',
+        parameters: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         # Compares with nothing; every data sample has an input.
         super().__init__(gt_key='input', **kwargs)
         self.crop_border = crop_border
@@ -261,7 +258,10 @@ class NIQE(ImageMetric):
                 "NIQE is left out: it needs its authors' statistics of good "
                 'photographs, which come with mmagic (pip install --no-deps '
                 'mmagic==1.2.0 is enough), or as a file that parameters of '
-                'NIQE in test_evaluator names', 'current', WARNING)
+                'NIQE in test_evaluator names',
+                'current',
+                WARNING,
+            )
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Collect the values of a batch."""
@@ -287,13 +287,13 @@ class NIQE(ImageMetric):
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over the images for which it is defined."""
-        defined = [r for r in results
-                   if not np.isnan(r.get(self.metric, 0.))]
+        defined = [r for r in results if not np.isnan(r.get(self.metric, 0.0))]
         if len(defined) < len(results):
             print_log(
                 f'NIQE is not defined for {len(results) - len(defined)} of '
                 f'{len(results)} images: too small, or without texture',
-                'current')
+                'current',
+            )
         return super().compute_metrics(defined or results)
 
 
@@ -311,14 +311,11 @@ class LightnessOrderError(ImageMetric):
 
     def process_image(self, gt: Tensor, pred: Tensor) -> float:
         """Compare input and output (3, H, W), [0, 255]."""
-        before, after = (
-            _pixels(image) for image in (gt, pred))
+        before, after = (_pixels(image) for image in (gt, pred))
         return lightness_order_error(before, after)
 
 
-def lightness_order_error(image: np.ndarray,
-                          enhanced: np.ndarray,
-                          side: int = 50) -> float:
+def lightness_order_error(image: np.ndarray, enhanced: np.ndarray, side: int = 50) -> float:
     r"""Lightness order error (Wang et al., IEEE TIP 22(9), 2013).
 
     .. math::
@@ -341,12 +338,12 @@ def lightness_order_error(image: np.ndarray,
         ValueError: If the images differ in size.
     """
     if image.shape != enhanced.shape:
-        raise ValueError('images to be compared differ in shape: '
-                         f'{image.shape}, {enhanced.shape}')
+        raise ValueError(f'images to be compared differ in shape: {image.shape}, {enhanced.shape}')
     rows, columns = _grid(image.shape[:2], side)
     before, after = (
         np.rint(pixels[rows][:, columns].max(-1)).clip(0, 255).astype(int)
-        for pixels in (image, enhanced))
+        for pixels in (image, enhanced)
+    )
     # Pixels of equal levels have equal terms: count them by their levels,
     # (256, 256), in place of comparing each with each.
     counts = np.bincount((256 * before + after).ravel(), minlength=2**16)
@@ -384,10 +381,8 @@ class ImageStatistics(ImageMetric):
             levels = np.rint(image).clip(0, 255).astype(np.uint8)
             gray = cv2.cvtColor(levels, cv2.COLOR_BGR2GRAY)
             self.results.append(
-                dict(
-                    mean=image.mean() / 255,
-                    contrast=image.std() / 255,
-                    entropy=_entropy(gray)))
+                dict(mean=image.mean() / 255, contrast=image.std() / 255, entropy=_entropy(gray))
+            )
 
 
 def _entropy(levels: np.ndarray) -> float:

@@ -1,4 +1,5 @@
 """Fidelity after the brightness is matched to the ground truth."""
+
 from __future__ import annotations
 
 import cv2
@@ -30,12 +31,12 @@ class MeanMatchedPSNR(ImageMetric):
     def process_image(self, gt: Tensor, pred: Tensor) -> float:
         """Compare two images (3, H, W), BGR, [0, 255]."""
         target, image = (
-            np.ascontiguousarray(
-                x.detach().cpu().permute(1, 2, 0).numpy(), np.float32)
-            for x in (gt, pred))
+            np.ascontiguousarray(x.detach().cpu().permute(1, 2, 0).numpy(), np.float32)
+            for x in (gt, pred)
+        )
         mean, wanted = (
-            cv2.cvtColor(x, cv2.COLOR_BGR2GRAY).mean(dtype=np.float64)
-            for x in (image, target))
+            cv2.cvtColor(x, cv2.COLOR_BGR2GRAY).mean(dtype=np.float64) for x in (image, target)
+        )
         if mean > 0:
             image = (image * (wanted / mean)).clip(0, 255)
         return psnr(image, target)

@@ -1,4 +1,5 @@
 """Reconstruction error of images by a frozen SDAG network."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -27,19 +28,23 @@ class SDAGReconstructionError(BaseMetric):
         prefix: Prefix of the names in the log.
     """
 
-    def __init__(self,
-                 checkpoint: str,
-                 sdag: dict | None = None,
-                 amp_dtype: str | None = None,
-                 collect_device: str = 'cpu',
-                 prefix: str | None = None) -> None:
+    def __init__(
+        self,
+        checkpoint: str,
+        sdag: dict | None = None,
+        amp_dtype: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.loss = MODELS.build(
             dict(
                 type='mmsdag.SDAGGuidanceLoss',
                 checkpoint=checkpoint,
                 sdag=sdag,
-                amp_dtype=amp_dtype))
+                amp_dtype=amp_dtype,
+            )
+        )
 
     @torch.no_grad()
     def _error(self, image: Tensor) -> float:
@@ -50,15 +55,11 @@ class SDAGReconstructionError(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Collect the errors of a batch's data samples."""
         for sample in data_samples:
-            errors = dict(
-                recon_error=self._error(sample['output']['pred_img']))
+            errors = dict(recon_error=self._error(sample['output']['pred_img']))
             if 'input' in sample:
                 errors['input_recon_error'] = self._error(sample['input'])
             self.results.append(errors)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over the images."""
-        return {
-            name: float(np.mean([errors[name] for errors in results]))
-            for name in results[0]
-        }
+        return {name: float(np.mean([errors[name] for errors in results])) for name in results[0]}

@@ -1,4 +1,5 @@
 """Per-image statistics of segmentation."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ class PixelCounts:
         union: (I, K), pixels that are labeled so or found so.
         label: (I, K), pixels that are labeled so.
     """
+
     intersect: np.ndarray
     union: np.ndarray
     label: np.ndarray
@@ -29,8 +31,7 @@ class PixelCounts:
         return len(self.label)
 
     def summarise(
-        self,
-        weights: np.ndarray | None = None
+        self, weights: np.ndarray | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Compute ``mIoU``, ``mAcc`` and ``aAcc``, from 0 to 1.
 
@@ -47,21 +48,17 @@ class PixelCounts:
         """
         weights = check_weights(weights, self.images)
         intersect, union, label = (
-            weights @ counts.astype(float)
-            for counts in (self.intersect, self.union, self.label))
+            weights @ counts.astype(float) for counts in (self.intersect, self.union, self.label)
+        )
         with np.errstate(invalid='ignore', divide='ignore'):
             classes = dict(mIoU=intersect / union, mAcc=intersect / label)
             accuracy = intersect.sum(1) / label.sum(1)
-        overall = {
-            name: mean_of_present(values, 1)
-            for name, values in classes.items()
-        }
+        overall = {name: mean_of_present(values, 1) for name, values in classes.items()}
         return dict(overall, aAcc=accuracy), classes
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays, for ``np.savez``."""
-        return {field.name: getattr(self, field.name)
-                for field in fields(self)}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> PixelCounts:

@@ -1,4 +1,5 @@
 """Pure tensor kernels: no registry, no config, no randomness of their own."""
+
 from ._onednn import set_private_ops, uses_private_ops
 from .convolution import conv_of_parts
 from .coupling import affine_coupling, coupling_gain
@@ -15,12 +16,7 @@ from .degradations import (
 )
 from .fourier import filter_by_matrices, filter_frequencies, frequencies
 from .half_instance_norm import half_instance_norm, half_instance_norm_block
-from .normalization import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    denormalize,
-    normalize,
-)
+from .normalization import IMAGENET_MEAN, IMAGENET_STD, denormalize, normalize
 from .pixels import (
     array_from_unit_rgb,
     map_pixels,
@@ -33,23 +29,46 @@ from .pixels import (
 from .pointwise import pointwise_conv
 from .raw import retake_in_the_dark
 from .similarity import SIMILARITY_DIMS, cosine_similarity
-from .smoothness import (
-    flattened_ycbcr,
-    mean_smoothness,
-    neighbor_smoothness,
-)
+from .smoothness import flattened_ycbcr, mean_smoothness, neighbor_smoothness
 from .window import window_maximum
 
 __all__ = [
-    'IMAGENET_MEAN', 'IMAGENET_STD', 'SIMILARITY_DIMS', 'add_gaussian_noise',
-    'add_poisson_gaussian_noise', 'affine_coupling', 'apply_curves',
-    'array_from_unit_rgb', 'conv_of_parts', 'cosine_similarity',
-    'coupling_gain', 'darken_gamma', 'denormalize', 'filter_by_matrices',
-    'filter_frequencies', 'flattened_ycbcr', 'frequencies',
-    'half_instance_norm', 'half_instance_norm_block', 'linear_to_srgb',
-    'map_pixels', 'mean_smoothness', 'neighbor_smoothness', 'normalize',
-    'pointwise_conv', 'read_variance', 'retake_in_the_dark', 'set_private_ops',
-    'simulate_low_light', 'srgb_to_linear', 'standard_normal', 'to_uint8',
-    'to_unit_rgb', 'uint8_from_unit', 'unit_from_uint8', 'unit_rgb_from_array',
-    'uses_private_ops', 'window_maximum'
+    'IMAGENET_MEAN',
+    'IMAGENET_STD',
+    'SIMILARITY_DIMS',
+    'add_gaussian_noise',
+    'add_poisson_gaussian_noise',
+    'affine_coupling',
+    'apply_curves',
+    'array_from_unit_rgb',
+    'conv_of_parts',
+    'cosine_similarity',
+    'coupling_gain',
+    'darken_gamma',
+    'denormalize',
+    'filter_by_matrices',
+    'filter_frequencies',
+    'flattened_ycbcr',
+    'frequencies',
+    'half_instance_norm',
+    'half_instance_norm_block',
+    'linear_to_srgb',
+    'map_pixels',
+    'mean_smoothness',
+    'neighbor_smoothness',
+    'normalize',
+    'pointwise_conv',
+    'read_variance',
+    'retake_in_the_dark',
+    'set_private_ops',
+    'simulate_low_light',
+    'srgb_to_linear',
+    'standard_normal',
+    'to_uint8',
+    'to_unit_rgb',
+    'uint8_from_unit',
+    'unit_from_uint8',
+    'unit_rgb_from_array',
+    'uses_private_ops',
+    'window_maximum',
 ]

@@ -1,4 +1,5 @@
 """Convolutions fused with the operations that follow them."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -33,7 +34,8 @@ def conv_of_parts(conv: nn.Conv2d, *parts: Tensor, relu: bool) -> Tensor:
     """
     weights = conv.weight.split([part.shape[1] for part in parts], dim=1)
     needs_gradients = torch.is_grad_enabled() and any(
-        t.requires_grad for t in (conv.weight, *parts))
+        t.requires_grad for t in (conv.weight, *parts)
+    )
     dtype = None if needs_gradients else fusible_dtype([conv], parts)
     if dtype is not None:
         return _fused(conv, weights, parts, relu, dtype)
@@ -46,28 +48,31 @@ def conv_of_parts(conv: nn.Conv2d, *parts: Tensor, relu: bool) -> Tensor:
     return F.relu(y) if relu else y
 
 
-def _plain(conv: nn.Conv2d, x: Tensor, weight: Tensor,
-           bias: Tensor | None) -> Tensor:
+def _plain(conv: nn.Conv2d, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if conv.kernel_size == (1, 1):
         return pointwise_conv(x, weight, bias)
     return F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation)
 
 
-def _fused(conv: nn.Conv2d, weights: tuple[Tensor, ...],
-           parts: tuple[Tensor, ...], relu: bool,
-           dtype: torch.dtype) -> Tensor:
+def _fused(
+    conv: nn.Conv2d,
+    weights: tuple[Tensor, ...],
+    parts: tuple[Tensor, ...],
+    relu: bool,
+    dtype: torch.dtype,
+) -> Tensor:
     geometry: dict[str, Any] = {
-        name: getattr(conv, name)
-        for name in ('padding', 'stride', 'dilation', 'groups')
+        name: getattr(conv, name) for name in ('padding', 'stride', 'dilation', 'groups')
     }
     # Plane by plane it is slower, and in bfloat16 not there.
     (x, weight), *others = [
         (x.to(dtype, memory_format=torch.channels_last), w.to(dtype))
-        for x, w in zip(parts, weights)]
+        for x, w in zip(parts, weights)
+    ]
     bias = None if conv.bias is None else conv.bias.to(dtype)
-    y = convolution(x, weight, bias, **geometry,
-                    activation='relu' if relu and not others else 'none')
+    y = convolution(
+        x, weight, bias, **geometry, activation='relu' if relu and not others else 'none'
+    )
     for i, (x, weight) in enumerate(others, 1):
-        add_convolution_(y, x, weight, **geometry,
-                         relu=relu and i == len(others))
+        add_convolution_(y, x, weight, **geometry, relu=relu and i == len(others))
     return y

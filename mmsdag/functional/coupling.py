@@ -1,4 +1,5 @@
 """Affine step of an invertible coupling block."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,8 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-def affine_coupling(x: Tensor, logits: Tensor, shift: Tensor,
-                    clamp: float) -> Tensor:
+def affine_coupling(x: Tensor, logits: Tensor, shift: Tensor, clamp: float) -> Tensor:
     r"""Scale and shift features, with a bounded log-scale.
 
     .. math:: x\, e^{s} + t, \quad s = c\,(2\sigma(l) - 1)
@@ -39,10 +39,8 @@ def _tanh_of_half(logits: Tensor) -> Tensor:
 
 
 class _AffineCoupling(torch.autograd.Function):
-
     @staticmethod
-    def forward(ctx: Any, x: Tensor, logits: Tensor, shift: Tensor,
-                clamp: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, logits: Tensor, shift: Tensor, clamp: float) -> Tensor:
         tanh = _tanh_of_half(logits)
         gain = (tanh * clamp).exp_().to(x.dtype)
         ctx.save_for_backward(x, tanh.to(x.dtype), gain)
@@ -54,6 +52,5 @@ class _AffineCoupling(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, tanh, gain = ctx.saved_tensors
         grad_x = grad * gain
-        grad_logits = torch.ops.aten.tanh_backward(
-            grad_x * x, tanh).mul_(ctx.clamp / 2)
+        grad_logits = torch.ops.aten.tanh_backward(grad_x * x, tanh).mul_(ctx.clamp / 2)
         return grad_x, grad_logits, grad, None

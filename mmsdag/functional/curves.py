@@ -1,4 +1,5 @@
 """Light-enhancement curves of the Zero-DCE family."""
+
 from __future__ import annotations
 
 import torch
@@ -26,14 +27,15 @@ def apply_curves(x: Tensor, curves: Tensor, num_iters: int = 8) -> Tensor:
     """
     channels = x.shape[-3]
     if curves.shape[-3] == channels:
-        maps: tuple[Tensor, ...] = (curves, ) * num_iters
+        maps: tuple[Tensor, ...] = (curves,) * num_iters
     elif curves.shape[-3] == channels * num_iters:
         maps = curves.split(channels, dim=-3)
     else:
         raise ValueError(
             f'curves has {curves.shape[-3]} channels; num_iters={num_iters} '
             f'iterations of {channels}-channel images need {channels} or '
-            f'{channels * num_iters}')
+            f'{channels * num_iters}'
+        )
     for r in maps:
         x = torch.addcmul(x, r, x * x - x)
     return x

@@ -11,6 +11,7 @@ from a ``generator``. A CPU generator (PyTorch's default one where none is
 given) draws on the CPU, so that a seed means the same noise on every device;
 a generator of another device draws there, which is faster.
 """
+
 from __future__ import annotations
 
 import math
@@ -34,10 +35,12 @@ def darken_gamma(x: Tensor, gamma: Parameter = 0.3) -> Tensor:
     return _power(image, 1 / _per_image(gamma, image)).to(x.dtype)
 
 
-def add_gaussian_noise(x: Tensor,
-                       sigma: Parameter = 50 / 255,
-                       noise: Tensor | None = None,
-                       generator: torch.Generator | None = None) -> Tensor:
+def add_gaussian_noise(
+    x: Tensor,
+    sigma: Parameter = 50 / 255,
+    noise: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """Add white noise: ``x + sigma * noise``, not clipped, as the authors.
 
     Args:
@@ -53,11 +56,12 @@ def add_gaussian_noise(x: Tensor,
 
 
 def add_poisson_gaussian_noise(
-        x: Tensor,
-        shot: Parameter,
-        read: Parameter,
-        noise: Tensor | None = None,
-        generator: torch.Generator | None = None) -> Tensor:
+    x: Tensor,
+    shot: Parameter,
+    read: Parameter,
+    noise: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """Add a sensor's noise, of variance ``shot * x + read``, not clipped.
 
     This is the heteroskedastic normal approximation of Foi et al., "Practical
@@ -75,8 +79,7 @@ def add_poisson_gaussian_noise(
     """
     image = _at_least_float32(x)
     noise = _noise_for(image, noise, generator)
-    variance = (
-        _per_image(shot, image) * image.clamp(min=0) + _per_image(read, image))
+    variance = _per_image(shot, image) * image.clamp(min=0) + _per_image(read, image)
     return (image + _power(variance, 0.5) * noise).to(x.dtype)
 
 
@@ -88,16 +91,18 @@ def read_variance(shot: Parameter, deviation: Parameter = 0.0) -> Parameter:
     to 0.012: Brooks et al., "Unprocessing Images for Learned Raw Denoising",
     CVPR 2019, whose ``deviation`` is standard normal.
     """
-    return shot**2.18 * math.e**(1.20 + 0.26 * deviation)
+    return shot**2.18 * math.e ** (1.20 + 0.26 * deviation)
 
 
-def simulate_low_light(x: Tensor,
-                       exposure: Parameter,
-                       shot: Parameter,
-                       read: Parameter,
-                       bits: int = 8,
-                       noise: Tensor | None = None,
-                       generator: torch.Generator | None = None) -> Tensor:
+def simulate_low_light(
+    x: Tensor,
+    exposure: Parameter,
+    shot: Parameter,
+    read: Parameter,
+    bits: int = 8,
+    noise: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """Simulate a camera's photograph with less light.
 
     sRGB → linear light → ``exposure`` times as much of it → shot and read
@@ -136,7 +141,7 @@ def srgb_to_linear(x: Tensor) -> Tensor:
     """
     image = _at_least_float32(x)
     # The clamps keep the branch that ``where`` drops free of NaN gradients.
-    power = ((image.clamp(min=0.04045) + 0.055) / 1.055)**2.4
+    power = ((image.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
     return torch.where(image > 0.04045, power, image / 12.92).to(x.dtype)
 
 
@@ -146,33 +151,32 @@ def linear_to_srgb(x: Tensor) -> Tensor:
     Values above 1 follow the power, values below 0 the straight line.
     """
     light = _at_least_float32(x)
-    power = 1.055 * light.clamp(min=0.0031308)**(1 / 2.4) - 0.055
+    power = 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
     return torch.where(light > 0.0031308, power, light * 12.92).to(x.dtype)
 
 
-def standard_normal(
-        shape: Sequence[int],
-        generator: torch.Generator | None = None) -> Tensor:
+def standard_normal(shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
     """Draw standard normal numbers in float32, on the generator's device."""
     device = 'cpu' if generator is None else generator.device
-    return torch.randn(
-        tuple(shape), generator=generator, device=device, dtype=torch.float32)
+    return torch.randn(tuple(shape), generator=generator, device=device, dtype=torch.float32)
 
 
-def _noise_for(x: Tensor, noise: Tensor | None,
-               generator: torch.Generator | None) -> Tensor:
+def _noise_for(x: Tensor, noise: Tensor | None, generator: torch.Generator | None) -> Tensor:
     if noise is None:
         noise = standard_normal(x.shape, generator)
     elif noise.shape != x.shape:
-        raise ValueError(f'noise has the shape {tuple(noise.shape)}, the '
-                         f'images {tuple(x.shape)}: give one number a pixel')
+        raise ValueError(
+            f'noise has the shape {tuple(noise.shape)}, the '
+            f'images {tuple(x.shape)}: give one number a pixel'
+        )
     return noise.to(x)
 
 
 def _at_least_float32(x: Tensor) -> Tensor:
     if not x.is_floating_point():
-        raise TypeError(f'images must be floating point in [0, 1], got '
-                        f'{x.dtype}: divide 8-bit images by 255')
+        raise TypeError(
+            f'images must be floating point in [0, 1], got {x.dtype}: divide 8-bit images by 255'
+        )
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
@@ -184,9 +188,9 @@ def _per_image(parameter: Parameter, x: Tensor) -> Parameter:
         raise ValueError(
             f'a parameter of shape {tuple(parameter.shape)} does not fit '
             f'images of shape {tuple(x.shape)}: give a number, or (N,) or '
-            '(N, C) numbers for (N, C, H, W)')
-    return parameter.to(x).view(*parameter.shape, *(1, ) *
-                                (x.ndim - parameter.ndim))
+            '(N, C) numbers for (N, C, H, W)'
+        )
+    return parameter.to(x).view(*parameter.shape, *(1,) * (x.ndim - parameter.ndim))
 
 
 def _power(x: Tensor, exponent: Parameter) -> Tensor:
@@ -196,4 +200,4 @@ def _power(x: Tensor, exponent: Parameter) -> Tensor:
     ``where`` keeps both away from the backward pass.
     """
     positive = x > 0
-    return torch.where(positive, torch.where(positive, x, 1)**exponent, 0)
+    return torch.where(positive, torch.where(positive, x, 1) ** exponent, 0)

@@ -1,4 +1,5 @@
 """Filters in the frequency domain."""
+
 from __future__ import annotations
 
 import math
@@ -27,8 +28,7 @@ def frequencies(size: Sequence[int], like: Tensor) -> tuple[Tensor, Tensor]:
     return vertical[:, None], (columns.to(like.dtype) / width)[None]
 
 
-def filter_frequencies(x: Tensor, magnitude: Tensor,
-                       phase: Tensor) -> Tensor:
+def filter_frequencies(x: Tensor, magnitude: Tensor, phase: Tensor) -> Tensor:
     r"""Multiply the spectrum of images by :math:`m e^{i p}`.
 
     Args:
@@ -48,8 +48,7 @@ def filter_frequencies(x: Tensor, magnitude: Tensor,
     return torch.fft.irfft2(spectrum, s=x.shape[-2:])
 
 
-def filter_by_matrices(x: Tensor, magnitude: Tensor,
-                       phase: Tensor) -> Tensor:
+def filter_by_matrices(x: Tensor, magnitude: Tensor, phase: Tensor) -> Tensor:
     """Compute :func:`filter_frequencies` by products of real matrices."""
     height, width = x.shape[-2:]
     vertical, horizontal = frequencies((height, width), x)
@@ -59,8 +58,7 @@ def filter_by_matrices(x: Tensor, magnitude: Tensor,
     across = 2 * math.pi * columns[:, None] * horizontal  # (W, frequency)
     # exp(-i down) x exp(-i across), then times the filter.
     real, imag = x @ across.cos(), -(x @ across.sin())
-    real, imag = (down.cos() @ real + down.sin() @ imag,
-                  down.cos() @ imag - down.sin() @ real)
+    real, imag = (down.cos() @ real + down.sin() @ imag, down.cos() @ imag - down.sin() @ real)
     gain, loss = magnitude * phase.cos(), magnitude * phase.sin()
     real, imag = gain * real - loss * imag, gain * imag + loss * real
     # Back down the columns; vertical frequencies are in the rows of ``down``.

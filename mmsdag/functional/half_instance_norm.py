@@ -1,4 +1,5 @@
 """Half instance normalization and the block around it (HINet)."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -14,10 +15,7 @@ from ._onednn import add_convolution_, convolution, fusible_dtype
 _SLOPE = 0.2  # of the LeakyReLUs
 
 
-def half_instance_norm(x: Tensor,
-                       weight: Tensor,
-                       bias: Tensor,
-                       eps: float = 1e-5) -> Tensor:
+def half_instance_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
     """LeakyReLU of ``x`` with its first channels instance-normalized.
 
     The half instance normalization of HINet (Chen et al., CVPRW 2021) and
@@ -38,12 +36,14 @@ def half_instance_norm(x: Tensor,
     return _HalfInstanceNorm.apply(x, weight, bias, eps)
 
 
-def half_instance_norm_block(x: Tensor,
-                             conv1: nn.Conv2d,
-                             norm: nn.InstanceNorm2d,
-                             conv2: nn.Conv2d,
-                             identity: nn.Conv2d,
-                             residual: Tensor | None = None) -> Tensor:
+def half_instance_norm_block(
+    x: Tensor,
+    conv1: nn.Conv2d,
+    norm: nn.InstanceNorm2d,
+    conv2: nn.Conv2d,
+    identity: nn.Conv2d,
+    residual: Tensor | None = None,
+) -> Tensor:
     """``leaky(conv2(half_instance_norm(conv1(x)))) + identity(x)``.
 
     On a CPU in float32 the block is one differentiable step, which passes
@@ -64,12 +64,24 @@ def half_instance_norm_block(x: Tensor,
         (N, D, H, W), in the dtype that the convolutions give.
     """
     convs = {conv1: 3, conv2: 3, identity: 1}
-    if (fusible_dtype(tuple(convs), (x, )) == torch.float32
-            and all(_keeps_the_size(*item) for item in convs.items())
-            and (residual is None or residual.dtype == x.dtype)):
+    if (
+        fusible_dtype(tuple(convs), (x,)) == torch.float32
+        and all(_keeps_the_size(*item) for item in convs.items())
+        and (residual is None or residual.dtype == x.dtype)
+    ):
         return _HalfInstanceNormBlock.apply(
-            x, conv1.weight, conv1.bias, norm.weight, norm.bias, norm.eps,
-            conv2.weight, conv2.bias, identity.weight, identity.bias, residual)
+            x,
+            conv1.weight,
+            conv1.bias,
+            norm.weight,
+            norm.bias,
+            norm.eps,
+            conv2.weight,
+            conv2.bias,
+            identity.weight,
+            identity.bias,
+            residual,
+        )
     out = half_instance_norm(conv1(x), norm.weight, norm.bias, norm.eps)
     out = conv2(out)
     # A backward hook makes a view of it, which cannot change in place.
@@ -80,17 +92,18 @@ def half_instance_norm_block(x: Tensor,
 
 def _keeps_the_size(conv: nn.Conv2d, kernel: int) -> bool:
     """Whether it is the convolution that the fused block computes."""
-    return (conv.kernel_size == (kernel, kernel)
-            and conv.padding == (kernel // 2, kernel // 2)
-            and conv.stride == conv.dilation == (1, 1) and conv.groups == 1
-            and conv.bias is not None)
+    return (
+        conv.kernel_size == (kernel, kernel)
+        and conv.padding == (kernel // 2, kernel // 2)
+        and conv.stride == conv.dilation == (1, 1)
+        and conv.groups == 1
+        and conv.bias is not None
+    )
 
 
 class _HalfInstanceNorm(torch.autograd.Function):
-
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor,
-                eps: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
         centered = x - _mean_of_first(x, len(weight))
         shift = F.pad(bias, (0, x.shape[1] - len(weight)))
         y, rstd, scale = _scale_and_activate(centered, weight, shift, eps)
@@ -104,28 +117,37 @@ class _HalfInstanceNorm(torch.autograd.Function):
         # y has the sign of what the activation got.
         grad = torch.ops.aten.leaky_relu_backward(grad, y, _SLOPE, True)
         grad_x, along, total = _before_norm(grad, centered, rstd, scale)
-        return grad_x, along, total[:len(along)], None
+        return grad_x, along, total[: len(along)], None
 
 
 class _HalfInstanceNormBlock(torch.autograd.Function):
     """The block in float32 on a CPU, by oneDNN."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight1: Tensor, bias1: Tensor,
-                norm_weight: Tensor, norm_bias: Tensor, eps: float,
-                weight2: Tensor, bias2: Tensor, weight: Tensor, bias: Tensor,
-                residual: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight1: Tensor,
+        bias1: Tensor,
+        norm_weight: Tensor,
+        norm_bias: Tensor,
+        eps: float,
+        weight2: Tensor,
+        bias2: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        residual: Tensor | None,
+    ) -> Tensor:
         half = len(norm_weight)
         x = x.contiguous(memory_format=torch.channels_last)
         # Of the bias, the mean would leave nothing in the first channels.
         centered = F.conv2d(x, weight1, padding=1)
         centered -= _mean_of_first(centered, half)
         y, rstd, scale = _scale_and_activate(
-            centered, norm_weight, torch.cat((norm_bias, bias1[half:])), eps)
-        z = convolution(y, weight2, bias2, (1, 1), activation='leaky_relu',
-                        scalars=[_SLOPE])
-        ctx.save_for_backward(centered, rstd, scale, y, z, x, weight1, weight2,
-                              weight)
+            centered, norm_weight, torch.cat((norm_bias, bias1[half:])), eps
+        )
+        z = convolution(y, weight2, bias2, (1, 1), activation='leaky_relu', scalars=[_SLOPE])
+        ctx.save_for_backward(centered, rstd, scale, y, z, x, weight1, weight2, weight)
         out = F.conv2d(x, weight, bias).add_(z)
         return out if residual is None else out.add_(residual)
 
@@ -142,19 +164,22 @@ class _HalfInstanceNormBlock(torch.autograd.Function):
         grad_y, grad_weight2 = _conv_backward(grad2, y, weight2, True, trained)
         leaky_backward.grad_input(grad_y, y, _SLOPE, True, grad_input=grad_y)
         grad1, along, total = _before_norm(grad_y, *of_norm)
-        grad_x, grad_weight1 = _conv_backward(grad1, x, weight1, needs_x,
-                                              trained)
+        grad_x, grad_weight1 = _conv_backward(grad1, x, weight1, needs_x, trained)
         if grad_x is not None:
-            add_convolution_(grad_x, out,
-                             weight.transpose(0, 1).contiguous(), (0, 0))
+            add_convolution_(grad_x, out, weight.transpose(0, 1).contiguous(), (0, 0))
         of_weights: list[Tensor | None] = [None] * 9
         if trained:
             half = len(along)
             of_weights = [
-                grad_weight1, F.pad(total[half:], (half, 0)), along,
-                total[:half], None, grad_weight2, _sum(grad2).sum(0),
+                grad_weight1,
+                F.pad(total[half:], (half, 0)),
+                along,
+                total[:half],
+                None,
+                grad_weight2,
+                _sum(grad2).sum(0),
                 _conv_backward(out, x, weight, False, True)[1],
-                _sum(out).sum(0)
+                _sum(out).sum(0),
             ]
         return (grad_x, *of_weights, grad if needs_residual else None)
 
@@ -165,8 +190,9 @@ def _mean_of_first(x: Tensor, channels: int) -> Tensor:
     return _spatial(F.pad(mean, (0, x.shape[1] - channels)), x)
 
 
-def _scale_and_activate(centered: Tensor, weight: Tensor, shift: Tensor,
-                        eps: float) -> tuple[Tensor, Tensor, Tensor]:
+def _scale_and_activate(
+    centered: Tensor, weight: Tensor, shift: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """leaky(scale * centered + shift), for each channel of each image.
 
     The channels behind have scale 1, so that all go the same, vectorised
@@ -179,15 +205,15 @@ def _scale_and_activate(centered: Tensor, weight: Tensor, shift: Tensor,
     channels, size = len(weight), centered.shape[2] * centered.shape[3]
     var = _dot(centered, centered)[:, :channels] / size
     rstd = torch.rsqrt(var + eps)
-    scale = _spatial(
-        F.pad(weight * rstd, (0, len(shift) - channels), value=1), centered)
+    scale = _spatial(F.pad(weight * rstd, (0, len(shift) - channels), value=1), centered)
     shift = _spatial(shift.expand(len(centered), -1), centered)
     y = F.leaky_relu_(torch.addcmul(shift, scale, centered), _SLOPE)
     return y, rstd, scale
 
 
-def _before_norm(grad: Tensor, centered: Tensor, rstd: Tensor,
-                 scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _before_norm(
+    grad: Tensor, centered: Tensor, rstd: Tensor, scale: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of the maps, of the weight, and of the shift."""
     half, size = rstd.shape[1], grad.shape[2] * grad.shape[3]
     behind = (0, grad.shape[1] - half)
@@ -202,15 +228,25 @@ def _before_norm(grad: Tensor, centered: Tensor, rstd: Tensor,
 
 
 def _conv_backward(
-        grad: Tensor, x: Tensor, weight: Tensor, needs_x: bool,
-        needs_weight: bool) -> tuple[Tensor | None, Tensor | None]:
+    grad: Tensor, x: Tensor, weight: Tensor, needs_x: bool, needs_weight: bool
+) -> tuple[Tensor | None, Tensor | None]:
     """Gradients of a convolution that keeps the size."""
     if not needs_x and not needs_weight:
         return None, None
     padding = [size // 2 for size in weight.shape[2:]]
     return torch.ops.aten.convolution_backward(
-        grad, x, weight, None, [1, 1], padding, [1, 1], False, [0, 0], 1,
-        [needs_x, needs_weight, False])[:2]
+        grad,
+        x,
+        weight,
+        None,
+        [1, 1],
+        padding,
+        [1, 1],
+        False,
+        [0, 0],
+        1,
+        [needs_x, needs_weight, False],
+    )[:2]
 
 
 def _sum(x: Tensor) -> Tensor:

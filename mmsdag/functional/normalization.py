@@ -1,4 +1,5 @@
 """Normalization of image tensors."""
+
 from __future__ import annotations
 
 import torch
@@ -9,13 +10,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def _per_channel(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return torch.tensor(
-        values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
+    return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
 
 
-def normalize(x: Tensor,
-              mean: tuple[float, ...] = IMAGENET_MEAN,
-              std: tuple[float, ...] = IMAGENET_STD) -> Tensor:
+def normalize(
+    x: Tensor, mean: tuple[float, ...] = IMAGENET_MEAN, std: tuple[float, ...] = IMAGENET_STD
+) -> Tensor:
     """Subtract ``mean`` and divide by ``std``, channel by channel.
 
     Args:
@@ -29,8 +29,8 @@ def normalize(x: Tensor,
     return (x - _per_channel(mean, x)) / _per_channel(std, x)
 
 
-def denormalize(x: Tensor,
-                mean: tuple[float, ...] = IMAGENET_MEAN,
-                std: tuple[float, ...] = IMAGENET_STD) -> Tensor:
+def denormalize(
+    x: Tensor, mean: tuple[float, ...] = IMAGENET_MEAN, std: tuple[float, ...] = IMAGENET_STD
+) -> Tensor:
     """Undo :func:`normalize`: multiply by ``std`` and add ``mean``."""
     return x * _per_channel(std, x) + _per_channel(mean, x)

@@ -3,6 +3,7 @@
 On a CPU by OpenCV, which turns planes into pixels and back several times as
 fast as PyTorch: beside a small enhancer that is what counts.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,8 +16,7 @@ from torch import Tensor
 _UNIT = np.arange(256, dtype=np.float32) / np.float32(255)
 
 
-def unit_from_uint8(pixels: np.ndarray,
-                    out: np.ndarray | None = None) -> np.ndarray:
+def unit_from_uint8(pixels: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Convert (H, W, C), uint8, to [0, 1], float32."""
     return cv2.LUT(pixels, _UNIT, out)
 
@@ -47,8 +47,7 @@ def to_unit_rgb(images: Tensor, is_bgr: bool) -> Tensor:
             unit_from_uint8(cv2.merge(_in_rgb(planes, is_bgr)), out)
         return torch.from_numpy(pixels).permute(0, 3, 1, 2)
     rgb = images.flip(1) if is_bgr else images
-    return (rgb.float().clamp(0, 255) / 255).contiguous(
-        memory_format=torch.channels_last)
+    return (rgb.float().clamp(0, 255) / 255).contiguous(memory_format=torch.channels_last)
 
 
 def to_uint8(images: Tensor, is_bgr: bool) -> Tensor:
@@ -74,8 +73,7 @@ def to_uint8(images: Tensor, is_bgr: bool) -> Tensor:
     return planes
 
 
-def map_pixels(function: Callable[[np.ndarray], np.ndarray], image: Tensor,
-               is_bgr: bool) -> Tensor:
+def map_pixels(function: Callable[[np.ndarray], np.ndarray], image: Tensor, is_bgr: bool) -> Tensor:
     """Apply a function of (H, W, C) to an image (C, H, W).
 
     Args:
@@ -119,8 +117,10 @@ def unit_rgb_from_array(batch: np.ndarray, device: torch.device) -> Tensor:
         batch, scale = batch.astype(np.float32), 65535
     elif batch.dtype != np.uint8:
         if not np.issubdtype(batch.dtype, np.floating):
-            raise ValueError(f'images of type {batch.dtype}: must be uint8, '
-                             'uint16, or floating point in [0, 255]')
+            raise ValueError(
+                f'images of type {batch.dtype}: must be uint8, '
+                'uint16, or floating point in [0, 255]'
+            )
         batch = batch.astype(np.float32)
     tensor = torch.from_numpy(np.ascontiguousarray(batch)).to(device)
     tensor = tensor.permute(0, 3, 1, 2).flip(1).float() / scale
@@ -140,10 +140,9 @@ def array_from_unit_rgb(images: Tensor, dtype: np.dtype) -> np.ndarray:
     """
     if dtype == np.uint8 and images.device.type == 'cpu':
         pixels = images.permute(0, 2, 3, 1).contiguous().numpy()
-        return np.stack([
-            cv2.cvtColor(uint8_from_unit(image), cv2.COLOR_RGB2BGR)
-            for image in pixels
-        ])
+        return np.stack(
+            [cv2.cvtColor(uint8_from_unit(image), cv2.COLOR_RGB2BGR) for image in pixels]
+        )
     scale = 255 if dtype == np.float32 else np.iinfo(dtype).max
     images = images.flip(1).permute(0, 2, 3, 1) * scale
     if dtype != np.float32:

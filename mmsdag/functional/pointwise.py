@@ -1,4 +1,5 @@
 """1x1 convolutions."""
+
 from __future__ import annotations
 
 import torch
@@ -6,9 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def pointwise_conv(x: Tensor,
-                   weight: Tensor,
-                   bias: Tensor | None = None) -> Tensor:
+def pointwise_conv(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Compute a 1x1 convolution, fast on a CPU too.
 
     There, in full precision and with the channels last in memory, it is a
@@ -23,9 +22,12 @@ def pointwise_conv(x: Tensor,
     Returns:
         (N, D, H, W).
     """
-    if (x.device.type != 'cpu' or x.element_size() < 4
-            or not x.is_contiguous(memory_format=torch.channels_last)
-            or torch.jit.is_tracing()):
+    if (
+        x.device.type != 'cpu'
+        or x.element_size() < 4
+        or not x.is_contiguous(memory_format=torch.channels_last)
+        or torch.jit.is_tracing()
+    ):
         return F.conv2d(x, weight, bias)
     pixels, matrix = x.permute(0, 2, 3, 1), weight.flatten(1)
     if bias is None or len(bias) >= 16:

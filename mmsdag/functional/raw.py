@@ -1,4 +1,5 @@
 """From a photograph back to the sensor, and forth again in the dark."""
+
 from __future__ import annotations
 
 import torch
@@ -7,10 +8,18 @@ from torch import Tensor
 from .degradations import add_poisson_gaussian_noise
 
 
-def retake_in_the_dark(x: Tensor, matrix: Tensor, gamma: Tensor, gain: Tensor,
-                       white_balance: Tensor, exposure: Tensor, shot: Tensor,
-                       read: Tensor, noise: Tensor, rounding: Tensor
-                       ) -> Tensor:
+def retake_in_the_dark(
+    x: Tensor,
+    matrix: Tensor,
+    gamma: Tensor,
+    gain: Tensor,
+    white_balance: Tensor,
+    exposure: Tensor,
+    shot: Tensor,
+    read: Tensor,
+    noise: Tensor,
+    rounding: Tensor,
+) -> Tensor:
     """Take photographs again with less light, as Cui et al. simulate it.
 
     Tone curve and gamma undone → the camera's colors → white balance undone,
@@ -39,11 +48,11 @@ def retake_in_the_dark(x: Tensor, matrix: Tensor, gamma: Tensor, gain: Tensor,
     gamma = gamma.view(-1, 1, 1, 1)
     balance = white_balance[:, :, None, None]
     tone = 0.5 - ((1 - 2 * x.clamp(0, 1)).asin() / 3).sin()
-    light = _mixed(matrix, tone.clamp_min(1e-8)**gamma)
+    light = _mixed(matrix, tone.clamp_min(1e-8) ** gamma)
     sensor = light * (gain * exposure).view(-1, 1, 1, 1) / balance
     sensor = add_poisson_gaussian_noise(sensor, shot, read, noise) + rounding
     light = _mixed(torch.linalg.inv(matrix), sensor * balance)
-    return light.clamp(1e-8, 1)**(1 / gamma)
+    return light.clamp(1e-8, 1) ** (1 / gamma)
 
 
 def _mixed(matrix: Tensor, x: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
 """Edge-aware smoothness over a pixel's 24 neighbors."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -10,17 +11,26 @@ from torch.autograd.function import once_differentiable
 
 # Rows and columns from a pixel to its neighbors in the 5x5 square. The term is
 # symmetric: half of the 24 neighbors are computed and counted twice.
-_OFFSETS = ((0, 1), (0, 2), (1, -2), (1, -1), (1, 0), (1, 1), (1, 2), (2, -2),
-            (2, -1), (2, 0), (2, 1), (2, 2))
+_OFFSETS = (
+    (0, 1),
+    (0, 2),
+    (1, -2),
+    (1, -1),
+    (1, 0),
+    (1, 1),
+    (1, 2),
+    (2, -2),
+    (2, -1),
+    (2, 0),
+    (2, 1),
+    (2, 2),
+)
 
-_YCBCR = ((0.257, -0.148, 0.439), (0.564, -0.291, -0.368), (0.098, 0.439,
-                                                            -0.071))
+_YCBCR = ((0.257, -0.148, 0.439), (0.564, -0.291, -0.368), (0.098, 0.439, -0.071))
 _YCBCR_BIAS = (16 / 255, 128 / 255, 128 / 255)
 
 
-def neighbor_smoothness(values: Tensor,
-                        guide: Tensor,
-                        sigma: float = 10.) -> Tensor:
+def neighbor_smoothness(values: Tensor, guide: Tensor, sigma: float = 10.0) -> Tensor:
     r"""Sum the weighted absolute differences to the 24 nearest neighbors.
 
     .. math:: \sum_{d} \mathrm{mean}_i\; w_{i,i+d}\,|v_i - v_{i+d}|_1, \quad
@@ -44,16 +54,13 @@ def neighbor_smoothness(values: Tensor,
         ValueError: If the sizes differ or one side is shorter than 3 pixels.
     """
     _check(values, guide, 'neighbor_smoothness')
-    dtype = torch.promote_types(
-        torch.promote_types(values.dtype, guide.dtype), torch.float32)
+    dtype = torch.promote_types(torch.promote_types(values.dtype, guide.dtype), torch.float32)
     return _NeighborSmoothness.apply(
-        values.to(dtype).contiguous(),
-        guide.to(dtype).contiguous(), 0.5 / sigma**2)
+        values.to(dtype).contiguous(), guide.to(dtype).contiguous(), 0.5 / sigma**2
+    )
 
 
-def mean_smoothness(values: Tensor,
-                    guide: Tensor,
-                    sigma: float = 10.) -> Tensor:
+def mean_smoothness(values: Tensor, guide: Tensor, sigma: float = 10.0) -> Tensor:
     r"""Sum the products of mean weights and mean differences to neighbors.
 
     .. math:: \sum_{d} \mathrm{mean}_i\, w_{i,i+d} \cdot
@@ -78,30 +85,29 @@ def mean_smoothness(values: Tensor,
     """
     _check(values, guide, 'mean_smoothness')
     dtype = torch.promote_types(values.dtype, torch.float32)
-    return _MeanSmoothness.apply(
-        values.to(dtype), guide.detach().to(dtype), 0.5 / sigma**2)
+    return _MeanSmoothness.apply(values.to(dtype), guide.detach().to(dtype), 0.5 / sigma**2)
 
 
 def _check(values: Tensor, guide: Tensor, name: str) -> None:
-    if (values.shape[0], *values.shape[2:]) != (guide.shape[0],
-                                                *guide.shape[2:]):
+    if (values.shape[0], *values.shape[2:]) != (guide.shape[0], *guide.shape[2:]):
         raise ValueError(
             f'values {tuple(values.shape)} and guide {tuple(guide.shape)} of '
-            f'{name} must agree in all but their channels')
+            f'{name} must agree in all but their channels'
+        )
     if min(values.shape[-2:]) < 3:
-        raise ValueError(f'{name} compares pixels two apart, the image has '
-                         f'{values.shape[-2]}x{values.shape[-1]}: use larger '
-                         'crops')
+        raise ValueError(
+            f'{name} compares pixels two apart, the image has '
+            f'{values.shape[-2]}x{values.shape[-1]}: use larger '
+            'crops'
+        )
 
 
 class _NeighborSmoothness(torch.autograd.Function):
-
     @staticmethod
-    def forward(ctx: Any, values: Tensor, guide: Tensor,
-                sharpness: float) -> Tensor:
+    def forward(ctx: Any, values: Tensor, guide: Tensor, sharpness: float) -> Tensor:
         grads = [
-            torch.zeros_like(tensor) if needed else None for tensor, needed in
-            zip((values, guide), ctx.needs_input_grad[:2])
+            torch.zeros_like(tensor) if needed else None
+            for tensor, needed in zip((values, guide), ctx.needs_input_grad[:2])
         ]
         total = values.new_zeros(())
         with torch.autocast(values.device.type, enabled=False):
@@ -130,28 +136,27 @@ class _NeighborSmoothness(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return (*(None if g is None else g * grad
-                  for g in ctx.saved_tensors), None)
+        return (*(None if g is None else g * grad for g in ctx.saved_tensors), None)
 
 
 class _MeanSmoothness(torch.autograd.Function):
-
     @staticmethod
-    def forward(ctx: Any, values: Tensor, guide: Tensor,
-                sharpness: float) -> Tensor:
-        gradient = (
-            torch.zeros_like(values) if ctx.needs_input_grad[0] else None)
+    def forward(ctx: Any, values: Tensor, guide: Tensor, sharpness: float) -> Tensor:
+        gradient = torch.zeros_like(values) if ctx.needs_input_grad[0] else None
         total = values.new_zeros(())
         guide = guide * sharpness**0.5
         with torch.autocast(values.device.type, enabled=False):
             for here, there, pairs in _pairs(values):
                 edge = (guide[here] - guide[there]).square_().sum(1)
                 # Both ends see the pair: twice.
-                share = edge.neg_().exp_().mean((1, 2)).mul_(
-                    2 / (pairs * values.shape[1]))[:, None, None, None]
+                share = (
+                    edge.neg_()
+                    .exp_()
+                    .mean((1, 2))
+                    .mul_(2 / (pairs * values.shape[1]))[:, None, None, None]
+                )
                 change = values[here] - values[there]
-                total += (change.abs().sum((1, 2, 3), keepdim=True) *
-                          share).sum()
+                total += (change.abs().sum((1, 2, 3), keepdim=True) * share).sum()
                 if gradient is not None:
                     change.sign_().mul_(share)
                     gradient[here].add_(change)
@@ -193,5 +198,5 @@ def flattened_ycbcr(images: Tensor) -> Tensor:
     with torch.autocast(images.device.type, enabled=False):
         triples = images.to(dtype).reshape(-1, 3)
         return torch.addmm(
-            triples.new_tensor(_YCBCR_BIAS), triples,
-            triples.new_tensor(_YCBCR)).view(images.shape)
+            triples.new_tensor(_YCBCR_BIAS), triples, triples.new_tensor(_YCBCR)
+        ).view(images.shape)

@@ -1,4 +1,5 @@
 """Maximum over 2x2 windows."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -5,10 +5,7 @@ from typing import Any
 from mmsdag.registry import MODELS
 
 from . import loading
-from .data_preprocessors import (
-    EnhancedDataPreprocessor,
-    ImageDataPreprocessor,
-)
+from .data_preprocessors import EnhancedDataPreprocessor, ImageDataPreprocessor
 from .enhancers import (
     BlendUNet,
     CLAHEEnhancer,
@@ -58,33 +55,63 @@ from .losses import (
     SelfFeaturePreservingLoss,
     SpatialConsistencyLoss,
 )
-from .sdag import (
-    BackboneExtractor,
-    DeepVGGExtractor,
-    SDAGNet,
-    VGGExtractor,
-)
+from .sdag import BackboneExtractor, DeepVGGExtractor, SDAGNet, VGGExtractor
 from .sdag.sdag import SDAG
 
 __all__ = [
-    'AgreementGuidanceLoss', 'BackboneExtractor', 'BlendUNet',
-    'CLAHEEnhancer', 'CoLIEEnhancer', 'ColorConstancyLoss',
-    'ConsistencyGuidanceLoss', 'DENet',
-    'DeepVGGExtractor', 'DenoisedEnhancer', 'EnhancedDataPreprocessor',
-    'EnhancerWrapper', 'EnlightenGAN',
-    'EnlightenGANNet', 'ExposureControlLoss', 'FRBNet', 'FeatEnHancer',
+    'AgreementGuidanceLoss',
+    'BackboneExtractor',
+    'BlendUNet',
+    'CLAHEEnhancer',
+    'CoLIEEnhancer',
+    'ColorConstancyLoss',
+    'ConsistencyGuidanceLoss',
+    'DENet',
+    'DeepVGGExtractor',
+    'DenoisedEnhancer',
+    'EnhancedDataPreprocessor',
+    'EnhancerWrapper',
+    'EnlightenGAN',
+    'EnlightenGANNet',
+    'ExposureControlLoss',
+    'FRBNet',
+    'FeatEnHancer',
     'GammaEnhancer',
-    'HistogramEqualizationEnhancer', 'IATNet', 'IlluminationSmoothnessLoss',
-    'ImageDataPreprocessor', 'InverseGainEnhancer', 'LIMEEnhancer',
-    'LeastSquaresGANLoss', 'MSELoss', 'MarginRankingLoss', 'MeanScaleEnhancer',
-    'MeanSmoothnessLoss', 'MultiScaleRetinexEnhancer',
-    'NeighborSmoothnessLoss', 'NormFreePatchDiscriminator', 'PairLIE',
-    'PairLIENet', 'RUAS', 'RUASNet', 'RetinexLoss',
-    'SCI', 'SCINet', 'SDAG', 'SDAGGuidanceLoss', 'SDAGNet',
-    'SelfFeaturePreservingLoss', 'SelfSupervisedRestorer',
+    'HistogramEqualizationEnhancer',
+    'IATNet',
+    'IlluminationSmoothnessLoss',
+    'ImageDataPreprocessor',
+    'InverseGainEnhancer',
+    'LIMEEnhancer',
+    'LeastSquaresGANLoss',
+    'MSELoss',
+    'MarginRankingLoss',
+    'MeanScaleEnhancer',
+    'MeanSmoothnessLoss',
+    'MultiScaleRetinexEnhancer',
+    'NeighborSmoothnessLoss',
+    'NormFreePatchDiscriminator',
+    'PairLIE',
+    'PairLIENet',
+    'RUAS',
+    'RUASNet',
+    'RetinexLoss',
+    'SCI',
+    'SCINet',
+    'SDAG',
+    'SDAGGuidanceLoss',
+    'SDAGNet',
+    'SelfFeaturePreservingLoss',
+    'SelfSupervisedRestorer',
     'SpatialConsistencyLoss',
-    'UnsupervisedEnhancer', 'VGGExtractor', 'YOLANet', 'ZeroDCE',
-    'ZeroDCENet', 'ZeroDCEPP', 'ZeroDCEPPNet', 'load_enhancer'
+    'UnsupervisedEnhancer',
+    'VGGExtractor',
+    'YOLANet',
+    'ZeroDCE',
+    'ZeroDCENet',
+    'ZeroDCEPP',
+    'ZeroDCEPPNet',
+    'load_enhancer',
 ]
 
 

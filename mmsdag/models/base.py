@@ -1,4 +1,5 @@
 """Base of the models."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -41,26 +42,26 @@ class UnsupervisedEditModel(BaseModel):
         init_cfg: Initial weights of the whole model.
     """
 
-    def __init__(self,
-                 generator: dict,
-                 amp_dtype: str | None = None,
-                 train_cfg: dict | None = None,
-                 test_cfg: dict | None = None,
-                 data_preprocessor: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        generator: dict,
+        amp_dtype: str | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(
-            data_preprocessor=data_preprocessor or DATA_PREPROCESSOR,
-            init_cfg=init_cfg)
+            data_preprocessor=data_preprocessor or DATA_PREPROCESSOR, init_cfg=init_cfg
+        )
         self.train_cfg = train_cfg
         self.test_cfg = test_cfg
         self.amp_dtype = check_amp_dtype(amp_dtype, type(self).__name__)
         self.generator = MODELS.build(generator)
 
-    def forward(self,
-                inputs: Any,
-                data_samples: Any = None,
-                mode: str = 'tensor',
-                **kwargs: Any) -> Any:
+    def forward(
+        self, inputs: Any, data_samples: Any = None, mode: str = 'tensor', **kwargs: Any
+    ) -> Any:
         """Run the model on a batch of the data preprocessor.
 
         Args:
@@ -83,8 +84,9 @@ class UnsupervisedEditModel(BaseModel):
             return self.forward_tensor(inputs, data_samples, **kwargs)
         if mode == 'predict':
             return self.forward_inference(inputs, data_samples, **kwargs)
-        raise ValueError(f'mode={mode!r} of {type(self).__name__}: choose '
-                         "'loss', 'tensor' or 'predict'")
+        raise ValueError(
+            f"mode={mode!r} of {type(self).__name__}: choose 'loss', 'tensor' or 'predict'"
+        )
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
         """Compute loss terms; their names begin with ``loss_``.
@@ -94,38 +96,31 @@ class UnsupervisedEditModel(BaseModel):
         """
         raise NotImplementedError
 
-    def forward_train(self,
-                      inputs: Tensor,
-                      data_samples: Any = None,
-                      **kwargs: Any) -> dict[str, Tensor]:
+    def forward_train(
+        self, inputs: Tensor, data_samples: Any = None, **kwargs: Any
+    ) -> dict[str, Tensor]:
         """Compute the loss terms of a batch; see :meth:`losses`."""
         with autocast(self.amp_dtype, inputs.device):
             return self.losses(self._laid_out(inputs))
 
-    def forward_tensor(self,
-                       inputs: Tensor,
-                       data_samples: Any = None,
-                       **kwargs: Any) -> Tensor:
+    def forward_tensor(self, inputs: Tensor, data_samples: Any = None, **kwargs: Any) -> Tensor:
         """Compute edited images (N, 3, H, W), RGB, [0, 1], float32."""
         with autocast(self.amp_dtype, inputs.device):
             return self.edit(self._laid_out(inputs)).float()
 
-    def forward_inference(self,
-                          inputs: Tensor,
-                          data_samples: Any = None,
-                          **kwargs: Any) -> list[BaseDataElement]:
+    def forward_inference(
+        self, inputs: Tensor, data_samples: Any = None, **kwargs: Any
+    ) -> list[BaseDataElement]:
         """Return the data samples with the images that metrics compare.
 
         Each gets ``input`` and ``output.pred_img``, (3, H, W), BGR,
         [0, 255], float32; the output is on the CPU.
         """
         restore = self.data_preprocessor.destruct
-        enhanced = restore(
-            self.forward_tensor(inputs, data_samples, **kwargs), data_samples)
+        enhanced = restore(self.forward_tensor(inputs, data_samples, **kwargs), data_samples)
         originals = restore(inputs, data_samples)
         # mmagic's data preprocessor stacks the samples.
-        samples = (data_samples.split()
-                   if hasattr(data_samples, 'split') else data_samples)
+        samples = data_samples.split() if hasattr(data_samples, 'split') else data_samples
         for sample, original, image in zip(samples, originals, enhanced):
             sample.input = original
             sample.output = type(sample)(pred_img=image.cpu())
@@ -142,8 +137,7 @@ class UnsupervisedEditModel(BaseModel):
         return inputs.contiguous(memory_format=torch.channels_last)
 
 
-def check_optimizers(optim_wrapper: Any, names: Sequence[str], owner: str,
-                     schedule: str) -> None:
+def check_optimizers(optim_wrapper: Any, names: Sequence[str], owner: str, schedule: str) -> None:
     """Refuse optimizers that a model with a step of its own cannot use.
 
     Args:
@@ -155,11 +149,14 @@ def check_optimizers(optim_wrapper: Any, names: Sequence[str], owner: str,
     Raises:
         TypeError: If these are not the optimizers that there are.
     """
-    if not (isinstance(optim_wrapper, OptimWrapperDict)
-            and set(optim_wrapper.keys()) == set(names)):
-        raise TypeError(f'optim_wrapper of {owner} must hold the optimizers '
-                        f'{tuple(names)}: use configs/_base_/schedules/'
-                        f'{schedule}')
+    if not (
+        isinstance(optim_wrapper, OptimWrapperDict) and set(optim_wrapper.keys()) == set(names)
+    ):
+        raise TypeError(
+            f'optim_wrapper of {owner} must hold the optimizers '
+            f'{tuple(names)}: use configs/_base_/schedules/'
+            f'{schedule}'
+        )
 
 
 def are_dark(inputs: Tensor, data_samples: Any) -> Tensor:
@@ -170,8 +167,7 @@ def are_dark(inputs: Tensor, data_samples: Any) -> Tensor:
         data_samples: A list, mmagic's stacked data sample, or ``None``.
     """
     samples: Sequence = (
-        data_samples.split() if hasattr(data_samples, 'split') else
-        data_samples or ())
+        data_samples.split() if hasattr(data_samples, 'split') else data_samples or ()
+    )
     flags = [bool(sample.get('is_dark', False)) for sample in samples]
-    return torch.tensor(
-        flags or [False] * len(inputs), device=inputs.device)
+    return torch.tensor(flags or [False] * len(inputs), device=inputs.device)

@@ -1,4 +1,5 @@
 """What mmdet's dense heads find at every location, before any NMS."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,17 +21,20 @@ def check_head(head: nn.Module | None, name: str) -> None:
     kind = type(head)
     decodes_as_base = isinstance(head, BaseDenseHead) and all(
         getattr(kind, method) is getattr(BaseDenseHead, method)
-        for method in ('predict_by_feat', '_predict_by_feat_single'))
+        for method in ('predict_by_feat', '_predict_by_feat_single')
+    )
     if not (isinstance(head, (YOLOXHead, YOLOV3Head)) or decodes_as_base):
         raise ValueError(
             f'{name} with {kind.__name__} as bbox_head: boxes before NMS are '
             'known of YOLOX, YOLOv3 and the one-stage detectors whose head '
             "decodes as mmdet's BaseDenseHead, such as RetinaNet, FCOS, ATSS "
-            'and RTMDet; choose one of these')
+            'and RTMDet; choose one of these'
+        )
 
 
-def dense_detections(head: Any, features: Sequence[Tensor],
-                     size: Sequence[Any]) -> tuple[Tensor, Tensor]:
+def dense_detections(
+    head: Any, features: Sequence[Tensor], size: Sequence[Any]
+) -> tuple[Tensor, Tensor]:
     """Decode the boxes and the scores of all locations of a dense head.
 
     These are what mmdet's ``predict_by_feat`` has before it drops low scores
@@ -50,7 +54,8 @@ def dense_detections(head: Any, features: Sequence[Tensor],
     priors = head.prior_generator.grid_priors(
         [level.shape[-2:] for level in outputs[0]],
         device=outputs[0][0].device,
-        **(dict(with_stride=True) if isinstance(head, YOLOXHead) else {}))
+        **(dict(with_stride=True) if isinstance(head, YOLOXHead) else {}),
+    )
     if isinstance(head, YOLOXHead):
         classes = _flat(outputs[0], head.cls_out_channels).sigmoid()
         objectness = _flat(outputs[2], 1).sigmoid()
@@ -58,8 +63,7 @@ def dense_detections(head: Any, features: Sequence[Tensor],
         deltas = _flat(outputs[1], 4)
         centers = deltas[..., :2] * points[:, 2:] + points[:, :2]
         half = deltas[..., 2:].exp() * points[:, 2:] / 2
-        return (torch.cat([centers - half, centers + half], -1),
-                classes * objectness)
+        return (torch.cat([centers - half, centers + half], -1), classes * objectness)
     if isinstance(head, YOLOV3Head):
         return _of_yolov3(head, outputs[0], priors)
     return _of_base(head, outputs, priors, size)
@@ -67,31 +71,31 @@ def dense_detections(head: Any, features: Sequence[Tensor],
 
 def _flat(levels: Sequence[Tensor], channels: int) -> Tensor:
     """Maps (N, A * channels, H, W) to (N, P, channels)."""
-    return torch.cat([
-        level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, channels)
-        for level in levels
-    ], 1)
+    return torch.cat(
+        [level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, channels) for level in levels], 1
+    )
 
 
-def _of_yolov3(head: Any, levels: Sequence[Tensor],
-               priors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def _of_yolov3(
+    head: Any, levels: Sequence[Tensor], priors: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
     values = _flat(levels, head.num_attrib)
-    strides = torch.cat([
-        torch.full_like(prior[:, :1], stride)
-        for prior, stride in zip(priors, head.featmap_strides)
-    ])
+    strides = torch.cat(
+        [
+            torch.full_like(prior[:, :1], stride)
+            for prior, stride in zip(priors, head.featmap_strides)
+        ]
+    )
     deltas = torch.cat([values[..., :2].sigmoid(), values[..., 2:4]], -1)
-    boxes = head.bbox_coder.decode(
-        torch.cat(list(priors))[None], deltas, strides[None])
+    boxes = head.bbox_coder.decode(torch.cat(list(priors))[None], deltas, strides[None])
     return boxes, values[..., 5:].sigmoid() * values[..., 4:5].sigmoid()
 
 
-def _of_base(head: Any, outputs: Sequence[Sequence[Tensor]],
-             priors: Sequence[Tensor],
-             size: Sequence[Any]) -> tuple[Tensor, Tensor]:
+def _of_base(
+    head: Any, outputs: Sequence[Sequence[Tensor]], priors: Sequence[Tensor], size: Sequence[Any]
+) -> tuple[Tensor, Tensor]:
     scores = _flat(outputs[0], head.cls_out_channels)
-    scores = (scores.sigmoid() if head.use_sigmoid_cls else
-              scores.softmax(-1)[..., :-1])
+    scores = scores.sigmoid() if head.use_sigmoid_cls else scores.softmax(-1)[..., :-1]
     if len(outputs) > 2:  # centerness, or the like
         scores = scores * _flat(outputs[2], 1).sigmoid()
     deltas = _flat(outputs[1], head.bbox_coder.encode_size)
@@ -99,8 +103,8 @@ def _of_base(head: Any, outputs: Sequence[Sequence[Tensor]],
     # and it clips by a module that is gone while a graph is exported.
     # len(deltas) would be a constant of the graph.
     boxes = head.bbox_coder.decode(
-        torch.cat(list(priors)).repeat(deltas.shape[0], 1),
-        deltas.flatten(0, 1), max_shape=None).reshape(deltas.shape[0], -1, 4)
+        torch.cat(list(priors)).repeat(deltas.shape[0], 1), deltas.flatten(0, 1), max_shape=None
+    ).reshape(deltas.shape[0], -1, 4)
     if getattr(head.bbox_coder, 'clip_border', False):
         height, width = size
         x, y = boxes[..., 0::2], boxes[..., 1::2]
@@ -110,5 +114,4 @@ def _of_base(head: Any, outputs: Sequence[Sequence[Tensor]],
 
 
 def _clip(values: Tensor, limit: Any) -> Tensor:
-    return torch.minimum(values.clamp(min=0),
-                         torch.as_tensor(limit).to(values))
+    return torch.minimum(values.clamp(min=0), torch.as_tensor(limit).to(values))

@@ -1,4 +1,5 @@
 """Put an enhancer in front of a model of any package."""
+
 from __future__ import annotations
 
 import inspect
@@ -67,42 +68,42 @@ class EnhancedModel(KeepsFrozen):
         >>> boxes = model.eval()([torch.rand(3, 240, 320)])[0]['boxes']
     """  # noqa: E501
 
-    def __init__(self,
-                 model: Callable[..., Any],
-                 enhancer: EnhancerLike | nn.Module,
-                 checkpoint: str | os.PathLike[str] | None = None,
-                 *,
-                 channel_order: str,
-                 value_range: Sequence[float] = (0., 1.),
-                 mean: Sequence[float] = (0., 0., 0.),
-                 std: Sequence[float] = (1., 1., 1.),
-                 trainable: bool = False,
-                 when: When = None,
-                 amp_dtype: str | None = None) -> None:
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        enhancer: EnhancerLike | nn.Module,
+        checkpoint: str | os.PathLike[str] | None = None,
+        *,
+        channel_order: str,
+        value_range: Sequence[float] = (0.0, 1.0),
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
+        trainable: bool = False,
+        when: When = None,
+        amp_dtype: str | None = None,
+    ) -> None:
         super().__init__()
         if not callable(model):
-            raise TypeError(f'model={model!r} of EnhancedModel: must be a '
-                            'module, or another callable')
-        self.format = PixelFormat('EnhancedModel', '', channel_order,
-                                  value_range, mean, std)
+            raise TypeError(
+                f'model={model!r} of EnhancedModel: must be a module, or another callable'
+            )
+        self.format = PixelFormat('EnhancedModel', '', channel_order, value_range, mean, std)
         self.trainable = trainable
         if isinstance(enhancer, nn.Module):
             if not callable(getattr(enhancer, 'enhance', None)):
-                raise ValueError(f'enhancer={type(enhancer).__name__} of '
-                                 'EnhancedModel has no enhance(x)')
+                raise ValueError(
+                    f'enhancer={type(enhancer).__name__} of EnhancedModel has no enhance(x)'
+                )
         else:
-            enhancer = load_enhancer(
-                enhancer, checkpoint, weights_required=not trainable)
+            enhancer = load_enhancer(enhancer, checkpoint, weights_required=not trainable)
         if trainable and next(enhancer.parameters(), None) is None:
-            raise ValueError('trainable=True of EnhancedModel: '
-                             f'{type(enhancer).__name__} has no parameters')
+            raise ValueError(
+                f'trainable=True of EnhancedModel: {type(enhancer).__name__} has no parameters'
+            )
         self.enhancer = freeze(enhancer, not trainable)
         self.runner = EnhancerRunner(
-            enhancer,
-            'EnhancedModel',
-            amp_dtype=amp_dtype,
-            trainable=trainable,
-            when=when)
+            enhancer, 'EnhancedModel', amp_dtype=amp_dtype, trainable=trainable, when=when
+        )
         if _is_plain_module(model):
             self.model = model
         else:
@@ -134,27 +135,28 @@ class EnhancedModel(KeepsFrozen):
             return array.reshape(images.shape)
         raise TypeError(
             f'EnhancedModel got {type(images).__name__}: images are tensors '
-            '(N, 3, H, W) or (3, H, W), arrays (H, W, 3), or lists of them')
+            '(N, 3, H, W) or (3, H, W), arrays (H, W, 3), or lists of them'
+        )
 
     def _enhance_tensor(self, batch: Tensor) -> Tensor:
         if batch.dtype == torch.uint8:
             rgb = batch.flip(1) if self.format.is_bgr else batch
             with torch.no_grad():
-                enhanced = (self.runner.enhance_rgb(rgb.float() / 255) *
-                            255).round().to(torch.uint8)
+                enhanced = (
+                    (self.runner.enhance_rgb(rgb.float() / 255) * 255).round().to(torch.uint8)
+                )
             return enhanced.flip(1) if self.format.is_bgr else enhanced
         if not batch.is_floating_point():
-            raise TypeError(f'EnhancedModel got images of {batch.dtype}: they '
-                            'are floating point or uint8')
+            raise TypeError(
+                f'EnhancedModel got images of {batch.dtype}: they are floating point or uint8'
+            )
         rgb = self.format.decode(batch.float()).clamp(0, 1)
         return self.format.encode(self.runner.enhance_rgb(rgb)).to(batch.dtype)
 
     def _enhance_array(self, batch: np.ndarray) -> np.ndarray:
-        device = next((p.device for p in self.enhancer.parameters()),
-                      torch.device('cpu'))
+        device = next((p.device for p in self.enhancer.parameters()), torch.device('cpu'))
         # Older PyTorch does not know uint16.
-        pixels = torch.from_numpy(
-            np.ascontiguousarray(batch, np.float32)).to(device)
+        pixels = torch.from_numpy(np.ascontiguousarray(batch, np.float32)).to(device)
         pixels = pixels.permute(0, 3, 1, 2)
         with torch.no_grad():
             if batch.dtype.kind == 'f':
@@ -163,7 +165,8 @@ class EnhancedModel(KeepsFrozen):
                 if batch.dtype not in (np.uint8, np.uint16):
                     raise TypeError(
                         f'EnhancedModel got images of {batch.dtype}: they are '
-                        'floating point, uint8 or uint16')
+                        'floating point, uint8 or uint16'
+                    )
                 white = float(np.iinfo(batch.dtype).max)
                 rgb = pixels.flip(1) if self.format.is_bgr else pixels
                 out = (self.runner.enhance_rgb(rgb / white) * white).round()
@@ -174,11 +177,14 @@ class EnhancedModel(KeepsFrozen):
 def _check_shape(shape: Sequence[int], channels: int) -> None:
     if len(shape) not in (3, 4) or shape[channels] != 3:
         wanted = '(N, 3, H, W)' if channels == -3 else '(N, H, W, 3)'
-        raise ValueError(f'EnhancedModel got images of shape {tuple(shape)}: '
-                         f'they are {wanted}, with or without N')
+        raise ValueError(
+            f'EnhancedModel got images of shape {tuple(shape)}: '
+            f'they are {wanted}, with or without N'
+        )
 
 
 def _is_plain_module(model: Any) -> bool:
     """Return whether a parent module may call ``model.train(mode)``."""
-    return isinstance(model, nn.Module) and list(
-        inspect.signature(model.train).parameters)[:1] == ['mode']
+    return isinstance(model, nn.Module) and list(inspect.signature(model.train).parameters)[:1] == [
+        'mode'
+    ]

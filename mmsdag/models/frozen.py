@@ -1,4 +1,5 @@
 """Networks that a training around them does not change."""
+
 from __future__ import annotations
 
 from typing import Any, TypeVar

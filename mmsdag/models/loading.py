@@ -3,6 +3,7 @@
 The only loader: detectors, inferencers, losses and tools get their networks
 here.
 """
+
 from __future__ import annotations
 
 import copy
@@ -45,7 +46,9 @@ __getattr__ = moved_names(
     dict(
         build_enhancer=f'{__name__}:load_enhancer',
         enhancer_config=f'{__name__}:network_config',
-        with_weights=f'{__name__}:resolve'))
+        with_weights=f'{__name__}:resolve',
+    ),
+)
 
 
 class Role(NamedTuple):
@@ -57,6 +60,7 @@ class Role(NamedTuple):
         method: Method that it must have.
         example: Type of one, for messages.
     """
+
     argument: str
     task: str
     method: str
@@ -67,9 +71,9 @@ ENHANCER = Role('enhancer', TASK, 'enhance', 'mmsdag.GammaEnhancer')
 GUIDE = Role('sdag', GUIDANCE, 'forward', 'mmsdag.SDAGNet')
 
 
-def load_enhancer(enhancer: EnhancerLike,
-                  checkpoint: Checkpoint = None,
-                  weights_required: bool = True) -> nn.Module:
+def load_enhancer(
+    enhancer: EnhancerLike, checkpoint: Checkpoint = None, weights_required: bool = True
+) -> nn.Module:
     """Build an enhancer and load its checkpoint, strictly.
 
     Args:
@@ -91,8 +95,9 @@ def load_enhancer(enhancer: EnhancerLike,
     return load_network(enhancer, checkpoint, ENHANCER, weights_required)
 
 
-def load_network(source: EnhancerLike, checkpoint: Checkpoint, role: Role,
-                 weights_required: bool = True) -> nn.Module:
+def load_network(
+    source: EnhancerLike, checkpoint: Checkpoint, role: Role, weights_required: bool = True
+) -> nn.Module:
     """Build a network and load its checkpoint, strictly.
 
     Args:
@@ -121,7 +126,8 @@ def load_network(source: EnhancerLike, checkpoint: Checkpoint, role: Role,
     if not isinstance(checkpoint, (str, os.PathLike, type(None))):
         raise TypeError(
             f'checkpoint={checkpoint!r} of {role.argument}: must be a file, '
-            'the name of a trained model, or None')
+            'the name of a trained model, or None'
+        )
     content: Any = {}
     if checkpoint is not None:
         content = load_checkpoint(os.fspath(checkpoint))
@@ -137,7 +143,8 @@ def load_network(source: EnhancerLike, checkpoint: Checkpoint, role: Role,
         raise ValueError(
             f'{role.argument}: {name}: {kind} has no {role.method}(x); give '
             f"the config of a network that has, as in dict(type='"
-            f"{role.example}')")
+            f"{role.example}')"
+        )
     if checkpoint is not None:
         _load_weights(network, content, checkpoint, name, role)
     elif network.state_dict() and not getattr(network, 'has_weights', False):
@@ -145,7 +152,8 @@ def load_network(source: EnhancerLike, checkpoint: Checkpoint, role: Role,
             raise ValueError(
                 f'{name}: {kind} has weights, but there is no checkpoint; '
                 'give the file that they are in as '
-                f'checkpoint{_trained_by(name, role)}')
+                f'checkpoint{_trained_by(name, role)}'
+            )
         if isinstance(network, BaseModule):
             network.init_weights()
     return freeze(network)
@@ -155,8 +163,9 @@ def _with_scope(node: Any) -> Any:
     """Prefix this package's types, so that they build in any scope."""
     if isinstance(node, Mapping):
         return {
-            key: f'{SCOPE}.{value}' if key == 'type' and isinstance(value, str)
-            and value in MODELS.module_dict else _with_scope(value)
+            key: f'{SCOPE}.{value}'
+            if key == 'type' and isinstance(value, str) and value in MODELS.module_dict
+            else _with_scope(value)
             for key, value in node.items()
         }
     if isinstance(node, (list, tuple)):
@@ -164,9 +173,9 @@ def _with_scope(node: Any) -> Any:
     return node
 
 
-def _load_weights(network: nn.Module, content: Any,
-                  checkpoint: str | os.PathLike[str], name: str,
-                  role: Role) -> None:
+def _load_weights(
+    network: nn.Module, content: Any, checkpoint: str | os.PathLike[str], name: str, role: Role
+) -> None:
     """Load the content of a checkpoint, strictly."""
     try:
         network.load_state_dict(_state_of(content))
@@ -175,7 +184,7 @@ def _load_weights(network: nn.Module, content: Any,
             f'checkpoint {str(checkpoint)!r} is not of the network that '
             f'{name} describes; give one that is, set {role.argument} to the '
             'config of its own, or convert it (`mmsdag convert`) if it is '
-            f'an author\'s file: {shorten(str(error), 300, placeholder=" …")}'
+            f"an author's file: {shorten(str(error), 300, placeholder=' …')}"
         ) from error
     check_finite(network.state_dict(), checkpoint)
 
@@ -183,15 +192,19 @@ def _load_weights(network: nn.Module, content: Any,
 def _trained_by(config: str, role: Role) -> str:
     """Suggest the models that were trained by a config, if there are any."""
     short = short_names(role.task)
-    names = [short[model.name] for model in trained_models(role.task)
-             if str(model.config) == config]
-    return (', or the name of a model that was trained by this config: '
-            + ', '.join(names) if names else '')
+    names = [
+        short[model.name] for model in trained_models(role.task) if str(model.config) == config
+    ]
+    return (
+        ', or the name of a model that was trained by this config: ' + ', '.join(names)
+        if names
+        else ''
+    )
 
 
-def resolve(source: EnhancerLike,
-            checkpoint: Checkpoint = None,
-            role: Role = ENHANCER) -> tuple[EnhancerLike, Checkpoint]:
+def resolve(
+    source: EnhancerLike, checkpoint: Checkpoint = None, role: Role = ENHANCER
+) -> tuple[EnhancerLike, Checkpoint]:
     """Find a network and its checkpoint, if they are called by a name.
 
     Args:
@@ -207,15 +220,13 @@ def resolve(source: EnhancerLike,
         try:
             source, checkpoint = find_model(source, checkpoint, role.task)
         except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f'{role.argument}={str(source)!r}: {error}') from None
+            raise FileNotFoundError(f'{role.argument}={str(source)!r}: {error}') from None
     if isinstance(checkpoint, (str, os.PathLike)) and str(checkpoint):
         checkpoint = find_checkpoint(checkpoint, role.task)
     return source, checkpoint
 
 
-def network_config(source: EnhancerLike,
-                   role: Role = ENHANCER) -> tuple[dict[str, Any], str]:
+def network_config(source: EnhancerLike, role: Role = ENHANCER) -> tuple[dict[str, Any], str]:
     """Find the network in whatever describes it.
 
     Args:
@@ -246,13 +257,15 @@ def network_config(source: EnhancerLike,
         if node.suffix not in CONFIG_SUFFIXES:
             raise ValueError(
                 f'{argument}={name!r} is not a config: give its config here, '
-                'and weights as checkpoint')
+                'and weights as checkpoint'
+            )
         node = Config.fromfile(name)
     elif not isinstance(node, (Mapping, Config)):
         raise TypeError(
             f'{argument}={source!r}: must be the config of a network, as in '
             f"dict(type='{role.example}'), the path of a config whose "
-            'model.generator is one, or the name of a trained model')
+            'model.generator is one, or the name of a trained model'
+        )
     scope = node.get('default_scope')
     if 'type' not in node:
         node = node.get('model') or {}
@@ -260,11 +273,11 @@ def network_config(source: EnhancerLike,
             raise ValueError(
                 f'{argument}: {name} has no type and no model.generator; give '
                 f"the config of a network, as in dict(type='{role.example}'), "
-                'or one whose model.generator is one')
+                'or one whose model.generator is one'
+            )
     node = node.get('generator', node)
     if not isinstance(node, Mapping) or 'type' not in node:
-        raise ValueError(f'{name}: {argument} is {node!r}, not a dict with a '
-                         'type')
+        raise ValueError(f'{name}: {argument} is {node!r}, not a dict with a type')
     config = dict(node)
     if scope:
         config.setdefault('_scope_', scope)
@@ -281,10 +294,7 @@ def _settings(content: Any, source: EnhancerLike) -> dict[str, Any]:
     stated: Mapping = {}
     if isinstance(source, Mapping) and 'generator' not in source:
         stated = source
-    return {
-        key: value
-        for key, value in (settings or {}).items() if key not in stated
-    }
+    return {key: value for key, value in (settings or {}).items() if key not in stated}
 
 
 def _state_of(content: Any) -> dict[str, Tensor]:
@@ -295,8 +305,7 @@ def _state_of(content: Any) -> dict[str, Tensor]:
     # Trained by itself, or with the detector that it is in front of.
     for prefix in _PREFIXES:
         state = {
-            key[len(prefix):]: value
-            for key, value in weights.items() if key.startswith(prefix)
+            key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)
         }
         if state:
             return state

@@ -1,4 +1,5 @@
 """MAET (Cui et al., ICCV 2021): detect and tell how an image was darkened."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -50,19 +51,19 @@ class MAET(BaseDetector):
             degradation that does not tell its parameters.
     """
 
-    def __init__(self,
-                 detector: dict,
-                 channels: int,
-                 degradation: dict = _DEGRADATION,
-                 parameter_weight: float = 10.,
-                 value_range: tuple[Any, Any] = (0., 255.),
-                 data_preprocessor: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
-        super().__init__(
-            data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+    def __init__(
+        self,
+        detector: dict,
+        channels: int,
+        degradation: dict = _DEGRADATION,
+        parameter_weight: float = 10.0,
+        value_range: tuple[Any, Any] = (0.0, 255.0),
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         if parameter_weight < 0:
-            raise ValueError(f'parameter_weight={parameter_weight} of MAET '
-                             'must not be negative')
+            raise ValueError(f'parameter_weight={parameter_weight} of MAET must not be negative')
         self.detector = DETECTORS.build(detector)
         self.degradation = TRANSFORMS.build(degradation)
         self.parameter_weight = parameter_weight
@@ -71,11 +72,12 @@ class MAET(BaseDetector):
                 raise ValueError(
                     f'degradation={degradation} of MAET does not tell its '
                     'parameters: set parameter_weight=0, or take '
-                    'mmsdag.MAETDegradation')
+                    'mmsdag.MAETDegradation'
+                )
             self.head = DegradationHead(channels)
         black, white = (
-            torch.as_tensor(value, dtype=torch.float32).view(-1, 1, 1)
-            for value in value_range)
+            torch.as_tensor(value, dtype=torch.float32).view(-1, 1, 1) for value in value_range
+        )
         self.register_buffer('black', black, persistent=False)
         self.register_buffer('white', white, persistent=False)
 
@@ -95,7 +97,8 @@ class MAET(BaseDetector):
         dark = dark * scale + self.black
         seen: list[Any] = []
         handle = self.detector.backbone.register_forward_hook(
-            lambda module, inputs, output: seen.append(output[-1]))
+            lambda module, inputs, output: seen.append(output[-1])
+        )
         try:
             losses = self.detector.loss(dark, batch_data_samples)
             self.detector.backbone(batch_inputs)
@@ -103,26 +106,21 @@ class MAET(BaseDetector):
             handle.remove()
         features_dark, features_light = seen
         predicted = self.head(features_light, features_dark)
-        error = (predicted - parameters)**2
+        error = (predicted - parameters) ** 2
         losses['loss_parameters'] = self.parameter_weight * (
-            5 * error[:, 0].mean() + error[:, 1:].mean())
+            5 * error[:, 0].mean() + error[:, 1:].mean()
+        )
         return losses
 
-    def predict(self,
-                batch_inputs: Tensor,
-                batch_data_samples: list,
-                rescale: bool = True) -> list:
+    def predict(self, batch_inputs: Tensor, batch_data_samples: list, rescale: bool = True) -> list:
         """Detect objects in images as they are; see the detector."""
-        return self.detector.predict(
-            batch_inputs, batch_data_samples, rescale=rescale)
+        return self.detector.predict(batch_inputs, batch_data_samples, rescale=rescale)
 
     def extract_feat(self, batch_inputs: Tensor) -> Any:
         """Return the detector's features."""
         return self.detector.extract_feat(batch_inputs)
 
-    def _forward(self,
-                 batch_inputs: Tensor,
-                 batch_data_samples: list | None = None) -> Any:
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> Any:
         return self.detector(batch_inputs, batch_data_samples, mode='tensor')
 
 
@@ -147,6 +145,5 @@ class DegradationHead(nn.Module):
 
     def forward(self, light: Tensor, dark: Tensor) -> Tensor:
         """Compare features (N, C, H, W) and predict (N, parameters)."""
-        pooled = torch.cat(
-            [F.adaptive_avg_pool2d(x, 1).flatten(1) for x in (light, dark)], 1)
+        pooled = torch.cat([F.adaptive_avg_pool2d(x, 1).flatten(1) for x in (light, dark)], 1)
         return self.predict(self.hidden(pooled))

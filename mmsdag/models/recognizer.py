@@ -1,4 +1,5 @@
 """Features of a frozen recognizer at several depths."""
+
 from __future__ import annotations
 
 import os
@@ -49,11 +50,13 @@ class RecognizerFeatures(KeepsFrozen):
     mean: Tensor
     std: Tensor
 
-    def __init__(self,
-                 config: ConfigLike,
-                 checkpoint: str | os.PathLike[str],
-                 layers: Sequence[str] | None = None,
-                 cfg_options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        config: ConfigLike,
+        checkpoint: str | os.PathLike[str],
+        layers: Sequence[str] | None = None,
+        cfg_options: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         self.model = build_recognizer(config, cfg_options)
         load_weights(self.model, checkpoint)
@@ -65,14 +68,14 @@ class RecognizerFeatures(KeepsFrozen):
             raise ValueError(
                 f'layers={list(layers or ())!r} of a recognizer: '
                 f'{type(self.model).__name__} has no module {missing}; its '
-                f'children are {[n for n, _ in self.model.named_children()]}')
+                f'children are {[n for n, _ in self.model.named_children()]}'
+            )
         self.layers = names
         mean, std, self.is_rgb, self.divisor = normalization(
-            self.model.get_submodule('data_preprocessor'))
-        self.register_buffer(
-            'mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer(
-            'std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+            self.model.get_submodule('data_preprocessor')
+        )
+        self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Compute the features of images.
@@ -93,18 +96,13 @@ class RecognizerFeatures(KeepsFrozen):
             return hook
 
         modules = dict(self.model.named_modules())
-        handles = [
-            modules[name].register_forward_hook(keep(name))
-            for name in self.layers
-        ]
+        handles = [modules[name].register_forward_hook(keep(name)) for name in self.layers]
         try:
             logits = self.model(self._encode(images), mode='tensor')
         finally:
             for handle in handles:
                 handle.remove()
-        features = [
-            value for name in self.layers for value in found.get(name, [])
-        ]
+        features = [value for name in self.layers for value in found.get(name, [])]
         return features + list(_tensors(logits))
 
     def class_scores(self, images: Tensor) -> Tensor:
@@ -120,24 +118,25 @@ class RecognizerFeatures(KeepsFrozen):
             ValueError: If the model puts out something else.
         """
         logits = self.model(self._encode(images), mode='tensor')
-        if not isinstance(logits, Tensor) or logits.ndim < 2 or (
-                logits.shape[1] < 2):
+        if not isinstance(logits, Tensor) or logits.ndim < 2 or (logits.shape[1] < 2):
             found = (
-                f'a tensor {tuple(logits.shape)}' if isinstance(
-                    logits, Tensor) else f'a {type(logits).__name__}')
+                f'a tensor {tuple(logits.shape)}'
+                if isinstance(logits, Tensor)
+                else f'a {type(logits).__name__}'
+            )
             raise ValueError(
                 f'{type(self.model).__name__} in recognizers returns {found} '
                 'where class scores (N, K) or (N, K, h, w) of two or more '
                 'classes are needed: name a classifier with its head, or a '
-                'segmentor')
+                'segmentor'
+            )
         return logits
 
     def _encode(self, images: Tensor) -> Tensor:
         pixels = images if self.is_rgb else images.flip(1)
         pixels = (pixels * 255 - self.mean) / self.std
         height, width = pixels.shape[2:]
-        return F.pad(pixels,
-                     (0, -width % self.divisor, 0, -height % self.divisor))
+        return F.pad(pixels, (0, -width % self.divisor, 0, -height % self.divisor))
 
 
 def _tensors(output: Any) -> Iterator[Tensor]:
@@ -152,9 +151,7 @@ def _tensors(output: Any) -> Iterator[Tensor]:
             yield from _tensors(item)
 
 
-def build_recognizer(
-        config: ConfigLike,
-        options: Mapping[str, Any] | None = None) -> nn.Module:
+def build_recognizer(config: ConfigLike, options: Mapping[str, Any] | None = None) -> nn.Module:
     """Build the model of a config, without weights.
 
     Args:
@@ -172,28 +169,26 @@ def build_recognizer(
             raise FileNotFoundError(
                 f'config={name!r} of a recognizer does not exist: give a '
                 "file, or a name as in 'mmdet::yolox/yolox_nano_8xb8-300e_"
-                "coco.py'")
+                "coco.py'"
+            )
         node = get_config(name) if '::' in name else Config.fromfile(name)
     if options:
         node = Config(dict(node))
         node.merge_from_dict(dict(options))
     model = node.get('model', node)
     if 'type' not in model:
-        raise ValueError(f'config={config!r} of a recognizer has no model '
-                         'with a type')
+        raise ValueError(f'config={config!r} of a recognizer has no model with a type')
     model = dict(model)
     # mmpretrain has the data preprocessor beside the model.
     if 'data_preprocessor' in node and 'data_preprocessor' not in model:
         model['data_preprocessor'] = node['data_preprocessor']
     model.pop('init_cfg', None)
     scope = node.get('default_scope') or DefaultScope.get_current_instance()
-    with DefaultScope.overwrite_default_scope(
-            scope if isinstance(scope, str) else None):
+    with DefaultScope.overwrite_default_scope(scope if isinstance(scope, str) else None):
         return MMENGINE_MODELS.build(model)
 
 
-def load_weights(model: nn.Module,
-                 checkpoint: str | os.PathLike[str]) -> None:
+def load_weights(model: nn.Module, checkpoint: str | os.PathLike[str]) -> None:
     """Load the weights of a recognizer, without its data preprocessor's.
 
     Raises:
@@ -208,7 +203,8 @@ def load_weights(model: nn.Module,
         if not name.startswith('data_preprocessor.')
     }
     unfit = [
-        name for name, value in own.items()
+        name
+        for name, value in own.items()
         if name not in weights or weights[name].shape != value.shape
     ]
     if unfit:
@@ -216,22 +212,21 @@ def load_weights(model: nn.Module,
             f'checkpoint={str(checkpoint)!r} of a recognizer lacks '
             f'{len(unfit)} weights of {type(model).__name__}, or they are of '
             f'another shape, e.g. {unfit[:3]}: give the checkpoint of this '
-            'config')
+            'config'
+        )
     weights = {name: weights[name] for name in own}
     check_finite(weights, checkpoint)
     model.load_state_dict(weights, strict=False)
 
 
-def normalization(
-        preprocessor: nn.Module
-) -> tuple[list[float], list[float], bool, int]:
+def normalization(preprocessor: nn.Module) -> tuple[list[float], list[float], bool, int]:
     """Read how a data preprocessor normalizes BGR images.
 
     Returns:
         Mean and standard deviation in [0, 255], whether the model's images
         are RGB, and the divisor of their size.
     """
-    mean, std = [0.] * 3, [1.] * 3
+    mean, std = [0.0] * 3, [1.0] * 3
     buffers = dict(preprocessor.named_buffers())
     if 'mean' in buffers:
         mean = buffers['mean'].flatten().tolist()
@@ -240,5 +235,6 @@ def normalization(
     # differently.
     is_rgb = any(
         bool(getattr(preprocessor, name, False))
-        for name in ('_channel_conversion', 'channel_conversion', 'to_rgb'))
+        for name in ('_channel_conversion', 'channel_conversion', 'to_rgb')
+    )
     return mean, std, is_rgb, getattr(preprocessor, 'pad_size_divisor', 1)

@@ -1,4 +1,5 @@
 """Run an enhancer on images; everything that enhances goes through here."""
+
 from __future__ import annotations
 
 import warnings
@@ -73,23 +74,27 @@ class EnhancerRunner:
         ValueError: If an option is out of its range.
     """
 
-    def __init__(self,
-                 network: nn.Module,
-                 owner: str,
-                 *,
-                 amp_dtype: str | None = None,
-                 trainable: bool = False,
-                 when: When = None,
-                 device: torch.device | None = None,
-                 tile: int | Literal['auto'] = 0,
-                 chunk_size: int | None = None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        owner: str,
+        *,
+        amp_dtype: str | None = None,
+        trainable: bool = False,
+        when: When = None,
+        device: torch.device | None = None,
+        tile: int | Literal['auto'] = 0,
+        chunk_size: int | None = None,
+    ) -> None:
         if tile != 'auto' and (not isinstance(tile, int) or tile < 0):
-            raise ValueError(f"tile={tile!r} of {owner}: must be 'auto', 0 "
-                             '(never cut), or the edge of a tile in pixels')
-        if chunk_size is not None and (not isinstance(chunk_size, int)
-                                       or chunk_size < 1):
-            raise ValueError(f'chunk_size={chunk_size!r} of {owner}: must be '
-                             'a number of images, or None')
+            raise ValueError(
+                f"tile={tile!r} of {owner}: must be 'auto', 0 "
+                '(never cut), or the edge of a tile in pixels'
+            )
+        if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
+            raise ValueError(
+                f'chunk_size={chunk_size!r} of {owner}: must be a number of images, or None'
+            )
         self.network = network
         self.owner = owner
         self.amp_dtype = check_amp_dtype(amp_dtype, owner)
@@ -103,9 +108,11 @@ class EnhancerRunner:
             spans(tile + 1, tile, self.halo)  # raises if too small
         #: Edge of a tile of an array in pixels; 0: not cut.
         self.tile = (
-            tile if isinstance(tile, int) else
+            tile
+            if isinstance(tile, int)
             # In smaller tiles most would be overlap.
-            max(int(self.max_pixels**0.5), 8 * self.halo + 64))
+            else max(int(self.max_pixels**0.5), 8 * self.halo + 64)
+        )
 
     @cached_property
     def radius(self) -> int | None:
@@ -141,24 +148,31 @@ class EnhancerRunner:
         network: Any = self.network
         # A recognizer in half precision has a trainable enhancer to match.
         dtype = next((p.dtype for p in network.parameters()), torch.float32)
-        with torch.set_grad_enabled(
-                self.trainable and torch.is_grad_enabled()), autocast(
-                    self.amp_dtype, rgb.device):
+        with (
+            torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()),
+            autocast(self.amp_dtype, rgb.device),
+        ):
             enhanced = network.enhance(rgb.to(dtype))
         shape = getattr(enhanced, 'shape', type(enhanced).__name__)
         if shape != rgb.shape:
             raise ValueError(
                 f'the enhancer {type(network).__name__} of {self.owner} makes '
                 f'{shape} of images {rgb.shape}; its enhance(x) must return a '
-                'tensor of the same shape')
-        if not (self.trainable or torch.jit.is_tracing()
-                or torch.compiler.is_compiling() or _is_finite(enhanced)):
+                'tensor of the same shape'
+            )
+        if not (
+            self.trainable
+            or torch.jit.is_tracing()
+            or torch.compiler.is_compiling()
+            or _is_finite(enhanced)
+        ):
             raise ValueError(
                 f'the enhancer {type(network).__name__} of {self.owner} '
                 'returned infinite or undefined numbers: the images or the '
                 'weights have some, or '
                 f'amp_dtype={self.amp_dtype!r} is not precise enough (None is '
-                'float32)')
+                'float32)'
+            )
         return enhanced
 
     def enhance_rgb(self, rgb: Tensor) -> Tensor:
@@ -175,8 +189,7 @@ class EnhancerRunner:
             enhanced = self.run(rgb).float().clamp(0, 1)
             if self.gate.is_open:
                 return enhanced
-            return torch.where(
-                self.gate.mask(rgb)[:, None, None, None], enhanced, rgb)
+            return torch.where(self.gate.mask(rgb)[:, None, None, None], enhanced, rgb)
         dark = self.gate.are_dark(list(rgb))
         if all(dark):
             return self._within_memory(self._enhance_tiles, rgb).clamp(0, 1)
@@ -186,8 +199,7 @@ class EnhancerRunner:
         enhanced = self._within_memory(self._enhance_tiles, rgb[chosen])
         return rgb.index_copy(0, chosen, enhanced.clamp(0, 1))
 
-    def enhance_planes(self, images: Sequence[Tensor], is_bgr: bool,
-                       rounded: bool) -> list[Tensor]:
+    def enhance_planes(self, images: Sequence[Tensor], is_bgr: bool, rounded: bool) -> list[Tensor]:
         """Enhance the dark ones of images of any sizes.
 
         Args:
@@ -200,18 +212,22 @@ class EnhancerRunner:
             are rounded, else float32.
         """
         dark = self.gate.are_dark(images, is_bgr, white=255)
-        chosen = iter(self._enhance_planes(
-            [image for image, is_dark in zip(images, dark) if is_dark],
-            is_bgr, rounded))
+        chosen = iter(
+            self._enhance_planes(
+                [image for image, is_dark in zip(images, dark) if is_dark], is_bgr, rounded
+            )
+        )
         return [
-            next(chosen) if is_dark else
-            image if rounded and image.dtype == torch.uint8 else image.float()
+            next(chosen)
+            if is_dark
+            else image
+            if rounded and image.dtype == torch.uint8
+            else image.float()
             for image, is_dark in zip(images, dark)
         ]
 
     @torch.inference_mode()
-    def enhance_array(self, batch: np.ndarray,
-                      dtype: np.dtype) -> np.ndarray:
+    def enhance_array(self, batch: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """Enhance the dark ones of images of one size, tile by tile.
 
         Args:
@@ -226,8 +242,11 @@ class EnhancerRunner:
         if all(dark):
             return self._enhance_arrays(batch, dtype)
         device = self.device or torch.device('cpu')
-        out = (batch.copy() if batch.dtype == dtype else
-               array_from_unit_rgb(unit_rgb_from_array(batch, device), dtype))
+        out = (
+            batch.copy()
+            if batch.dtype == dtype
+            else array_from_unit_rgb(unit_rgb_from_array(batch, device), dtype)
+        )
         if any(dark):
             out[dark] = self._enhance_arrays(batch[dark], dtype)
         return out
@@ -235,13 +254,11 @@ class EnhancerRunner:
     def _bytes_way(self) -> Callable[[np.ndarray], np.ndarray] | None:
         """Return ``enhance_uint8``, if its output needs no check."""
         enhance_uint8 = enhance_uint8_of(self.network)
-        if enhance_uint8 is None or not all(
-                map(_is_finite, self.network.parameters())):
+        if enhance_uint8 is None or not all(map(_is_finite, self.network.parameters())):
             return None
         return enhance_uint8
 
-    def _enhance_planes(self, images: list[Tensor], is_bgr: bool,
-                        rounded: bool) -> list[Tensor]:
+    def _enhance_planes(self, images: list[Tensor], is_bgr: bool, rounded: bool) -> list[Tensor]:
         if images and images[0].device != self.device:
             # Remembered: moving goes through every module, each time.
             self.device = images[0].device
@@ -250,26 +267,31 @@ class EnhancerRunner:
         enhanced = list(images)
         same_size = defaultdict(list)
         for index, image in enumerate(images):
-            if (enhance_uint8 is not None and image.dtype == torch.uint8
-                    and image.device.type == 'cpu'):
+            if (
+                enhance_uint8 is not None
+                and image.dtype == torch.uint8
+                and image.device.type == 'cpu'
+            ):
                 with autocast(self.amp_dtype, image.device):
                     enhanced[index] = map_pixels(enhance_uint8, image, is_bgr)
             else:
                 same_size[image.shape, image.dtype].append(index)
         for (shape, dtype), members in same_size.items():
-            size = self.chunk_size or max(
-                1, self._most_pixels() // shape[1:].numel())
+            size = self.chunk_size or max(1, self._most_pixels() // shape[1:].numel())
             for start in range(0, len(members), size):
-                chunk = members[start:start + size]
+                chunk = members[start : start + size]
                 batch = self._within_memory(
                     self._enhance_tiles,
                     to_unit_rgb(
                         torch.stack([images[index] for index in chunk])
-                        if len(chunk) > 1 else images[chunk[0]][None], is_bgr))
+                        if len(chunk) > 1
+                        else images[chunk[0]][None],
+                        is_bgr,
+                    ),
+                )
                 for index, image in zip(
-                        chunk,
-                        _to_planes(batch, is_bgr,
-                                   rounded and dtype == torch.uint8)):
+                    chunk, _to_planes(batch, is_bgr, rounded and dtype == torch.uint8)
+                ):
                     enhanced[index] = image
         return enhanced
 
@@ -278,19 +300,21 @@ class EnhancerRunner:
         on_cpu = self.device is not None and self.device.type == 'cpu'
         return _CPU_PIXELS if on_cpu and not self.trainable else _PIXELS
 
-    def _enhance_arrays(self, batch: np.ndarray,
-                        dtype: np.dtype) -> np.ndarray:
+    def _enhance_arrays(self, batch: np.ndarray, dtype: np.dtype) -> np.ndarray:
         device = self.device or torch.device('cpu')
         height, width = batch.shape[1:3]
         fits = not self.tile or height * width <= self.tile**2
         if device.type == 'cpu' and batch.dtype == dtype == np.uint8 and fits:
             enhance_uint8 = self._bytes_way()
             if enhance_uint8 is not None:
-                return np.stack([
-                    cv2.cvtColor(
-                        enhance_uint8(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)),
-                        cv2.COLOR_RGB2BGR) for image in batch
-                ])
+                return np.stack(
+                    [
+                        cv2.cvtColor(
+                            enhance_uint8(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)), cv2.COLOR_RGB2BGR
+                        )
+                        for image in batch
+                    ]
+                )
 
         def enhance(part: np.ndarray, tile: int) -> np.ndarray:
             tiles = self._tiles(part.shape[1:3], tile)
@@ -301,8 +325,7 @@ class EnhancerRunner:
                 pixels = part[(slice(None), *item.window)]
                 output = self.run(unit_rgb_from_array(pixels, device))
                 target = out[(slice(None), *item.kept)]
-                array = array_from_unit_rgb(
-                    item.crop(output.float().clamp(0, 1)), kind)
+                array = array_from_unit_rgb(item.crop(output.float().clamp(0, 1)), kind)
                 if item.weights is None:
                     target[:] = array
                 else:
@@ -321,15 +344,13 @@ class EnhancerRunner:
         for item in self._tiles(rgb.shape[-2:], tile):
             output = self.run(rgb[(..., *item.window)]).float().clamp(0, 1)
             target = out[(..., *item.kept)]
-            weights = (1. if item.weights is None else torch.from_numpy(
-                item.weights).to(output))
+            weights = 1.0 if item.weights is None else torch.from_numpy(item.weights).to(output)
             target += item.crop(output) * weights
         return out
 
     def _tiles(self, size: Sequence[int], tile: int) -> list[Tile]:
         """Cut an image (height, width); warn if the seams will show."""
-        tiles = cut(size, tile, self.halo if tile else 0,
-                    tile > 0 and self.radius is None)
+        tiles = cut(size, tile, self.halo if tile else 0, tile > 0 and self.radius is None)
         if tiles[0].weights is not None:
             height, width = size
             warnings.warn(
@@ -337,11 +358,13 @@ class EnhancerRunner:
                 f'but {width}x{height} pixels go through it in pieces of '
                 f'{tile}: the result is an approximation; tile=0 avoids it, '
                 'given the memory',
-                stacklevel=6)
+                stacklevel=6,
+            )
         return tiles
 
-    def _within_memory(self, enhance: Callable[[Batch, int], Batch],
-                       batch: Batch, tile: int = 0) -> Batch:
+    def _within_memory(
+        self, enhance: Callable[[Batch, int], Batch], batch: Batch, tile: int = 0
+    ) -> Batch:
         """Halve the batch, then the tile, until a GPU's memory suffices."""
         try:
             return enhance(batch, tile)
@@ -357,11 +380,9 @@ class EnhancerRunner:
             return self._within_memory(enhance, batch, tile)
         middle = len(batch) // 2
         halves: Any = [
-            self._within_memory(enhance, half, tile)
-            for half in (batch[:middle], batch[middle:])
+            self._within_memory(enhance, half, tile) for half in (batch[:middle], batch[middle:])
         ]
-        return (torch.cat(halves) if isinstance(batch, Tensor) else
-                np.concatenate(halves))
+        return torch.cat(halves) if isinstance(batch, Tensor) else np.concatenate(halves)
 
 
 def _to_planes(images: Tensor, is_bgr: bool, rounded: bool) -> Tensor:
@@ -376,5 +397,5 @@ def _to_planes(images: Tensor, is_bgr: bool, rounded: bool) -> Tensor:
 def _is_finite(values: Tensor) -> bool:
     # The sum tells, in a tenth of the time, unless it overflows by itself.
     return values.is_meta or bool(
-        torch.isfinite(values.detach().sum(dtype=torch.float32))
-        or torch.isfinite(values).all())
+        torch.isfinite(values.detach().sum(dtype=torch.float32)) or torch.isfinite(values).all()
+    )

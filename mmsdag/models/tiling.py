@@ -1,4 +1,5 @@
 """Cut an image into overlapping tiles."""
+
 from __future__ import annotations
 
 import copy
@@ -20,6 +21,7 @@ class Span(NamedTuple):
 
     The network sees [start, stop); its output is kept in [first, last).
     """
+
     start: int
     stop: int
     first: int
@@ -45,7 +47,8 @@ def spans(length: int, tile: int, halo: int) -> list[Span]:
     if tile <= 4 * halo:
         raise ValueError(
             f'tile={tile}: pieces that overlap by {2 * halo} pixels must be '
-            f'larger than {4 * halo}; choose a larger tile')
+            f'larger than {4 * halo}; choose a larger tile'
+        )
     count = -(-(length - 2 * halo) // (tile - 2 * halo))
     # Of equal size, so that kernels are prepared once, and as small as the
     # count allows.
@@ -53,8 +56,7 @@ def spans(length: int, tile: int, halo: int) -> list[Span]:
     starts = [i * (length - size) // (count - 1) for i in range(count)]
     cuts = [0, *(start + halo for start in starts[1:]), length]
     return [
-        Span(start, start + size, first, last)
-        for start, first, last in zip(starts, cuts, cuts[1:])
+        Span(start, start + size, first, last) for start, first, last in zip(starts, cuts, cuts[1:])
     ]
 
 
@@ -85,6 +87,7 @@ class Tile(NamedTuple):
 
     ``weights``, (h, w), fade it into its neighbors; None: it is cropped.
     """
+
     row: Span
     column: Span
     weights: np.ndarray | None
@@ -92,27 +95,23 @@ class Tile(NamedTuple):
     @property
     def window(self) -> tuple[slice, slice]:
         """Rows and columns of the network's input."""
-        return (slice(self.row.start, self.row.stop),
-                slice(self.column.start, self.column.stop))
+        return (slice(self.row.start, self.row.stop), slice(self.column.start, self.column.stop))
 
     @property
     def kept(self) -> tuple[slice, slice]:
         """Rows and columns of the image that the tile contributes to."""
         if self.weights is not None:
             return self.window
-        return (slice(self.row.first, self.row.last),
-                slice(self.column.first, self.column.last))
+        return (slice(self.row.first, self.row.last), slice(self.column.first, self.column.last))
 
     def crop(self, output: Tensor) -> Tensor:
         """Crop the output of the network to :attr:`kept`."""
-        top, left = (kept.start - seen.start
-                     for kept, seen in zip(self.kept, self.window))
+        top, left = (kept.start - seen.start for kept, seen in zip(self.kept, self.window))
         height, width = (kept.stop - kept.start for kept in self.kept)
-        return output[..., top:top + height, left:left + width]
+        return output[..., top : top + height, left : left + width]
 
 
-def cut(size: Sequence[int], tile: int, halo: int,
-        blends: bool) -> list[Tile]:
+def cut(size: Sequence[int], tile: int, halo: int, blends: bool) -> list[Tile]:
     """Cut an image into tiles.
 
     Args:
@@ -125,10 +124,14 @@ def cut(size: Sequence[int], tile: int, halo: int,
     blends = blends and len(rows) * len(columns) > 1
     return [
         Tile(
-            row, column,
+            row,
+            column,
             np.multiply.outer(
-                blend_weights(row, size[0], halo),
-                blend_weights(column, size[1], halo)) if blends else None)
+                blend_weights(row, size[0], halo), blend_weights(column, size[1], halo)
+            )
+            if blends
+            else None,
+        )
         for row, column in product(rows, columns)
     ]
 
@@ -155,7 +158,8 @@ def receptive_radius(network: nn.Module) -> int | None:
     gaps = sum(
         max(module.dilation) * (max(module.kernel_size) // 2)
         for module in probe.modules()
-        if isinstance(module, nn.Conv2d) and max(module.dilation) > 1)
+        if isinstance(module, nn.Conv2d) and max(module.dilation) > 1
+    )
     for size in _PROBE_SIZES:
         center = size // 2
         if gaps >= center:
@@ -169,8 +173,7 @@ def receptive_radius(network: nn.Module) -> int | None:
 
 
 @torch.inference_mode()
-def _spread(network: nn.Module, size: int,
-            position: int) -> tuple[int, int, int, int] | None:
+def _spread(network: nn.Module, size: int, position: int) -> tuple[int, int, int, int] | None:
     """Find the pixels that a NaN at (position, position) reaches.
 
     Returns:
@@ -205,7 +208,8 @@ def bytes_per_pixel(network: nn.Module) -> int:
             numel += output.numel()
 
     handles = [
-        module.register_forward_hook(count) for module in network.modules()
+        module.register_forward_hook(count)
+        for module in network.modules()
         if not any(module.children())
     ]
     size = 64

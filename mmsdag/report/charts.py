@@ -1,4 +1,5 @@
 """Charts and pictures for a page: SVG and ``data:`` URLs."""
+
 from __future__ import annotations
 
 import base64
@@ -79,8 +80,12 @@ def line_chart(lines: Sequence[tuple[Mapping[int, float], str]]) -> Markup:
     def draw(axes: Axes) -> None:
         for values, color in lines:
             axes.plot(
-                list(values), list(values.values()), color=color,
-                linewidth=1.6, solid_joinstyle='round')
+                list(values),
+                list(values.values()),
+                color=color,
+                linewidth=1.6,
+                solid_joinstyle='round',
+            )
         axes.set_ylim(bottom=0)
         axes.margins(x=0.02)
         axes.set_xlabel('iteration')
@@ -108,9 +113,10 @@ def chart(draw: Callable[[Axes], None], size: tuple[float, float]) -> Markup:
             buffer,
             format='svg',
             transparent=True,
-            metadata=dict.fromkeys(('Creator', 'Date', 'Format', 'Type')))
+            metadata=dict.fromkeys(('Creator', 'Date', 'Format', 'Type')),
+        )
     svg = buffer.getvalue()
-    svg = svg[svg.index('<svg'):].replace(INK, 'currentColor')
+    svg = svg[svg.index('<svg') :].replace(INK, 'currentColor')
     # The page decides on size and font.
     svg = re.sub(r' (?:width|height)="[\d.]+pt"', '', svg, count=2)
     svg = re.sub(r'font: ([\d.]+px) [^;"]*', r'font-size: \1', svg)

@@ -1,4 +1,5 @@
 """Render a page from a template that extends ``base.html``."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -20,5 +21,6 @@ def render_page(template: Path, **content: Any) -> str:
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
-        lstrip_blocks=True)
+        lstrip_blocks=True,
+    )
     return environment.get_template(template.name).render(content)

@@ -9,7 +9,12 @@ from .checkpoint import (
 from .files import AtomicLocalBackend, write_atomically
 
 __all__ = [
-    'AtomicLocalBackend', 'check_finite', 'find_latest_checkpoint',
-    'flush_denormals', 'load_checkpoint', 'register_safe_loading',
-    'save_checkpoint', 'write_atomically'
+    'AtomicLocalBackend',
+    'check_finite',
+    'find_latest_checkpoint',
+    'flush_denormals',
+    'load_checkpoint',
+    'register_safe_loading',
+    'save_checkpoint',
+    'write_atomically',
 ]

@@ -1,4 +1,5 @@
 """Checks and corrections of image arrays."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -26,14 +27,16 @@ def check_range(images: np.ndarray, name: str) -> None:
     if images.dtype.kind != 'f' or not images.size:
         return
     low, high = float(images.min()), float(images.max())
-    span = f'{name} of type {images.dtype} have values from {low:.3g} to ' \
-        f'{high:.3g}'
+    span = f'{name} of type {images.dtype} have values from {low:.3g} to {high:.3g}'
     if low < 0 and high <= _NORMALIZED:
-        raise ValueError(f'{span}: they look normalized; enhance before the '
-                         'normalization, floating-point images are [0, 255]')
+        raise ValueError(
+            f'{span}: they look normalized; enhance before the '
+            'normalization, floating-point images are [0, 255]'
+        )
     if high <= 1 and (images != np.rint(images)).any():
-        raise ValueError(f'{span}: they look like [0, 1]; floating-point '
-                         'images are [0, 255], multiply by 255')
+        raise ValueError(
+            f'{span}: they look like [0, 1]; floating-point images are [0, 255], multiply by 255'
+        )
 
 
 def keep_gray(original: np.ndarray, enhanced: np.ndarray) -> np.ndarray:
@@ -48,10 +51,11 @@ def keep_gray(original: np.ndarray, enhanced: np.ndarray) -> np.ndarray:
         in all three channels.
     """
     if original.ndim == 4:
-        return np.stack([
-            keep_gray(image, result)
-            for image, result in zip(original, enhanced)
-        ]) if any(map(_is_gray, original)) else enhanced
+        return (
+            np.stack([keep_gray(image, result) for image, result in zip(original, enhanced)])
+            if any(map(_is_gray, original))
+            else enhanced
+        )
     if not _is_gray(original):
         return enhanced
     luma = enhanced @ np.array(_LUMA[::-1], np.float32)
@@ -64,4 +68,6 @@ def _is_gray(image: np.ndarray) -> bool:
     # Most color images tell in their first row.
     return all(
         np.array_equal(part[..., 0], part[..., channel])
-        for part in (image[:1], image) for channel in (1, 2))
+        for part in (image[:1], image)
+        for channel in (1, 2)
+    )

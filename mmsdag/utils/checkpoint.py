@@ -5,6 +5,7 @@ A checkpoint is a pickle, and a pickle can run anything.
 wherever the file comes from; after :func:`register_safe_loading`, so has
 MMEngine (``load_from``, ``resume``, ``init_cfg``).
 """
+
 from __future__ import annotations
 
 import codecs
@@ -49,8 +50,15 @@ _ZOOS: dict[str, Callable[[], Mapping[str, str]]] = {
     'mmcls': get_mmcls_models,
 }
 #: What MMEngine registers loaders for: beginnings of names, as patterns.
-_SCHEMES = ('', 'http://', 'https://', *(f'{zoo}://' for zoo in _ZOOS),
-            r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'pavi://')
+_SCHEMES = (
+    '',
+    'http://',
+    'https://',
+    *(f'{zoo}://' for zoo in _ZOOS),
+    r'(\S+\:)?s3://',
+    r'(\S+\:)?petrel://',
+    'pavi://',
+)
 
 
 #: Methods in training checkpoints: of the log's statistics, and of the
@@ -84,50 +92,57 @@ def allow_training_checkpoints() -> None:
     dtypes = {type(np.dtype(code)) for code in '?bhilqBHILQefdU'}
     # The functions behind pickled arrays and scalars, whose module has
     # another name in numpy 2.
-    rebuild: list[Any] = [
-        pickled.__reduce__()[0] for pickled in (np.zeros(0), np.float64(0))]
+    rebuild: list[Any] = [pickled.__reduce__()[0] for pickled in (np.zeros(0), np.float64(0))]
     getattr_: Any = (_method, 'builtins.getattr')
     if digit_version(torch.__version__) < digit_version('2.6'):
         # It takes no name, but looks for that of the function.
         getattr_ = _method
         getattr_.__module__ = 'builtins'
         getattr_.__qualname__ = getattr_.__name__ = 'getattr'
-    torch.serialization.add_safe_globals([
-        *_METHODS,
-        getattr_,
-        np.ndarray,
-        np.dtype,
-        *dtypes,
-        *rebuild,
-        # Bytes in pickles of numpy 1, which torch < 2.5 does not know.
-        codecs.encode,
-    ])
+    torch.serialization.add_safe_globals(
+        [
+            *_METHODS,
+            getattr_,
+            np.ndarray,
+            np.dtype,
+            *dtypes,
+            *rebuild,
+            # Bytes in pickles of numpy 1, which torch < 2.5 does not know.
+            codecs.encode,
+        ]
+    )
 
 
 def _explain(source: str, error: Exception) -> str:
     text = str(error)
     wanted = re.search(r'(?:GLOBAL|class) (getattr\(.*\)|\S+)', text)
     if isinstance(error, pickle.UnpicklingError) and wanted:
-        remedy = ('load it where it can do no harm and save its tensors '
-                  'alone (a dict of tensors)')
+        remedy = 'load it where it can do no harm and save its tensors alone (a dict of tensors)'
         if not hasattr(torch.serialization, 'add_safe_globals'):
-            remedy += ('; if it is a training checkpoint of your own, resume '
-                       f'it with torch >= 2.4 (this is {torch.__version__})')
-        return (f'checkpoint {source!r} is refused: loading it would import '
-                f'{wanted[1]!r}, which is no part of a checkpoint and could '
-                f'run any code. Nothing of it was run. If you trust it, '
-                f'{remedy}')
+            remedy += (
+                '; if it is a training checkpoint of your own, resume '
+                f'it with torch >= 2.4 (this is {torch.__version__})'
+            )
+        return (
+            f'checkpoint {source!r} is refused: loading it would import '
+            f'{wanted[1]!r}, which is no part of a checkpoint and could '
+            f'run any code. Nothing of it was run. If you trust it, '
+            f'{remedy}'
+        )
     if 'TorchScript' in text:
-        return (f'checkpoint {source!r} is a TorchScript program, not '
-                'weights: save its state_dict() with torch.save')
+        return (
+            f'checkpoint {source!r} is a TorchScript program, not '
+            'weights: save its state_dict() with torch.save'
+        )
     lines = text.strip().splitlines() or [type(error).__name__]
-    return (f'checkpoint {source!r} cannot be read: it is damaged, cut off, '
-            f'or no checkpoint ({lines[-1][:200]}). Copy or download it '
-            'again')
+    return (
+        f'checkpoint {source!r} cannot be read: it is damaged, cut off, '
+        f'or no checkpoint ({lines[-1][:200]}). Copy or download it '
+        'again'
+    )
 
 
-def load_checkpoint(path: str | Path,
-                    map_location: Any = 'cpu') -> dict[str, Any]:
+def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
     """Load a checkpoint without running any of it.
 
     Training checkpoints of MMEngine load too (optimizer, schedulers, message
@@ -151,8 +166,7 @@ def load_checkpoint(path: str | Path,
     # At each call, as OneDL's MMEngine removes them from torch's list.
     allow_training_checkpoints()
     try:
-        content = torch.load(
-            file, map_location=map_location, weights_only=True)
+        content = torch.load(file, map_location=map_location, weights_only=True)
     except Exception as error:
         # torch seeks to impossible places in a file that is cut off.
         elsewhere = isinstance(error, OSError) and error.errno != errno.EINVAL
@@ -163,10 +177,13 @@ def load_checkpoint(path: str | Path,
         raise ValueError(_explain(source, error)) from None
     if source.startswith('mmcls://'):  # of a classifier, its backbone
         weights = content.get('state_dict', content)
-        content = dict(state_dict={
-            name.removeprefix('backbone.'): value
-            for name, value in weights.items() if name.startswith('backbone.')
-        })
+        content = dict(
+            state_dict={
+                name.removeprefix('backbone.'): value
+                for name, value in weights.items()
+                if name.startswith('backbone.')
+            }
+        )
     return _flush_weights(content)
 
 
@@ -176,13 +193,11 @@ def _find(name: str) -> Path:
         raise FileNotFoundError("checkpoint '' is an empty name: give a file")
     path = Path(name).expanduser()
     if path.is_dir():
-        raise FileNotFoundError(
-            f'checkpoint {str(path)!r} is a folder: name the .pth file in it')
+        raise FileNotFoundError(f'checkpoint {str(path)!r} is a folder: name the .pth file in it')
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {str(path)!r} does not exist')
     if path.stat().st_size == 0:
-        raise ValueError(f'checkpoint {str(path)!r} is empty (0 bytes): '
-                         'copy or download it again')
+        raise ValueError(f'checkpoint {str(path)!r} is empty (0 bytes): copy or download it again')
     return path
 
 
@@ -194,18 +209,20 @@ def _fetch(source: str) -> Path | BinaryIO:
         urls = _ZOOS[scheme]()
         name = get_deprecated_model_names().get(name, name)
         if not urls.get(name):
-            raise ValueError(f'checkpoint {source!r}: {scheme} has no such '
-                             f'model; {did_you_mean(name, urls)}')
+            raise ValueError(
+                f'checkpoint {source!r}: {scheme} has no such model; {did_you_mean(name, urls)}'
+            )
         url = urls[name]
     if not url.startswith(('http://', 'https://')):
         try:
             return io.BytesIO(fileio.get(url))
         except KeyError:  # a storage that MMEngine does not know
-            raise ValueError(f'checkpoint {source!r}: cannot load from '
-                             f'{scheme}://; download it and name the '
-                             'file') from None
-    path = Path(torch.hub.get_dir(), 'checkpoints',
-                Path(urlparse(url).path).name)
+            raise ValueError(
+                f'checkpoint {source!r}: cannot load from '
+                f'{scheme}://; download it and name the '
+                'file'
+            ) from None
+    path = Path(torch.hub.get_dir(), 'checkpoints', Path(urlparse(url).path).name)
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         # To a temporary name first, so that processes need not wait.
@@ -213,8 +230,7 @@ def _fetch(source: str) -> Path | BinaryIO:
     return path
 
 
-def check_finite(weights: Mapping[str, Tensor],
-                 path: str | os.PathLike[str]) -> None:
+def check_finite(weights: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
     """Refuse weights that are infinite or undefined.
 
     Raises:
@@ -222,14 +238,16 @@ def check_finite(weights: Mapping[str, Tensor],
             checkpoint.
     """
     broken = [
-        name for name, value in weights.items()
+        name
+        for name, value in weights.items()
         if value.is_floating_point() and not value.isfinite().all()
     ]
     if broken:
         raise ValueError(
             f'checkpoint {str(path)!r}: {len(broken)} of {len(weights)} '
             f'weights are infinite or undefined, e.g. {broken[0]!r}: the '
-            'training that wrote it had diverged; take an earlier one')
+            'training that wrote it had diverged; take an earlier one'
+        )
 
 
 def save_checkpoint(content: Mapping[str, Any], path: str | Path) -> None:
@@ -260,16 +278,17 @@ def flush_denormals(weights: Any, threshold: float = 1e-30) -> None:
     if isinstance(weights, (list, tuple)):
         for item in weights:
             flush_denormals(item, threshold)
-    elif (isinstance(weights, Tensor) and weights.layout is torch.strided
-          and weights.dtype in (torch.float32, torch.float64,
-                                torch.bfloat16)):
+    elif (
+        isinstance(weights, Tensor)
+        and weights.layout is torch.strided
+        and weights.dtype in (torch.float32, torch.float64, torch.bfloat16)
+    ):
         torch.hardshrink(weights, threshold, out=weights)
 
 
 def _flush_weights(content: Any) -> Any:
     if isinstance(content, Mapping):
-        flush_denormals(
-            [v for k, v in content.items() if k not in _NO_WEIGHTS])
+        flush_denormals([v for k, v in content.items() if k not in _NO_WEIGHTS])
     else:
         flush_denormals(content)
     return content
@@ -297,7 +316,8 @@ def find_latest_checkpoint(work_dir: str | Path) -> Path | None:
             return path
     raise FileNotFoundError(
         f'{str(pointer)!r} names {str(named)!r}, which is gone: name another '
-        'checkpoint to resume from, or delete last_checkpoint to start anew')
+        'checkpoint to resume from, or delete last_checkpoint to start anew'
+    )
 
 
 def load_from_mmsdag(filename: str, map_location: Any = None) -> Any:
@@ -339,11 +359,12 @@ def check_fit(model: nn.Module, checkpoint: str, where: str) -> None:
         if not name.startswith('data_preprocessor.')
     }
     if own and not any(
-            name in weights and weights[name].shape == value.shape
-            for name, value in own.items()):
+        name in weights and weights[name].shape == value.shape for name, value in own.items()
+    ):
         raise ValueError(
             f'{where} {checkpoint!r} is not one of {type(model).__name__}: '
             f'none of its weights ({", ".join(list(weights)[:2])}, ...) fits '
             f"the model's ({', '.join(list(own)[:2])}, ...); give the file "
             "that belongs to the config. Files of the methods' authors go "
-            'through `mmsdag convert` first')
+            'through `mmsdag convert` first'
+        )

@@ -1,4 +1,5 @@
 """Find config files."""
+
 from __future__ import annotations
 
 import os
@@ -51,13 +52,15 @@ def find_config(name: str | os.PathLike) -> Path:
     if len(found) == 1:
         return known[found[0]]
     if found:
-        raise ValueError(f'config {str(name)!r} names several: '
-                         f'{", ".join(key.as_posix() for key in found)}')
+        raise ValueError(
+            f'config {str(name)!r} names several: {", ".join(key.as_posix() for key in found)}'
+        )
     names = [key.as_posix() for key in known]
     close = similar(wanted.as_posix(), names)
     raise FileNotFoundError(
         f'config {str(name)!r} is neither a file nor a config of mmsdag'
-        + (f'; did you mean {" or ".join(close)}?' if close else ''))
+        + (f'; did you mean {" or ".join(close)}?' if close else '')
+    )
 
 
 def environment_hint(config: str | os.PathLike, message: str) -> str:
@@ -80,4 +83,5 @@ def environment_hint(config: str | os.PathLike, message: str) -> str:
         f'{default} is the default of the environment variable {name}: set '
         f'it, as in {name}=/path/to/it'
         for name, default in defaults
-        if name not in os.environ and default in message)
+        if name not in os.environ and default in message
+    )

@@ -1,4 +1,5 @@
 """Decide which images are dark enough to be enhanced."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -71,15 +72,17 @@ class DarknessGate:
             raise ValueError(
                 f"when={when!r}: choose 'dark', a threshold of the mean luma "
                 "in (0, 1], a function of an image, or 'package.module:"
-                "function'")
+                "function'"
+            )
 
     @property
     def is_open(self) -> bool:
         """Return whether every image is enhanced."""
         return self.when is None
 
-    def are_dark(self, images: Sequence[Tensor], is_bgr: bool = False,
-                 white: float = 1.) -> list[bool]:
+    def are_dark(
+        self, images: Sequence[Tensor], is_bgr: bool = False, white: float = 1.0
+    ) -> list[bool]:
         """Tell which images are to be enhanced.
 
         Args:
@@ -91,13 +94,12 @@ class DarknessGate:
             return [True] * len(images)
         if self.function is not None:
             return [
-                bool(self.function((image.flip(0) if is_bgr else image).float()
-                                   / white)) for image in images
+                bool(self.function((image.flip(0) if is_bgr else image).float() / white))
+                for image in images
             ]
         lumas = torch.stack([mean_luma(image, is_bgr) for image in images])
         # One transfer from the device. What is not a number is not light.
-        return [not luma >= self.threshold for luma in (
-            lumas / white).tolist()]
+        return [not luma >= self.threshold for luma in (lumas / white).tolist()]
 
     def are_dark_arrays(self, images: np.ndarray) -> list[bool]:
         """Tell which images are to be enhanced.
@@ -108,15 +110,19 @@ class DarknessGate:
         """
         if self.is_open:
             return [True] * len(images)
-        white = 65535. if images.dtype == np.uint16 else 255.
+        white = 65535.0 if images.dtype == np.uint16 else 255.0
         if self.function is None:
             step = _step(images.shape[1:3])
             images = images[:, ::step, ::step]
-        return self.are_dark([
-            # Older PyTorch does not know uint16.
-            torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)
-            for image in images
-        ], True, white)
+        return self.are_dark(
+            [
+                # Older PyTorch does not know uint16.
+                torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)
+                for image in images
+            ],
+            True,
+            white,
+        )
 
     def mask(self, images: Tensor) -> Tensor:
         """Tell which images are to be enhanced, in tensor operations alone.
@@ -132,8 +138,7 @@ class DarknessGate:
         if self.is_open:
             return images.new_ones(len(images), dtype=torch.bool)
         if self.function is not None:
-            return torch.stack([
-                torch.as_tensor(self.function(image)) for image in images])
+            return torch.stack([torch.as_tensor(self.function(image)) for image in images])
         weights = images.new_tensor((_RED, _GREEN, _BLUE))
         assert self.threshold is not None
         return (images.mean((2, 3)) * weights).sum(1) < self.threshold
@@ -151,5 +156,6 @@ def _named(name: str) -> Callable[[Tensor], bool]:
     try:
         return getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f'when={name!r}: {error}; name a function as in '
-                         "'package.module:function'") from error
+        raise ValueError(
+            f"when={name!r}: {error}; name a function as in 'package.module:function'"
+        ) from error

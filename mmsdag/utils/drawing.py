@@ -3,6 +3,7 @@
 Images are (H, W, 3), uint8, in any channel order; colors are in the channel
 order of the image.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -16,8 +17,9 @@ from torch import Tensor
 TITLE = 18
 
 
-def overlay_mask(image: np.ndarray, labels: np.ndarray, palette: np.ndarray,
-                 opacity: float = 0.5) -> np.ndarray:
+def overlay_mask(
+    image: np.ndarray, labels: np.ndarray, palette: np.ndarray, opacity: float = 0.5
+) -> np.ndarray:
     """Blend the color of each pixel's class into an image.
 
     Args:
@@ -30,18 +32,23 @@ def overlay_mask(image: np.ndarray, labels: np.ndarray, palette: np.ndarray,
         The blended image, a copy.
     """
     from torchvision.utils import draw_segmentation_masks
+
     known = [k for k in np.unique(labels).tolist() if k < len(palette)]
     if not known:
         return image.copy()
     masks = torch.from_numpy(np.stack([labels == k for k in known]))
-    return _to_numpy(draw_segmentation_masks(
-        _to_tensor(image), masks, opacity, _tuples(palette[known])))
+    return _to_numpy(
+        draw_segmentation_masks(_to_tensor(image), masks, opacity, _tuples(palette[known]))
+    )
 
 
-def overlay_boxes(image: np.ndarray, boxes: Sequence[Sequence[float]],
-                  colors: Sequence[Sequence[int]] | np.ndarray,
-                  names: Sequence[str] | None = None,
-                  width: int = 1) -> np.ndarray:
+def overlay_boxes(
+    image: np.ndarray,
+    boxes: Sequence[Sequence[float]],
+    colors: Sequence[Sequence[int]] | np.ndarray,
+    names: Sequence[str] | None = None,
+    width: int = 1,
+) -> np.ndarray:
     """Draw boxes.
 
     Args:
@@ -55,12 +62,15 @@ def overlay_boxes(image: np.ndarray, boxes: Sequence[Sequence[float]],
         The image with the boxes, a copy.
     """
     from torchvision.utils import draw_bounding_boxes
+
     if not len(boxes):
         return image.copy()
     corners = torch.from_numpy(np.rint(np.asarray(boxes, np.float64)))
-    return _to_numpy(draw_bounding_boxes(
-        _to_tensor(image), corners, list(names) if names else None,
-        _tuples(colors), width=width))
+    return _to_numpy(
+        draw_bounding_boxes(
+            _to_tensor(image), corners, list(names) if names else None, _tuples(colors), width=width
+        )
+    )
 
 
 def _to_tensor(image: np.ndarray) -> Tensor:
@@ -71,9 +81,7 @@ def _to_numpy(image: Tensor) -> np.ndarray:
     return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
 
 
-def _tuples(
-        colors: Sequence[Sequence[int]] | np.ndarray
-) -> list[tuple[int, ...]]:
+def _tuples(colors: Sequence[Sequence[int]] | np.ndarray) -> list[tuple[int, ...]]:
     return [tuple(int(value) for value in color) for color in colors]
 
 
@@ -84,8 +92,7 @@ def fit(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
         The image, and the factor.
     """
     scale = side / max(image.shape[:2])
-    return cv2.resize(image, None, fx=scale, fy=scale,
-                      interpolation=cv2.INTER_AREA), scale
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), scale
 
 
 def shrink(image: np.ndarray, side: int) -> np.ndarray:
@@ -106,9 +113,8 @@ def titled(image: np.ndarray, title: str, side: int) -> np.ndarray:
     """
     tile = np.full((side + TITLE, side, 3), 255, np.uint8)
     part = image[:side, :side]
-    tile[TITLE:TITLE + part.shape[0], :part.shape[1]] = part
-    cv2.putText(tile, title, (2, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4,
-                (0, 0, 0), 1, cv2.LINE_AA)
+    tile[TITLE : TITLE + part.shape[0], : part.shape[1]] = part
+    cv2.putText(tile, title, (2, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
     return tile
 
 
@@ -123,6 +129,7 @@ def contact_sheet(tiles: Sequence[np.ndarray], columns: int = 6) -> np.ndarray:
         (rows · H, columns · W, 3), uint8.
     """
     from torchvision.utils import make_grid
+
     return _to_numpy(
-        make_grid([_to_tensor(tile) for tile in tiles], columns, padding=0,
-                  pad_value=255))
+        make_grid([_to_tensor(tile) for tile in tiles], columns, padding=0, pad_value=255)
+    )

@@ -1,4 +1,5 @@
 """The environment report for a bug report: ``mmsdag env``."""
+
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
@@ -6,10 +7,24 @@ from importlib.metadata import PackageNotFoundError, version
 from mmengine.utils.dl_utils import collect_env
 
 #: Distributions in the order of the report.
-PACKAGES = ('mmsdag', 'torch', 'torchvision', 'mmengine', 'mmcv', 'mmagic',
-            'mmdet', 'mmsegmentation', 'mmpretrain', 'onedl-mmengine',
-            'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmsegmentation',
-            'onedl-mmpretrain', 'numpy', 'opencv-python')
+PACKAGES = (
+    'mmsdag',
+    'torch',
+    'torchvision',
+    'mmengine',
+    'mmcv',
+    'mmagic',
+    'mmdet',
+    'mmsegmentation',
+    'mmpretrain',
+    'onedl-mmengine',
+    'onedl-mmcv',
+    'onedl-mmdetection',
+    'onedl-mmsegmentation',
+    'onedl-mmpretrain',
+    'numpy',
+    'opencv-python',
+)
 
 
 def package_versions() -> dict[str, str]:

@@ -1,4 +1,5 @@
 """Files that are there whole or not at all."""
+
 from __future__ import annotations
 
 import os
@@ -41,8 +42,7 @@ def write_atomically(path: str | Path, data: bytes) -> None:
             os.close(folder)
 
 
-def walk_files(folder: str | os.PathLike[str],
-               hidden: bool = True) -> Iterator[str]:
+def walk_files(folder: str | os.PathLike[str], hidden: bool = True) -> Iterator[str]:
     """Yield the paths of all files below a folder.
 
     Linked folders are entered, but none twice.
@@ -74,10 +74,7 @@ class AtomicLocalBackend(LocalBackend):
         """Write bytes; see :func:`write_atomically`."""
         write_atomically(filepath, obj)
 
-    def put_text(self,
-                 obj: str,
-                 filepath: str | Path,
-                 encoding: str = 'utf-8') -> None:
+    def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
         """Write text; see :func:`write_atomically`."""
         write_atomically(filepath, obj.encode(encoding))
 

@@ -1,4 +1,5 @@
 """Digests of files and of settings, to recognize results that are done."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,5 @@
 """Read photographs of every common kind, refuse others, and write results."""
+
 from __future__ import annotations
 
 import importlib
@@ -32,14 +33,42 @@ from .image_metadata import keep_exif, orientation_of, parse_exif, read_exif
 from .image_writer import encode_image, write_image
 
 __all__ = [
-    'IMAGE_SUFFIXES', 'MAX_PIXELS', 'MAX_PIXELS_VARIABLE', 'BrokenImageError',
-    'Photograph', 'UnsupportedImageError', 'encode_image', 'inspect_image',
-    'read_image', 'read_photograph', 'write_image'
+    'IMAGE_SUFFIXES',
+    'MAX_PIXELS',
+    'MAX_PIXELS_VARIABLE',
+    'BrokenImageError',
+    'Photograph',
+    'UnsupportedImageError',
+    'encode_image',
+    'inspect_image',
+    'read_image',
+    'read_photograph',
+    'write_image',
 ]
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.apng', '.bmp',
-                  '.dib', '.tif', '.tiff', '.webp', '.ppm', '.pgm', '.pbm',
-                  '.pnm', '.gif', '.avif', '.heic', '.heif', '.jp2', '.j2k')
+IMAGE_SUFFIXES = (
+    '.jpg',
+    '.jpeg',
+    '.jpe',
+    '.jfif',
+    '.png',
+    '.apng',
+    '.bmp',
+    '.dib',
+    '.tif',
+    '.tiff',
+    '.webp',
+    '.ppm',
+    '.pgm',
+    '.pbm',
+    '.pnm',
+    '.gif',
+    '.avif',
+    '.heic',
+    '.heif',
+    '.jp2',
+    '.j2k',
+)
 
 _PLUGINS = {
     'JPEG': 'PIL.JpegImagePlugin:JpegImageFile',
@@ -52,10 +81,7 @@ _PLUGINS = {
     'AVIF': 'PIL.AvifImagePlugin:AvifImageFile',
     'HEIC': 'pillow_heif:HeifImageFile',
 }
-_REMEDIES = {
-    'AVIF': 'Pillow 11.3 or later reads it',
-    'HEIC': 'install pillow-heif, which reads it',
-}
+_REMEDIES = {'AVIF': 'Pillow 11.3 or later reads it', 'HEIC': 'install pillow-heif, which reads it'}
 
 _END_MARKS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82'}
 _TAIL = 4096  # bytes; holds the end mark and what some cameras pad it with
@@ -63,7 +89,9 @@ _GRAY_MODES = ('1', 'L', 'LA', 'La')
 _COLOR_MODES = ('P', 'PA', 'RGB', 'RGBA', 'RGBa', 'RGBX', 'CMYK', 'YCbCr')
 _PILLOW_REFUSES = re.compile(
     r'unsupported|not supported|cannot handle|unknown pixel mode|'
-    r'unrecognized|Unknown data organization|decompression bomb', re.I)
+    r'unrecognized|Unknown data organization|decompression bomb',
+    re.I,
+)
 # By the value of the EXIF tag.
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: np.fliplr,
@@ -103,6 +131,7 @@ class Photograph:
         notes: What was left out or not applied, a sentence each.
         exif: EXIF data for :func:`write_image`, where it was asked for.
     """
+
     pixels: np.ndarray
     gray: bool = False
     notes: tuple[str, ...] = ()
@@ -135,8 +164,7 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     return read_photograph(path).pixels
 
 
-def read_photograph(path: str | os.PathLike,
-                    metadata: bool = False) -> Photograph:
+def read_photograph(path: str | os.PathLike, metadata: bool = False) -> Photograph:
     """Read a photograph as :func:`read_image` does, and what is told of it.
 
     Args:
@@ -170,7 +198,7 @@ def inspect_image(path: str | os.PathLike) -> tuple[int, int]:
             tail = file.read()
             complete = tail.rstrip(b'\0').endswith(_END_MARKS[kind])
             # The orientation of a PNG may stand behind its pixels.
-            if complete and b'eXIf' not in tail[tail.rfind(b'IDAT') + 1:]:
+            if complete and b'eXIf' not in tail[tail.rfind(b'IDAT') + 1 :]:
                 file.seek(0)
                 with _open(kind, file) as image:
                     width, height = image.size
@@ -195,8 +223,7 @@ def _naming(path: str | os.PathLike) -> Iterator[None]:
     except (ValueError, SyntaxError) as error:
         raise BrokenImageError(path, str(error)) from error
     except Exception as error:
-        raise BrokenImageError(
-            path, f'damaged ({type(error).__name__}: {error})') from error
+        raise BrokenImageError(path, f'damaged ({type(error).__name__}: {error})') from error
 
 
 def _recognize(content: bytes) -> str:
@@ -219,50 +246,55 @@ def _decode(content: bytes, metadata: bool = False) -> Photograph:
     if kind == 'BMP':
         bmp.check_header(content)
     # The size of a TIFF was checked; a frame of a GIF may have any.
-    with _refusals_of_pillow(), pillow_limit(
-            None if kind == 'TIFF' else max_pixels()), _open(
-                kind, io.BytesIO(content)) as file:
+    with (
+        _refusals_of_pillow(),
+        pillow_limit(None if kind == 'TIFF' else max_pixels()),
+        _open(kind, io.BytesIO(content)) as file,
+    ):
         image: Image.Image = file
         notes = _note_frames(kind, content)
         deep = kind == 'PNG' and png.is_deep(content)
         if not deep:
             _load(file, kind, content)
-        exif = (parse_exif(png.find_exif(content)) if deep else
-                read_exif(image))
+        exif = parse_exif(png.find_exif(content)) if deep else read_exif(image)
         orientation = orientation_of(exif)
         kept = keep_exif(exif) if metadata else b''
         profile = image.info.get('icc_profile')
         if deep:
             notes += _note_profile(profile)
-            return _photograph(png.decode_deep(content), 65535, orientation,
-                               notes, kept)
+            return _photograph(png.decode_deep(content), 65535, orientation, notes, kept)
         if kind == 'TIFF' and image.mode == 'P' and header.small_palette:
             image.putpalette(header.small_palette)
         gray = image.mode in _GRAY_MODES
         image = _drop_alpha(image)
         if profile:
             image, note = profiles.to_srgb(image, profile)
-            notes += (note, ) if note else ()
+            notes += (note,) if note else ()
         # Converting copies, even where there is nothing to convert.
         if image.mode not in ('L', 'RGB'):
             image = image.convert('RGB')
         pixels = np.asarray(image)
-    return _photograph(pixels.reshape(*pixels.shape[:2], -1), 255,
-                       orientation, notes, kept, gray)
+    return _photograph(pixels.reshape(*pixels.shape[:2], -1), 255, orientation, notes, kept, gray)
 
 
-def _decode_own_tiff(content: bytes, header: tiff.TiffHeader,
-                      metadata: bool) -> Photograph:
-    notes = ('the first of several pages', ) if header.more_pages else ()
+def _decode_own_tiff(content: bytes, header: tiff.TiffHeader, metadata: bool) -> Photograph:
+    notes = ('the first of several pages',) if header.more_pages else ()
     return _photograph(
-        *tiff.decode_tiff(content, header), orientation_of(header),
+        *tiff.decode_tiff(content, header),
+        orientation_of(header),
         notes + _note_profile(header.profile),
-        keep_exif(parse_exif(content)) if metadata else b'')
+        keep_exif(parse_exif(content)) if metadata else b'',
+    )
 
 
-def _photograph(values: np.ndarray, white: int, orientation: int = 1,
-                notes: tuple[str, ...] = (), exif: bytes = b'',
-                gray: bool | None = None) -> Photograph:
+def _photograph(
+    values: np.ndarray,
+    white: int,
+    orientation: int = 1,
+    notes: tuple[str, ...] = (),
+    exif: bytes = b'',
+    gray: bool | None = None,
+) -> Photograph:
     """Scale (H, W, 1 or 3) samples, RGB, to [0, 255] and set them upright."""
     if 255 % white == 0 and values.dtype != np.float32:
         # No wider type: the product is 255 at most.
@@ -277,8 +309,7 @@ def _photograph(values: np.ndarray, white: int, orientation: int = 1,
     if gray is None:
         gray = values.shape[-1] == 1
     values = _UPRIGHT.get(orientation, np.asarray)(values)
-    code = (cv2.COLOR_GRAY2BGR if values.shape[-1] == 1
-            else cv2.COLOR_RGB2BGR)
+    code = cv2.COLOR_GRAY2BGR if values.shape[-1] == 1 else cv2.COLOR_RGB2BGR
     pixels = cv2.cvtColor(np.ascontiguousarray(values), code)
     return Photograph(pixels, gray, notes, exif)
 
@@ -292,14 +323,16 @@ def _open(kind: str, file: Any) -> ImageFile.ImageFile:
     try:
         plugin = getattr(importlib.import_module(module), name)
     except ImportError:
-        raise UnsupportedError(f'is {kind}, which is not supported here: '
-                               f'{_REMEDIES[kind]}') from None
+        raise UnsupportedError(
+            f'is {kind}, which is not supported here: {_REMEDIES[kind]}'
+        ) from None
     try:
         image = plugin(file, '')
     except SyntaxError as error:
         if kind in _REMEDIES and 'support' in str(error):
-            raise UnsupportedError(f'is {kind}, which this Pillow does not '
-                                   f'read: {_REMEDIES[kind]}') from error
+            raise UnsupportedError(
+                f'is {kind}, which this Pillow does not read: {_REMEDIES[kind]}'
+            ) from error
         raise
     check_size(*image.size)
     return image
@@ -316,11 +349,11 @@ def _load(image: ImageFile.ImageFile, kind: str, content: bytes) -> None:
     if kind == 'GIF' and image.size != struct.unpack_from('<HH', content, 6):
         raise ValueError('damaged: its first frame is larger than the image')
     # The palette of a JPEG 2000 file comes out in wrong colors.
-    if image.mode not in _GRAY_MODES + _COLOR_MODES or (
-            kind == 'JPEG 2000' and image.mode == 'P'):
+    if image.mode not in _GRAY_MODES + _COLOR_MODES or (kind == 'JPEG 2000' and image.mode == 'P'):
         raise UnsupportedError(
             f'has pixels of the kind {image.mode}, which is not supported: '
-            'save gray or RGB with 8 or 16 bits')
+            'save gray or RGB with 8 or 16 bits'
+        )
 
 
 @contextmanager
@@ -330,12 +363,18 @@ def _refusals_of_pillow() -> Iterator[None]:
         yield
     except UnsupportedError:
         raise
-    except (OSError, SyntaxError, ValueError, NotImplementedError,
-            Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        NotImplementedError,
+        Image.DecompressionBombError,
+    ) as error:
         if _PILLOW_REFUSES.search(str(error)):
             raise UnsupportedError(
                 f'is of a kind that Pillow does not read ({error}): save it '
-                'anew as PNG, or TIFF of 8 or 16 bits') from error
+                'anew as PNG, or TIFF of 8 or 16 bits'
+            ) from error
         raise
 
 
@@ -347,12 +386,13 @@ def _check_jpeg_2000(content: bytes) -> None:
     their bits less one, and their sign.
     """
     start = content.find(b'\xff\x4f\xff\x51')
-    count, = struct.unpack_from('>H', content, start + 40)
-    depths = content[start + 42:start + 42 + 3 * count:3]
+    (count,) = struct.unpack_from('>H', content, start + 40)
+    depths = content[start + 42 : start + 42 + 3 * count : 3]
     if start < 0 or any(depth > 7 for depth in depths):
         raise UnsupportedError(
             'is JPEG 2000 of more than 8 bits a channel or with a sign, which '
-            'is not supported: convert it to PNG or TIFF of 16 bits')
+            'is not supported: convert it to PNG or TIFF of 16 bits'
+        )
 
 
 def _check_end(content: bytes) -> None:
@@ -361,8 +401,7 @@ def _check_end(content: bytes) -> None:
     A file system that crashed, or a download into a file made in advance,
     leaves zeros, which decode to a flat area without any error.
     """
-    if not any(content[-16:]) and not content.rstrip(b'\0').endswith(
-            _END_MARKS['JPEG']):
+    if not any(content[-16:]) and not content.rstrip(b'\0').endswith(_END_MARKS['JPEG']):
         raise ValueError('image file is truncated (it ends in zeros)')
 
 
@@ -388,9 +427,8 @@ def _note_frames(kind: str, content: bytes) -> tuple[str, ...]:
     if frames < 2:
         return ()
     parts = 'pages' if kind == 'TIFF' else 'frames'
-    return (f'the first of {frames} {parts}', )
+    return (f'the first of {frames} {parts}',)
 
 
 def _note_profile(profile: bytes | None) -> tuple[str, ...]:
-    return ('ICC profile ignored: it is not applied to more than 8 bits',
-            ) if profile else ()
+    return ('ICC profile ignored: it is not applied to more than 8 bits',) if profile else ()

@@ -1,4 +1,5 @@
 """Read the EXIF data of image files, and choose what results keep."""
+
 from __future__ import annotations
 
 import struct
@@ -16,8 +17,7 @@ _EXIF_DIRECTORY, _GPS_DIRECTORY = 34665, 34853
 _DROPPED = (37500, 40962, 40963, 40965)
 
 # What Pillow raises on damaged EXIF, under which the pixels may be good.
-_EXIF_ERRORS = (SyntaxError, ValueError, KeyError, TypeError, OSError,
-                OverflowError, struct.error)
+_EXIF_ERRORS = (SyntaxError, ValueError, KeyError, TypeError, OSError, OverflowError, struct.error)
 
 
 def read_exif(image: Image.Image) -> Image.Exif:
@@ -62,9 +62,7 @@ def keep_exif(exif: Image.Exif) -> bytes:
                 kept[tag] = exif[tag]
         for tag in (_EXIF_DIRECTORY, _GPS_DIRECTORY):
             directory = {
-                key: value
-                for key, value in exif.get_ifd(tag).items()
-                if key not in _DROPPED
+                key: value for key, value in exif.get_ifd(tag).items() if key not in _DROPPED
             }
             if directory:
                 kept[tag] = directory

@@ -1,4 +1,5 @@
 """Encode images and write them, each file whole or not at all."""
+
 from __future__ import annotations
 
 import io
@@ -13,11 +14,7 @@ from PIL import Image
 from .files import write_atomically
 
 #: Formats of results: the suffixes of each, the usual one first.
-RESULT_SUFFIXES = {
-    'png': ('.png', ),
-    'jpeg': ('.jpg', '.jpeg'),
-    'webp': ('.webp', ),
-}
+RESULT_SUFFIXES = {'png': ('.png',), 'jpeg': ('.jpg', '.jpeg'), 'webp': ('.webp',)}
 
 #: Quality of JPEG and WebP where none is given.
 QUALITY = 95
@@ -34,12 +31,13 @@ def format_of(path: str | Path) -> str:
         if suffix in suffixes:
             return name
     known = ', '.join(s for group in RESULT_SUFFIXES.values() for s in group)
-    raise ValueError(f'{str(path)!r}: results are written as PNG, JPEG or '
-                     f'WebP ({known}), not as {suffix or "no suffix"}')
+    raise ValueError(
+        f'{str(path)!r}: results are written as PNG, JPEG or '
+        f'WebP ({known}), not as {suffix or "no suffix"}'
+    )
 
 
-def check_encoding(format: str, bit_depth: int = 8,
-                   quality: int | None = None) -> None:
+def check_encoding(format: str, bit_depth: int = 8, quality: int | None = None) -> None:
     """Refuse options that do not go together.
 
     Raises:
@@ -47,11 +45,12 @@ def check_encoding(format: str, bit_depth: int = 8,
             than PNG, or a quality outside of 1 to 100 or for PNG.
     """
     if format not in RESULT_SUFFIXES:
-        raise ValueError(f'format={format!r}: must be one of '
-                         f'{", ".join(RESULT_SUFFIXES)}')
+        raise ValueError(f'format={format!r}: must be one of {", ".join(RESULT_SUFFIXES)}')
     if bit_depth > 8 and format != 'png':
-        raise ValueError(f'format={format!r} has 8 bits a channel, not '
-                         f"{bit_depth}: take bit_depth=8 or format='png'")
+        raise ValueError(
+            f'format={format!r} has 8 bits a channel, not '
+            f"{bit_depth}: take bit_depth=8 or format='png'"
+        )
     if quality is None:
         return
     if format == 'png':
@@ -60,8 +59,9 @@ def check_encoding(format: str, bit_depth: int = 8,
         raise ValueError(f'quality={quality}: must be 1 to 100')
 
 
-def encode_image(image: np.ndarray, format: str = 'png',
-                 quality: int | None = None, exif: bytes = b'') -> bytes:
+def encode_image(
+    image: np.ndarray, format: str = 'png', quality: int | None = None, exif: bytes = b''
+) -> bytes:
     """Encode an image.
 
     Args:
@@ -85,18 +85,18 @@ def encode_image(image: np.ndarray, format: str = 'png',
             raise OSError('OpenCV cannot encode this image')
         return _insert_exif(content.tobytes(), exif)
     gray = image.ndim == 2 or image.shape[-1] == 1
-    pixels = (image.reshape(image.shape[:2]) if gray
-              else cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    pixels = image.reshape(image.shape[:2]) if gray else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     file = io.BytesIO()
     options = dict(exif=exif) if exif else {}
     Image.fromarray(pixels).save(
-        file, format, quality=QUALITY if quality is None else quality,
-        **options)
+        file, format, quality=QUALITY if quality is None else quality, **options
+    )
     return file.getvalue()
 
 
-def write_image(path: str | Path, image: np.ndarray,
-                quality: int | None = None, exif: bytes = b'') -> None:
+def write_image(
+    path: str | Path, image: np.ndarray, quality: int | None = None, exif: bytes = b''
+) -> None:
     """Write an image, whole or not at all, in the format of the suffix.
 
     Args:
@@ -120,5 +120,12 @@ def _insert_exif(content: bytes, exif: bytes) -> bytes:
     data = exif.removeprefix(b'Exif\0\0')
     chunk = b'eXIf' + data
     header = 8 + 25  # signature; length, name, content and checksum of IHDR
-    return b''.join((content[:header], struct.pack('>I', len(data)), chunk,
-                     struct.pack('>I', zlib.crc32(chunk)), content[header:]))
+    return b''.join(
+        (
+            content[:header],
+            struct.pack('>I', len(data)),
+            chunk,
+            struct.pack('>I', zlib.crc32(chunk)),
+            content[header:],
+        )
+    )

@@ -1,4 +1,5 @@
 """Options, errors and processes of the command-line tools."""
+
 from __future__ import annotations
 
 import argparse
@@ -24,25 +25,30 @@ from .env import environment_report
 from .suggestions import similar
 
 #: Errors that wrong input raises; all others are faults of this package.
-USER_ERRORS = (AssertionError, ImportError, KeyError, OSError, TypeError,
-               ValueError)
+USER_ERRORS = (AssertionError, ImportError, KeyError, OSError, TypeError, ValueError)
 
 #: Variables that a launcher sets: rank, world size, local rank.
 _RANK_VARIABLES = dict(
     pytorch=('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
     slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
-    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE',
-         'OMPI_COMM_WORLD_LOCAL_RANK'))
+    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
+)
 
 #: Top-level keys that MMEngine reads besides the arguments of ``Runner``.
-_RUNNER_EXTRAS = ('activation_checkpointing', 'compile',
-                  'efficient_conv_bn_eval', 'find_unused_parameters',
-                  'model_wrapper_cfg', 'sync_bn')
+_RUNNER_EXTRAS = (
+    'activation_checkpointing',
+    'compile',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'sync_bn',
+)
 
 
 @contextmanager
-def clear_errors(unless: Callable[[], bool] = lambda: False,
-                 config: str | os.PathLike | None = None) -> Iterator[None]:
+def clear_errors(
+    unless: Callable[[], bool] = lambda: False, config: str | os.PathLike | None = None
+) -> Iterator[None]:
     """Report errors of the user's input in one sentence, exit status 2.
 
     Args:
@@ -56,27 +62,28 @@ def clear_errors(unless: Callable[[], bool] = lambda: False,
         if os.environ.get('MMSDAG_TRACEBACK') or unless():
             raise
         # str(KeyError) is the repr of its message.
-        text = str(error.args[0] if isinstance(error, KeyError) and error.args
-                   else error) or type(error).__name__
+        text = (
+            str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+            or type(error).__name__
+        )
         hint = environment_hint(config, text) if config else ''
         print(
-            *filter(None, (f'error: {text}', hint,
-                           '(MMSDAG_TRACEBACK=1 shows the traceback)')),
+            *filter(None, (f'error: {text}', hint, '(MMSDAG_TRACEBACK=1 shows the traceback)')),
             sep='\n',
-            file=sys.stderr)
+            file=sys.stderr,
+        )
         raise SystemExit(2) from None
 
 
 def _key_value(text: str) -> str:
     if '=' not in text:
         raise argparse.ArgumentTypeError(
-            f'{text!r} is not of the form key=value, such as '
-            'train_cfg.max_iters=1000')
+            f'{text!r} is not of the form key=value, such as train_cfg.max_iters=1000'
+        )
     return text
 
 
 class _PrintEnvironment(argparse.Action):
-
     def __call__(self, parser: argparse.ArgumentParser, *args: Any) -> None:
         print(environment_report())
         parser.exit()
@@ -87,12 +94,14 @@ def tool_parser(description: str, examples: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description,
         epilog=f'examples:\n{examples}',
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument('config', help='config file (.py)')
     parser.add_argument(
         '--work-dir',
         help='folder for logs, checkpoints and results; by default the '
-        "config's work_dir, else ./work_dirs/<name of the config>")
+        "config's work_dir, else ./work_dirs/<name of the config>",
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -102,24 +111,24 @@ def tool_parser(description: str, examples: str) -> argparse.ArgumentParser:
         help='override settings of the config, for example '
         'train_cfg.max_iters=1000 optim_wrapper.optimizer.lr=1e-4; lists as '
         'key="[a,b]", without blanks; items of a list as '
-        'train_pipeline.0.key=value')
+        'train_pipeline.0.key=value',
+    )
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
         help='how the processes were started; dist_*.sh and slurm_*.sh set '
-        'it. Without a GPU the processes communicate by gloo')
+        'it. Without a GPU the processes communicate by gloo',
+    )
     parser.add_argument(
-        '--local_rank',
-        '--local-rank',
-        type=int,
-        default=0,
-        help='set by launchers, not by hand')
+        '--local_rank', '--local-rank', type=int, default=0, help='set by launchers, not by hand'
+    )
     parser.add_argument(
         '--env',
         nargs=0,
         action=_PrintEnvironment,
-        help='print versions and devices, for a bug report, and exit')
+        help='print versions and devices, for a bug report, and exit',
+    )
     return parser
 
 
@@ -133,8 +142,8 @@ def load_config(args: argparse.Namespace) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not Path(args.config).is_file():
         raise FileNotFoundError(
-            f'config {args.config!r} does not exist; configs/ has some to '
-            'start from')
+            f'config {args.config!r} does not exist; configs/ has some to start from'
+        )
     try:
         cfg = Config.fromfile(args.config)
     except (ConfigParsingError, SyntaxError) as error:
@@ -147,7 +156,8 @@ def load_config(args: argparse.Namespace) -> Config:
         others = sorted(path.stem for path in missing.parent.glob('*.py'))
         raise FileNotFoundError(
             f'config {args.config!r}: its base {str(missing)!r} does not '
-            f'exist; there are: {", ".join(others) or "none"}') from error
+            f'exist; there are: {", ".join(others) or "none"}'
+        ) from error
     options = args.cfg_options or {}
     check_options(cfg.to_dict(), options)
     cfg.merge_from_dict(options)
@@ -186,14 +196,16 @@ def check_options(cfg: Mapping, options: Mapping[str, Any]) -> None:
             if depth == 0 and key in known:
                 node = {}
                 continue
-            slip = similar(key, names if depth else {*names, *known}, 1, .8)
+            slip = similar(key, names if depth else {*names, *known}, 1, 0.8)
             if extensible and depth == len(path) - 1 and not slip:
                 break
             where = '.'.join(path[:depth]) or 'the config'
-            hint = (f'did you mean {slip[0]!r}?' if slip else
-                    f'it has {", ".join(sorted(names)) or "no keys"}')
-            raise ValueError(
-                f'--cfg-options {option}: {where} has no {key!r}; {hint}')
+            hint = (
+                f'did you mean {slip[0]!r}?'
+                if slip
+                else f'it has {", ".join(sorted(names)) or "no keys"}'
+            )
+            raise ValueError(f'--cfg-options {option}: {where} has no {key!r}; {hint}')
 
 
 def start_processes(cfg: Config) -> None:
@@ -218,18 +230,18 @@ def start_processes(cfg: Config) -> None:
         raise ValueError(
             f'--launcher {cfg.launcher} needs {", ".join(missing)} in the '
             'environment: start through tools/dist_*.sh or tools/slurm_*.sh, '
-            'or leave --launcher out')
+            'or leave --launcher out'
+        )
     rank, world_size, local_rank = (os.environ[name] for name in names)
-    if get_device() == 'cuda' and int(
-            local_rank) >= torch.cuda.device_count():
+    if get_device() == 'cuda' and int(local_rank) >= torch.cuda.device_count():
         raise ValueError(
             f'process {local_rank}: only {torch.cuda.device_count()} GPUs; '
             'start at most as many processes as GPUs, or set '
-            'CUDA_VISIBLE_DEVICES= to train on the CPU')
+            'CUDA_VISIBLE_DEVICES= to train on the CPU'
+        )
     if get_device() != 'cpu':
         return
-    os.environ.update(
-        RANK=rank, WORLD_SIZE=world_size, LOCAL_RANK=local_rank)
+    os.environ.update(RANK=rank, WORLD_SIZE=world_size, LOCAL_RANK=local_rank)
     os.environ.setdefault('MASTER_ADDR', '127.0.0.1')
     os.environ.setdefault('MASTER_PORT', '29500')
     distributed.init_process_group('gloo')
@@ -238,9 +250,12 @@ def start_processes(cfg: Config) -> None:
         dict(
             type='MMDistributedDataParallel',
             broadcast_buffers=False,
-            find_unused_parameters=cfg.get('find_unused_parameters', False)))
+            find_unused_parameters=cfg.get('find_unused_parameters', False),
+        ),
+    )
     wrapper = MODEL_WRAPPERS.get(
-        cfg.model_wrapper_cfg.setdefault('type', 'MMDistributedDataParallel'))
+        cfg.model_wrapper_cfg.setdefault('type', 'MMDistributedDataParallel')
+    )
     if wrapper and issubclass(wrapper, DistributedDataParallel):
         cfg.model_wrapper_cfg.device_ids = None
 

@@ -1,4 +1,5 @@
 """Let a process keep the memory that it frees, on a CPU."""
+
 from __future__ import annotations
 
 import ctypes
@@ -10,8 +11,13 @@ M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4
 
 #: Environment variables that choose an allocator or its settings.
-USER_SETTINGS = ('GLIBC_TUNABLES', 'LD_PRELOAD', 'MALLOC_MMAP_MAX_',
-                 'MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_')
+USER_SETTINGS = (
+    'GLIBC_TUNABLES',
+    'LD_PRELOAD',
+    'MALLOC_MMAP_MAX_',
+    'MALLOC_MMAP_THRESHOLD_',
+    'MALLOC_TRIM_THRESHOLD_',
+)
 
 
 def keep_freed_memory() -> bool:
@@ -27,8 +33,7 @@ def keep_freed_memory() -> bool:
         Whether the setting was changed: not without glibc, nor if the
         environment has settings of the allocator's own.
     """
-    if (platform.libc_ver()[0] != 'glibc'
-            or any(name in os.environ for name in USER_SETTINGS)):
+    if platform.libc_ver()[0] != 'glibc' or any(name in os.environ for name in USER_SETTINGS):
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, -1))

@@ -7,6 +7,7 @@ the first model that is listed: ``zero_dce.sdag_brackets``, ``zero_dce.sdag``,
 and ``zero_dce`` for the first of Zero-DCE. Enhancers without weights have no
 tag.
 """
+
 from __future__ import annotations
 
 import os
@@ -29,7 +30,7 @@ GUIDANCE = 'Semantic Degradation-Aware Guidance'
 
 #: Configs of the enhancers that have a name but no trained weights here.
 UNTRAINED: dict[str, dict[str, Any]] = {
-    'none': dict(type='mmsdag.GammaEnhancer', gamma=1.),
+    'none': dict(type='mmsdag.GammaEnhancer', gamma=1.0),
     'fixed_gamma': dict(type='mmsdag.GammaEnhancer', gamma=2.2),
     'clahe': dict(type='mmsdag.CLAHEEnhancer'),
     'histogram': dict(type='mmsdag.HistogramEqualizationEnhancer'),
@@ -54,6 +55,7 @@ class TrainedModel(NamedTuple):
         results: The metafile's ``Results``, each with ``Dataset`` and
             ``Metrics``.
     """
+
     name: str
     old_names: tuple[str, ...]
     config: Path
@@ -78,19 +80,24 @@ def trained_models(task: str = TASK) -> list[TrainedModel]:
     """
     # In an installed package, or beside it in a clone.
     roots = (_PACKAGE / '.mim', _PACKAGE.parent)
-    root = next(
-        (r for r in roots if (r / 'model-index.yml').is_file()), roots[1])
+    root = next((r for r in roots if (r / 'model-index.yml').is_file()), roots[1])
     models = []
     for metafile in load(root / 'model-index.yml')['Import']:
         content = load(root / metafile)
         wanted = {
-            collection['Name'] for collection in content['Collections']
+            collection['Name']
+            for collection in content['Collections']
             if collection.get('Task') == task
         }
         models += [
-            TrainedModel(model['Name'], tuple(model.get('Alias', ())),
-                         root / model['Config'], root / model['Weights'],
-                         model.get('Metadata', {}), model.get('Results', ()))
+            TrainedModel(
+                model['Name'],
+                tuple(model.get('Alias', ())),
+                root / model['Config'],
+                root / model['Weights'],
+                model.get('Metadata', {}),
+                model.get('Results', ()),
+            )
             for model in content['Models']
             if model['In Collection'] in wanted and 'Weights' in model
         ]
@@ -127,16 +134,18 @@ def _find_trained(name: str, task: str) -> TrainedModel | None:
         return found
     for model in trained_models(task):
         if name in model.old_names:
-            warn_once(f'{name!r} is an older name of a model: use '
-                      f'{short_names(task)[model.name]!r}')
+            warn_once(
+                f'{name!r} is an older name of a model: use {short_names(task)[model.name]!r}'
+            )
             return model
     return None
 
 
 def _other_task(name: str, task: str) -> str | None:
     """Return another task that has a model of that name."""
-    return next((other for other in (TASK, GUIDANCE)
-                 if other != task and _find_trained(name, other)), None)
+    return next(
+        (other for other in (TASK, GUIDANCE) if other != task and _find_trained(name, other)), None
+    )
 
 
 def _remedy(name: str, task: str) -> str:
@@ -145,16 +154,16 @@ def _remedy(name: str, task: str) -> str:
     short: dict[str, str] = {}
     for known, model in model_names(task).items():
         short.setdefault(model.recipe, known)
-    close = similar(name, [*short, *short.values(),
-                           *(UNTRAINED if task == TASK else ())])
-    return (f'did you mean {" or ".join(close)}?' if close else
-            f'trained models: {", ".join(short.values())}')
+    close = similar(name, [*short, *short.values(), *(UNTRAINED if task == TASK else ())])
+    return (
+        f'did you mean {" or ".join(close)}?'
+        if close
+        else f'trained models: {", ".join(short.values())}'
+    )
 
 
 def find_model(
-    name: PathLike,
-    checkpoint: PathLike | None = None,
-    task: str = TASK,
+    name: PathLike, checkpoint: PathLike | None = None, task: str = TASK
 ) -> tuple[Path | dict[str, Any], PathLike | None]:
     """Find the config of a model and, of a trained one, its checkpoint.
 
@@ -179,19 +188,18 @@ def find_model(
         return dict(UNTRAINED[name]), checkpoint
     model = _find_trained(name, task)
     if model:
-        return model.config, (model.checkpoint if checkpoint is None else
-                              checkpoint)
+        return model.config, (model.checkpoint if checkpoint is None else checkpoint)
     try:
         return find_config(name), checkpoint
     except FileNotFoundError as error:
         other = _other_task(name, task)
         if other:
             raise FileNotFoundError(
-                f'{name!r} is a trained model, but for another task, {other}; '
-                f'{_remedy("", task)}') from None
+                f'{name!r} is a trained model, but for another task, {other}; {_remedy("", task)}'
+            ) from None
         raise FileNotFoundError(
-            f'{str(error).partition(";")[0]}, nor a model; '
-            f'{_remedy(name, task)}') from None
+            f'{str(error).partition(";")[0]}, nor a model; {_remedy(name, task)}'
+        ) from None
 
 
 def find_checkpoint(name: PathLike, task: str) -> PathLike:
@@ -219,7 +227,9 @@ def find_checkpoint(name: PathLike, task: str) -> PathLike:
     if other:
         raise FileNotFoundError(
             f'checkpoint {str(name)!r} is a trained model, but for another '
-            f'task, {other}; {_remedy("", task)}')
+            f'task, {other}; {_remedy("", task)}'
+        )
     raise FileNotFoundError(
         f'checkpoint {str(name)!r} does not exist, nor is it the name of a '
-        f'trained model; {_remedy(str(name), task)}')
+        f'trained model; {_remedy(str(name), task)}'
+    )

@@ -1,4 +1,5 @@
 """Keep the old names of what has moved or got another name."""
+
 from __future__ import annotations
 
 import logging
@@ -25,8 +26,7 @@ def moved_module(old: str, new: str) -> None:
         old: ``__name__`` of the module that calls this.
         new: Dotted name of the module that takes its place.
     """
-    warnings.warn(f'{old} is now {new}: import from there', FutureWarning,
-                  stacklevel=3)
+    warnings.warn(f'{old} is now {new}: import from there', FutureWarning, stacklevel=3)
     sys.modules[old] = import_module(new)
 
 
@@ -40,8 +40,7 @@ def moved_names(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
 
     def get(name: str) -> Any:
         if name not in names:
-            raise AttributeError(
-                f'module {module!r} has no attribute {name!r}')
+            raise AttributeError(f'module {module!r} has no attribute {name!r}')
         place, _, new = names[name].partition(':')
         warn_once(f'{module}.{name} is now {place}.{new}')
         return getattr(import_module(place), new)
@@ -66,7 +65,8 @@ def one_checkpoint(checkpoint: Any, owner: str, **older: Any) -> Any:
         if checkpoint is not None:
             raise TypeError(
                 f'checkpoint={checkpoint!r} and {name}={value!r} of {owner} '
-                f'are two names of one argument: leave {name} out')
+                f'are two names of one argument: leave {name} out'
+            )
         warn_once(f'{name} of {owner} is now called checkpoint')
         checkpoint = value
     return checkpoint

@@ -1,4 +1,5 @@
 """Find the image in a network's output, and convert its pixels."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -31,18 +32,19 @@ def image_in(output: Any, which: int | str | None, where: str) -> Tensor:
     else:
         output = _item(output, which, where)
     if not isinstance(output, Tensor):
-        raise ValueError(f'{where}: is a {type(output).__name__}, not an '
-                         'image tensor; set output to its index, key or path')
+        raise ValueError(
+            f'{where}: is a {type(output).__name__}, not an '
+            'image tensor; set output to its index, key or path'
+        )
     if output.ndim != 4 or output.shape[1] != 3:
-        raise ValueError(f'{where}: has the shape {tuple(output.shape)}; '
-                         'images are (N, 3, H, W)')
+        raise ValueError(f'{where}: has the shape {tuple(output.shape)}; images are (N, 3, H, W)')
     return output
 
 
 def _item(output: Any, which: int | str, where: str) -> Any:
     if isinstance(output, Mapping) and which in output:
         return output[which]  # also a key that contains a dot
-    for step in (which.split('.') if isinstance(which, str) else [which]):
+    for step in which.split('.') if isinstance(which, str) else [which]:
         try:
             if isinstance(output, Mapping):
                 output = output[step]
@@ -51,10 +53,10 @@ def _item(output: Any, which: int | str, where: str) -> Any:
             else:
                 output = getattr(output, step)
         except (AttributeError, KeyError, IndexError, TypeError):
-            has = (list(output) if isinstance(output, Mapping) else
-                   f'a {type(output).__name__}')
-            raise ValueError(f'{where}: the module returns {has}, which has '
-                             f'no such item: {step!r}') from None
+            has = list(output) if isinstance(output, Mapping) else f'a {type(output).__name__}'
+            raise ValueError(
+                f'{where}: the module returns {has}, which has no such item: {step!r}'
+            ) from None
     return output
 
 
@@ -73,23 +75,30 @@ class PixelFormat:
         ValueError: If an option is out of its range.
     """
 
-    def __init__(self,
-                 owner: str,
-                 prefix: str = '',
-                 channel_order: str = 'rgb',
-                 value_range: Sequence[float] = (0., 1.),
-                 mean: Sequence[float] = (0., 0., 0.),
-                 std: Sequence[float] = (1., 1., 1.)) -> None:
+    def __init__(
+        self,
+        owner: str,
+        prefix: str = '',
+        channel_order: str = 'rgb',
+        value_range: Sequence[float] = (0.0, 1.0),
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
+    ) -> None:
         if channel_order not in ('rgb', 'bgr'):
-            raise ValueError(f'{prefix}channel_order={channel_order!r} of '
-                             f"{owner}: choose 'rgb' or 'bgr'")
+            raise ValueError(
+                f"{prefix}channel_order={channel_order!r} of {owner}: choose 'rgb' or 'bgr'"
+            )
         if len(value_range) != 2 or value_range[0] >= value_range[1]:
-            raise ValueError(f'{prefix}value_range={value_range} of {owner}: '
-                             'must be (black, white) with black < white')
+            raise ValueError(
+                f'{prefix}value_range={value_range} of {owner}: '
+                'must be (black, white) with black < white'
+            )
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise ValueError(f'{prefix}mean={mean}, {prefix}std={std} of '
-                             f'{owner}: must be three numbers each, those of '
-                             'std positive')
+            raise ValueError(
+                f'{prefix}mean={mean}, {prefix}std={std} of '
+                f'{owner}: must be three numbers each, those of '
+                'std positive'
+            )
         self.is_bgr = channel_order == 'bgr'
         # Normalization of [0, 1], so that one step does both.
         black, white = value_range
@@ -100,11 +109,9 @@ class PixelFormat:
     def encode(self, images: Tensor) -> Tensor:
         """Convert images (N, 3, H, W), RGB, [0, 1] to the network's pixels."""
         pixels = images.flip(1) if self.is_bgr else images
-        return (normalize(pixels, self.mean, self.std)
-                if self.is_scaled else pixels)
+        return normalize(pixels, self.mean, self.std) if self.is_scaled else pixels
 
     def decode(self, pixels: Tensor) -> Tensor:
         """Convert the network's pixels (N, 3, H, W) to RGB, [0, 1]."""
-        images = (denormalize(pixels, self.mean, self.std)
-                  if self.is_scaled else pixels)
+        images = denormalize(pixels, self.mean, self.std) if self.is_scaled else pixels
         return images.flip(1) if self.is_bgr else images

@@ -1,4 +1,5 @@
 """Suppress what other packages log and print."""
+
 from __future__ import annotations
 
 import contextlib
@@ -8,8 +9,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def quiet(level: int = logging.WARNING,
-          stdout: bool = True) -> Iterator[None]:
+def quiet(level: int = logging.WARNING, stdout: bool = True) -> Iterator[None]:
     """Suppress log messages, but no errors.
 
     Args:
@@ -19,8 +19,7 @@ def quiet(level: int = logging.WARNING,
     before = logging.root.manager.disable
     logging.disable(level)
     try:
-        with (contextlib.redirect_stdout(io.StringIO()) if stdout else
-              contextlib.nullcontext()):
+        with contextlib.redirect_stdout(io.StringIO()) if stdout else contextlib.nullcontext():
             yield
     finally:
         logging.disable(before)

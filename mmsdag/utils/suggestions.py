@@ -1,12 +1,12 @@
 """Suggest the names that a misspelled one may stand for."""
+
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
 
-def similar(name: str, known: Iterable[str], count: int = 3,
-            cutoff: float = 0.6) -> list[str]:
+def similar(name: str, known: Iterable[str], count: int = 3, cutoff: float = 0.6) -> list[str]:
     """Return the known names that resemble a name, the closest first.
 
     Args:

@@ -1,4 +1,5 @@
 """Device names, peak memory, and durations for people."""
+
 from __future__ import annotations
 
 import contextlib
@@ -46,14 +47,13 @@ def check_device(device: str | torch.device | None) -> torch.device:
     try:
         checked = torch.device(device)
     except RuntimeError as error:
+        raise ValueError(f"device={device!r}: must be 'cpu', 'cuda', 'cuda:0', ...") from error
+    if checked.type == 'cuda' and (checked.index or 0) >= torch.cuda.device_count():
         raise ValueError(
-            f"device={device!r}: must be 'cpu', 'cuda', 'cuda:0', ..."
-        ) from error
-    if checked.type == 'cuda' and (checked.index or
-                                   0) >= torch.cuda.device_count():
-        raise ValueError(f"device={str(device)!r}: torch finds "
-                         f'{torch.cuda.device_count()} CUDA devices; '
-                         "choose another, or 'cpu'")
+            f'device={str(device)!r}: torch finds '
+            f'{torch.cuda.device_count()} CUDA devices; '
+            "choose another, or 'cpu'"
+        )
     return checked
 
 

@@ -5,6 +5,7 @@ region. If another process has the core of the thread that they wait for, they
 spin until the scheduler takes their own core away. ``tools/benchmark/busy.py``
 measures the effect; ``docs/speed.md`` has the results.
 """
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """Visualizers that draw predictions on enhanced images."""
+
 from __future__ import annotations
 
 from mmsdag.registry import VISUALIZERS

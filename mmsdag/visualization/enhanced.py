@@ -1,4 +1,5 @@
 """Draw predictions on the enhanced image."""
+
 from __future__ import annotations
 
 import os
@@ -41,39 +42,46 @@ class EnhancedVisualizerMixin(Visualizer):
         ValueError: If ``draw_enhanced`` without an enhancer.
     """
 
-    def __init__(self,
-                 name: str = 'visualizer',
-                 enhancer: EnhancerLike | None = None,
-                 checkpoint: str | os.PathLike[str] | None = None,
-                 cache_dir: str | os.PathLike[str] | None = None,
-                 amp_dtype: str | None = None,
-                 device: str = 'cpu',
-                 when: When = None,
-                 draw_enhanced: bool = True,
-                 side_by_side: bool = False,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        name: str = 'visualizer',
+        enhancer: EnhancerLike | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        amp_dtype: str | None = None,
+        device: str = 'cpu',
+        when: When = None,
+        draw_enhanced: bool = True,
+        side_by_side: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
         if draw_enhanced and enhancer is None:
             raise ValueError(
                 f'enhancer=None of {type(self).__name__}: name the enhancer '
                 'of the data preprocessor or of EnhanceImage, as in '
                 "visualizer.enhancer='zero_dce.sdag', or set "
-                'draw_enhanced=False')
-        self._transform = EnhanceImage(
-            enhancer, checkpoint, cache_dir, amp_dtype, device,
-            when=when) if draw_enhanced and enhancer is not None else None
+                'draw_enhanced=False'
+            )
+        self._transform = (
+            EnhanceImage(enhancer, checkpoint, cache_dir, amp_dtype, device, when=when)
+            if draw_enhanced and enhancer is not None
+            else None
+        )
         self.side_by_side = side_by_side
         self._input: np.ndarray | None = None
         self._out_file: str | None = None
 
     @master_only
-    def add_datasample(self,
-                       name: str,
-                       image: np.ndarray,
-                       data_sample: Any = None,
-                       *args: Any,
-                       out_file: str | None = None,
-                       **kwargs: Any) -> None:
+    def add_datasample(
+        self,
+        name: str,
+        image: np.ndarray,
+        data_sample: Any = None,
+        *args: Any,
+        out_file: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Enhance the image, draw on it, and show or keep the picture.
 
         Args:
@@ -91,19 +99,16 @@ class EnhancedVisualizerMixin(Visualizer):
             enhanced = self._transform.transform(dict(img=bgr))['img']
             drawn_on = np.ascontiguousarray(enhanced[..., ::-1])
         if not self.side_by_side:
-            super().add_datasample(name, drawn_on, data_sample, *args,
-                                   out_file=out_file, **kwargs)
+            super().add_datasample(name, drawn_on, data_sample, *args, out_file=out_file, **kwargs)
             return
         # The picture comes back through `show` and `add_image`.
         self._input, self._out_file = image, out_file
         try:
-            super().add_datasample(name, drawn_on, data_sample, *args,
-                                   **kwargs)
+            super().add_datasample(name, drawn_on, data_sample, *args, **kwargs)
         finally:
             self._input = self._out_file = None
 
-    def show(self, drawn_img: np.ndarray | None = None, *args: Any,
-             **kwargs: Any) -> None:
+    def show(self, drawn_img: np.ndarray | None = None, *args: Any, **kwargs: Any) -> None:
         """Show a picture, the input beside it if that is wanted."""
         if self._input is not None and drawn_img is not None:
             drawn_img = np.hstack([self._input, drawn_img])

@@ -1,4 +1,5 @@
 """Draw mmdet's predictions on the enhanced image."""
+
 from __future__ import annotations
 
 from mmdet.visualization import DetLocalVisualizer

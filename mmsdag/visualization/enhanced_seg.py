@@ -1,4 +1,5 @@
 """Draw mmseg's predictions on the enhanced image."""
+
 from __future__ import annotations
 
 from mmseg.visualization import SegLocalVisualizer

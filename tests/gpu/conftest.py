@@ -3,6 +3,7 @@
 ``MMSDAG_GPU_DRY_RUN=1`` runs them on a CPU, to find mistakes in the tests
 themselves where there is no GPU.
 """
+
 from __future__ import annotations
 
 import os
@@ -37,8 +38,7 @@ def device() -> torch.device:
 @pytest.fixture
 def exact_convolutions() -> None:
     """Compute float32 convolutions in float32, not in TF32."""
-    with torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, allow_tf32=False):
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
         yield
 
 
@@ -73,33 +73,36 @@ def training(folder: Path, tmp_path: Path) -> Callable[..., Config]:
     """
     names = dict(stage_one='demo/sdag_demo.py', guided='demo/zero-dce_demo.py')
 
-    def make(kind: str, amp_dtype: str | None = None, iterations: int = 4,
-             **options: object) -> Config:
+    def make(
+        kind: str, amp_dtype: str | None = None, iterations: int = 4, **options: object
+    ) -> Config:
         config = Config.fromfile(ROOT / 'configs' / names[kind])
         if kind == 'guided':
             config.custom_hooks = [
                 dict(
                     type='SDAGGuidanceHook',
-                    checkpoint=str(ROOT / 'checkpoints' /
-                                   'sdag_vgg16_1xb16-1k_brackets.pth'),
-                    loss_weight=20.,
-                    amp_dtype=amp_dtype)
+                    checkpoint=str(ROOT / 'checkpoints' / 'sdag_vgg16_1xb16-1k_brackets.pth'),
+                    loss_weight=20.0,
+                    amp_dtype=amp_dtype,
+                )
             ]
-        config.merge_from_dict({
-            'model.amp_dtype': amp_dtype,
-            'train_dataloader.dataset.data_root': str(folder),
-            'train_dataloader.dataset.min_size': 32,
-            'train_dataloader.batch_size': 4,
-            'train_dataloader.dataset.pipeline.1.crop_size': (32, 32),
-            'train_cfg.max_iters': iterations,
-            'default_hooks.checkpoint.interval': 2,
-            'default_hooks.checkpoint.max_keep_ckpts': -1,
-            'default_hooks.logger.interval': 1,
-            'randomness': dict(seed=0, deterministic=True),
-            'work_dir': str(tmp_path / 'work'),
-            'experiment_name': f'{tmp_path.name}_{kind}_{len(options)}',
-            **options
-        })
+        config.merge_from_dict(
+            {
+                'model.amp_dtype': amp_dtype,
+                'train_dataloader.dataset.data_root': str(folder),
+                'train_dataloader.dataset.min_size': 32,
+                'train_dataloader.batch_size': 4,
+                'train_dataloader.dataset.pipeline.1.crop_size': (32, 32),
+                'train_cfg.max_iters': iterations,
+                'default_hooks.checkpoint.interval': 2,
+                'default_hooks.checkpoint.max_keep_ckpts': -1,
+                'default_hooks.logger.interval': 1,
+                'randomness': dict(seed=0, deterministic=True),
+                'work_dir': str(tmp_path / 'work'),
+                'experiment_name': f'{tmp_path.name}_{kind}_{len(options)}',
+                **options,
+            }
+        )
         return config
 
     return make

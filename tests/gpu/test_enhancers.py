@@ -1,4 +1,5 @@
 """Trained and classical enhancers compute on a GPU what they do on a CPU."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,11 +16,13 @@ from mmsdag.utils.model_index import trained_models
 #: One model of each recipe.
 TRAINED = list(dict.fromkeys(m.recipe for m in trained_models()))
 CLASSICAL = [
-    'GammaEnhancer', 'CLAHEEnhancer', 'HistogramEqualizationEnhancer',
-    'LIMEEnhancer', 'MultiScaleRetinexEnhancer'
+    'GammaEnhancer',
+    'CLAHEEnhancer',
+    'HistogramEqualizationEnhancer',
+    'LIMEEnhancer',
+    'MultiScaleRetinexEnhancer',
 ]
-NETWORKS = ['ZeroDCENet', 'ZeroDCEPPNet', 'SCINet', 'RUASNet',
-            'EnlightenGANNet', 'SDAGNet']
+NETWORKS = ['ZeroDCENet', 'ZeroDCEPPNet', 'SCINet', 'RUASNet', 'EnlightenGANNet', 'SDAGNet']
 
 
 def network_of(name: str, device: torch.device) -> torch.nn.Module:
@@ -50,8 +53,8 @@ def output_of(network: torch.nn.Module) -> Callable:
 
 @pytest.mark.parametrize('name', TRAINED)
 def test_trained_enhancer_gives_the_image_of_the_cpu(
-        name: str, image: np.ndarray, device: torch.device,
-        exact_convolutions: None) -> None:
+    name: str, image: np.ndarray, device: torch.device, exact_convolutions: None
+) -> None:
     expected = LowLightInferencer(name, device='cpu').enhance(image)
     found = LowLightInferencer(name, device=device).enhance(image)
     assert np.abs(expected.astype(int) - found).max() <= 1
@@ -59,8 +62,8 @@ def test_trained_enhancer_gives_the_image_of_the_cpu(
 
 @pytest.mark.parametrize('name', CLASSICAL)
 def test_classical_enhancer_gives_the_image_of_the_cpu(
-        name: str, image: np.ndarray, device: torch.device,
-        exact_convolutions: None) -> None:
+    name: str, image: np.ndarray, device: torch.device, exact_convolutions: None
+) -> None:
     if name == 'LIMEEnhancer' and not hasattr(cv2, 'ximgproc'):
         pytest.skip("needs OpenCV's contrib modules")
     config = dict(type=f'mmsdag.{name}')
@@ -74,35 +77,34 @@ def test_classical_enhancer_gives_the_image_of_the_cpu(
 @pytest.mark.parametrize('amp_dtype', ['float16', 'bfloat16', 'auto'])
 @pytest.mark.parametrize('name', TRAINED)
 def test_half_precision_stays_within_a_few_levels(
-        name: str, amp_dtype: str, image: np.ndarray,
-        device: torch.device) -> None:
+    name: str, amp_dtype: str, image: np.ndarray, device: torch.device
+) -> None:
     if device.type == 'cpu' and amp_dtype == 'float16':
         pytest.skip('slow on a CPU')
     expected = LowLightInferencer(name, device=device).enhance(image)
-    found = LowLightInferencer(
-        name, device=device, amp_dtype=amp_dtype).enhance(image)
+    found = LowLightInferencer(name, device=device, amp_dtype=amp_dtype).enhance(image)
     assert np.abs(expected.astype(int) - found).mean() <= 2
 
 
 @pytest.mark.parametrize('name', NETWORKS)
 def test_channels_last_gives_the_same(
-        name: str, x: torch.Tensor, device: torch.device,
-        exact_convolutions: None) -> None:
+    name: str, x: torch.Tensor, device: torch.device, exact_convolutions: None
+) -> None:
     run = output_of(network_of(name, device))
     with torch.no_grad():
         torch.testing.assert_close(
-            run(x.contiguous(memory_format=torch.channels_last)), run(x),
-            atol=1e-4, rtol=1e-4)
+            run(x.contiguous(memory_format=torch.channels_last)), run(x), atol=1e-4, rtol=1e-4
+        )
 
 
 @pytest.mark.parametrize('name', NETWORKS)
 def test_compiled_network_gives_the_same(
-        name: str, x: torch.Tensor, device: torch.device,
-        exact_convolutions: None) -> None:
+    name: str, x: torch.Tensor, device: torch.device, exact_convolutions: None
+) -> None:
     run = output_of(network_of(name, device))
     torch.compiler.reset()
     backend = 'inductor' if device.type == 'cuda' else 'eager'
     with torch.no_grad():
         torch.testing.assert_close(
-            torch.compile(run, backend=backend)(x), run(x),
-            atol=2e-4, rtol=1e-3)
+            torch.compile(run, backend=backend)(x), run(x), atol=2e-4, rtol=1e-3
+        )

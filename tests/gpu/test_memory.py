@@ -1,4 +1,5 @@
 """What happens when a GPU's memory runs out."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -28,13 +29,16 @@ def limited(device: torch.device) -> Iterator[Callable[[int], None]]:
 
     yield limit
     if device.type == 'cuda':
-        torch.cuda.set_per_process_memory_fraction(1.)
+        torch.cuda.set_per_process_memory_fraction(1.0)
         torch.cuda.empty_cache()
 
 
 def test_large_image_is_enhanced_in_smaller_tiles(
-        device: torch.device, photograph: Callable[..., np.ndarray],
-        limited: Callable[[int], None], exact_convolutions: None) -> None:
+    device: torch.device,
+    photograph: Callable[..., np.ndarray],
+    limited: Callable[[int], None],
+    exact_convolutions: None,
+) -> None:
     image = photograph(1536, 2048)
     inferencer = LowLightInferencer('zero_dce.sdag', device=device)
     expected = inferencer.enhance(image)
@@ -46,27 +50,33 @@ def test_large_image_is_enhanced_in_smaller_tiles(
 
 
 def test_batch_before_a_detector_is_enhanced_in_smaller_parts(
-        device: torch.device, photograph: Callable[..., np.ndarray],
-        limited: Callable[[int], None], exact_convolutions: None) -> None:
+    device: torch.device,
+    photograph: Callable[..., np.ndarray],
+    limited: Callable[[int], None],
+    exact_convolutions: None,
+) -> None:
     pytest.importorskip('mmdet')
     from mmdet.structures import DetDataSample
-    preprocessor = MODELS.build(
-        dict(
-            type='mmsdag.EnhancedDetDataPreprocessor',
-            enhancer='zero_dce.sdag',
-            chunk_size=8)).to(device).eval()
+
+    preprocessor = (
+        MODELS.build(
+            dict(type='mmsdag.EnhancedDetDataPreprocessor', enhancer='zero_dce.sdag', chunk_size=8)
+        )
+        .to(device)
+        .eval()
+    )
     shape = (512, 512)
     batch = dict(
-        inputs=[torch.from_numpy(photograph(*shape, i)).permute(2, 0, 1)
-                for i in range(8)],
-        data_samples=[DetDataSample(metainfo=dict(
-            img_shape=shape, ori_shape=shape)) for _ in range(8)])
+        inputs=[torch.from_numpy(photograph(*shape, i)).permute(2, 0, 1) for i in range(8)],
+        data_samples=[
+            DetDataSample(metainfo=dict(img_shape=shape, ori_shape=shape)) for _ in range(8)
+        ],
+    )
     with torch.no_grad():
         expected = preprocessor(batch)['inputs'].cpu()
-        before = device.type == 'cuda' and torch.cuda.memory_stats()[
-            'num_ooms']
+        before = device.type == 'cuda' and torch.cuda.memory_stats()['num_ooms']
         limited(500)
         found = preprocessor(batch)['inputs'].cpu()
     if device.type == 'cuda':
         assert torch.cuda.memory_stats()['num_ooms'] > before
-    torch.testing.assert_close(found, expected, atol=1., rtol=0)
+    torch.testing.assert_close(found, expected, atol=1.0, rtol=0)

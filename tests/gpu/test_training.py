@@ -1,4 +1,5 @@
 """Stage one and a guided enhancer train on a GPU."""
+
 from __future__ import annotations
 
 import os
@@ -34,10 +35,13 @@ def assert_trained(config: Config, iteration: int) -> None:
 def run_tool(*command: object) -> str:
     """Run a command to its end; return what it printed."""
     done = subprocess.run(
-        [str(part) for part in command], text=True, timeout=300,
-        env=dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='2',
-                 NCCL_DEBUG='VERSION'),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        [str(part) for part in command],
+        text=True,
+        timeout=300,
+        env=dict(os.environ, PYTHON=sys.executable, OMP_NUM_THREADS='2', NCCL_DEBUG='VERSION'),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -45,8 +49,8 @@ def run_tool(*command: object) -> str:
 @pytest.mark.parametrize('amp_dtype', [None, 'bfloat16', 'float16', 'auto'])
 @pytest.mark.parametrize('kind', ['stage_one', 'guided'])
 def test_it_trains_in_every_precision(
-        kind: str, amp_dtype: str | None, training: Training,
-        device: torch.device) -> None:
+    kind: str, amp_dtype: str | None, training: Training, device: torch.device
+) -> None:
     if device.type == 'cpu' and amp_dtype == 'float16':
         pytest.skip('slow on a CPU')
     config = training(kind, amp_dtype)
@@ -58,8 +62,8 @@ def test_it_trains_in_every_precision(
 
 @pytest.mark.parametrize('kind', ['stage_one', 'guided'])
 def test_it_trains_with_mmengines_mixed_precision(
-        kind: str, training: Training, device: torch.device,
-        tmp_path: Path) -> None:
+    kind: str, training: Training, device: torch.device, tmp_path: Path
+) -> None:
     config = training(kind)
     config.dump(tmp_path / 'config.py')
     amp = ['--amp'] if device.type == 'cuda' else []
@@ -72,15 +76,20 @@ def test_it_trains_with_mmengines_mixed_precision(
 
 @pytest.mark.parametrize('kind', ['stage_one', 'guided'])
 def test_resumed_training_ends_with_the_same_weights(
-        kind: str, training: Training, tmp_path: Path) -> None:
+    kind: str, training: Training, tmp_path: Path
+) -> None:
     config = training(kind, iterations=6)
     config.dump(tmp_path / 'config.py')
-    command = (sys.executable, TOOLS / 'train.py', tmp_path / 'config.py',
-               '--deterministic')
+    command = (sys.executable, TOOLS / 'train.py', tmp_path / 'config.py', '--deterministic')
     run_tool(*command)
     expected = weights(config, 6)
-    run_tool(*command, '--resume', Path(config.work_dir) / 'iter_2.pth',
-             '--work-dir', tmp_path / 'resumed')
+    run_tool(
+        *command,
+        '--resume',
+        Path(config.work_dir) / 'iter_2.pth',
+        '--work-dir',
+        tmp_path / 'resumed',
+    )
     found = load_checkpoint(tmp_path / 'resumed' / 'iter_6.pth')['state_dict']
     assert expected.keys() == found.keys()
     for name, weight in expected.items():
@@ -89,20 +98,26 @@ def test_resumed_training_ends_with_the_same_weights(
 
 @pytest.mark.parametrize('kind', ['stage_one', 'guided'])
 def test_distributed_training_on_one_gpu_equals_the_plain_one(
-        kind: str, training: Training, device: torch.device,
-        tmp_path: Path) -> None:
+    kind: str, training: Training, device: torch.device, tmp_path: Path
+) -> None:
     config = training(kind)
     config.dump(tmp_path / 'config.py')
-    for script, count in (('train.py', ()), ('dist_train.sh', (1, ))):
-        start = ('bash', ) if count else (sys.executable, )
-        output = run_tool(*start, TOOLS / script, tmp_path / 'config.py',
-                          *count, '--deterministic', '--work-dir',
-                          tmp_path / script)
+    for script, count in (('train.py', ()), ('dist_train.sh', (1,))):
+        start = ('bash',) if count else (sys.executable,)
+        output = run_tool(
+            *start,
+            TOOLS / script,
+            tmp_path / 'config.py',
+            *count,
+            '--deterministic',
+            '--work-dir',
+            tmp_path / script,
+        )
     assert 'Distributed launcher: pytorch' in output
     assert ('NCCL version' in output) == (device.type == 'cuda')
     alone, together = (
         load_checkpoint(tmp_path / script / 'iter_4.pth')['state_dict']
-        for script in ('train.py', 'dist_train.sh'))
+        for script in ('train.py', 'dist_train.sh')
+    )
     for name, weight in alone.items():
-        torch.testing.assert_close(together[name], weight, atol=1e-6,
-                                   rtol=1e-5)
+        torch.testing.assert_close(together[name], weight, atol=1e-6, rtol=1e-5)

@@ -4,6 +4,7 @@ Called with its rank and a folder, it takes the same training steps alone with
 the joint batch, and together with the other process with a half of it, and
 writes all weights into the folder.
 """
+
 from __future__ import annotations
 
 import copy
@@ -33,8 +34,10 @@ class Detector(BaseModel):
                 type='mmsdag.EnhancedDetDataPreprocessor',
                 enhancer=dict(type='mmsdag.ZeroDCENet'),
                 trainable=True,
-                mean=[100.] * 3,
-                std=[50.] * 3))
+                mean=[100.0] * 3,
+                std=[50.0] * 3,
+            )
+        )
         self.head = nn.Conv2d(3, 4, 3)
 
     def forward(self, inputs: Tensor, data_samples: None, mode: str) -> dict:
@@ -45,10 +48,15 @@ def detector(find_unused_parameters: bool) -> tuple:
     init_default_scope('mmdet')
     optimizer = dict(optimizer=dict(type='SGD', lr=0.01))
     # As MMEngine's runner wraps a model.
-    return Detector(), optimizer, partial(
-        MMDistributedDataParallel,
-        broadcast_buffers=False,
-        find_unused_parameters=find_unused_parameters)
+    return (
+        Detector(),
+        optimizer,
+        partial(
+            MMDistributedDataParallel,
+            broadcast_buffers=False,
+            find_unused_parameters=find_unused_parameters,
+        ),
+    )
 
 
 def ruas() -> tuple:
@@ -59,21 +67,26 @@ def ruas() -> tuple:
         dict(
             type='RUAS',
             generator=dict(type='RUASNet'),
-            smoothness_loss=dict(type='MeanSmoothnessLoss', loss_weight=0.),
-            denoise_interval=2))
+            smoothness_loss=dict(type='MeanSmoothnessLoss', loss_weight=0.0),
+            denoise_interval=2,
+        )
+    )
     model.init_weights()
-    return model, schedule.optim_wrapper, lambda module: MODEL_WRAPPERS.build(
-        schedule.model_wrapper_cfg, default_args=dict(module=module))
+    return (
+        model,
+        schedule.optim_wrapper,
+        lambda module: MODEL_WRAPPERS.build(
+            schedule.model_wrapper_cfg, default_args=dict(module=module)
+        ),
+    )
 
 
-def train(model: nn.Module, optimizer: dict, wrapped: nn.Module,
-          images: list) -> dict[str, Tensor]:
+def train(model: nn.Module, optimizer: dict, wrapped: nn.Module, images: list) -> dict[str, Tensor]:
     """The weights after some steps."""
     optimizer = build_optim_wrapper(model, copy.deepcopy(optimizer))
     for step in range(STEPS):
         MessageHub.get_current_instance().update_info('iter', step)
-        wrapped.train_step(
-            dict(inputs=images, data_samples=None), optimizer)
+        wrapped.train_step(dict(inputs=images, data_samples=None), optimizer)
     return model.state_dict()
 
 
@@ -81,17 +94,15 @@ def main(rank: int, folder: Path) -> None:
     """Train everything, alone and together."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
-        'gloo', f'file://{folder / "meeting"}', rank=rank, world_size=2)
+        'gloo', f'file://{folder / "meeting"}', rank=rank, world_size=2
+    )
     images = torch.randint(
-        0,
-        256, (4, 3, 32, 32),
-        dtype=torch.uint8,
-        generator=torch.Generator().manual_seed(0))
+        0, 256, (4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     result = {}
     for name, make in dict(
-            detector=partial(detector, False),
-            detector_unused=partial(detector, True),
-            ruas=ruas).items():
+        detector=partial(detector, False), detector_unused=partial(detector, True), ruas=ruas
+    ).items():
         torch.manual_seed(0)
         model, optimizer, wrapper = make()
         before = copy.deepcopy(model.state_dict())
@@ -99,8 +110,8 @@ def main(rank: int, folder: Path) -> None:
         result[name] = dict(
             before=before,
             alone=train(twin, optimizer, twin, list(images)),
-            together=train(model, optimizer, wrapper(model),
-                           list(images[2 * rank:2 * rank + 2])))
+            together=train(model, optimizer, wrapper(model), list(images[2 * rank : 2 * rank + 2])),
+        )
     torch.save(result, folder / f'{rank}.pth')
     torch.distributed.destroy_process_group()
 

@@ -1,4 +1,5 @@
 """A small ExDark."""
+
 from __future__ import annotations
 
 # What is wrong, and the corners, counted from 0, of boxes in 60x40 pixels.
@@ -8,4 +9,5 @@ FAULTY = dict(
     far=('Dog', 70, 50, 80, 60),
     zero=('Dog', 5, 5, 5, 9),
     inverted=('Dog', 9, 5, 5, 9),
-    unknown=('Yeti', 1, 1, 9, 9))
+    unknown=('Yeti', 1, 1, 9, 9),
+)

@@ -1,4 +1,5 @@
 """A recognizer whose features can be calculated by hand."""
+
 from __future__ import annotations
 
 import torch
@@ -14,21 +15,18 @@ class LinearRecognizer(BaseModel):
 
     def __init__(self, data_preprocessor: dict | None = None) -> None:
         super().__init__()
-        self.data_preprocessor = ImgDataPreprocessor(
-            **(data_preprocessor or {}))
+        self.data_preprocessor = ImgDataPreprocessor(**(data_preprocessor or {}))
         self.backbone = nn.Conv2d(3, 3, 1, bias=False)
         self.dropout = nn.Dropout(0.5)
         nn.init.zeros_(self.backbone.weight)
 
-    def forward(self, inputs: Tensor, data_samples=None,
-                mode: str = 'tensor') -> Tensor:
+    def forward(self, inputs: Tensor, data_samples=None, mode: str = 'tensor') -> Tensor:
         return self.dropout(self.backbone(inputs)).sum(1, keepdim=True)
 
 
 def config(**data_preprocessor) -> dict:
     """Return its config; the pixels are in [0, 255] by default."""
-    return dict(
-        type='mmsdag.LinearRecognizer', data_preprocessor=data_preprocessor)
+    return dict(type='mmsdag.LinearRecognizer', data_preprocessor=data_preprocessor)
 
 
 def save_checkpoint(path) -> str:

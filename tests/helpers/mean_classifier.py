@@ -1,4 +1,5 @@
 """A classifier whose class scores are the mean levels of the channels."""
+
 from __future__ import annotations
 
 import torch
@@ -15,18 +16,16 @@ class MeanClassifier(BaseModel):
     def __init__(self, classes: int = 3) -> None:
         super().__init__()
         self.data_preprocessor = ImgDataPreprocessor(
-            mean=[0.] * 3, std=[255.] * 3, bgr_to_rgb=True)
+            mean=[0.0] * 3, std=[255.0] * 3, bgr_to_rgb=True
+        )
         self.classes = classes
         self.weight = nn.Parameter(torch.ones(1))
 
-    def forward(self, inputs: Tensor, data_samples=None,
-                mode: str = 'tensor') -> Tensor:
-        return self.weight * inputs.mean((2, 3))[:, :self.classes]
+    def forward(self, inputs: Tensor, data_samples=None, mode: str = 'tensor') -> Tensor:
+        return self.weight * inputs.mean((2, 3))[:, : self.classes]
 
 
-def recognizer(path, weight: float = 1., classes: int = 3) -> dict:
+def recognizer(path, weight: float = 1.0, classes: int = 3) -> dict:
     """Save its checkpoint and return the arguments of a recognizer."""
     torch.save({'state_dict': {'weight': torch.tensor([weight])}}, path)
-    return dict(
-        config=dict(type='mmsdag.MeanClassifier', classes=classes),
-        checkpoint=str(path))
+    return dict(config=dict(type='mmsdag.MeanClassifier', classes=classes), checkpoint=str(path))

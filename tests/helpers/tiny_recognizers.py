@@ -2,6 +2,7 @@
 
 Each has one weight, so that its predictions can be calculated by hand.
 """
+
 from __future__ import annotations
 
 import torch
@@ -28,19 +29,20 @@ class BrightThings(BaseModel):
 class BrightDetector(BrightThings):
     """One box around all that is bright, of class 1, score 0.9."""
 
-    def forward(self,
-                inputs: Tensor,
-                data_samples: list[DetDataSample],
-                mode: str = 'tensor') -> list[DetDataSample]:
+    def forward(
+        self, inputs: Tensor, data_samples: list[DetDataSample], mode: str = 'tensor'
+    ) -> list[DetDataSample]:
         for image, sample in zip(inputs, data_samples):
             rows, columns = torch.where(self.bright(image))
             count = min(len(rows), 1)
-            corners = [[columns.min(), rows.min(), columns.max() + 1,
-                        rows.max() + 1]] if count else []
+            corners = (
+                [[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]] if count else []
+            )
             sample.pred_instances = InstanceData(
                 bboxes=torch.tensor(corners).float().reshape(-1, 4),
-                scores=torch.full((count, ), 0.9),
-                labels=torch.ones(count, dtype=torch.long))
+                scores=torch.full((count,), 0.9),
+                labels=torch.ones(count, dtype=torch.long),
+            )
         return data_samples
 
 
@@ -48,11 +50,9 @@ class BrightDetector(BrightThings):
 class BrightSegmenter(BrightThings):
     """Class 1 is what is bright."""
 
-    def forward(self, inputs: Tensor, data_samples: list,
-                mode: str = 'tensor') -> list:
+    def forward(self, inputs: Tensor, data_samples: list, mode: str = 'tensor') -> list:
         for image, sample in zip(inputs, data_samples):
-            sample.pred_sem_seg = PixelData(
-                data=self.bright(image)[None].long())
+            sample.pred_sem_seg = PixelData(data=self.bright(image)[None].long())
         return data_samples
 
 
@@ -60,12 +60,10 @@ class BrightSegmenter(BrightThings):
 class BrightClassifier(BrightThings):
     """Predict class 1 where any pixel is bright, else class 0."""
 
-    def forward(self, inputs: Tensor, data_samples: list,
-                mode: str = 'tensor') -> list:
+    def forward(self, inputs: Tensor, data_samples: list, mode: str = 'tensor') -> list:
         for image, sample in zip(inputs, data_samples):
             label = int(self.bright(image).any())
-            sample.set_pred_label(label).set_pred_score(
-                torch.eye(2)[label])
+            sample.set_pred_label(label).set_pred_score(torch.eye(2)[label])
         return data_samples
 
 

@@ -3,6 +3,7 @@
 Imported by ``tiny_config.py`` in the processes that the tests start. The
 environment says where to slow down and where to die.
 """
+
 from __future__ import annotations
 
 import os
@@ -56,8 +57,11 @@ class TinyModel(BaseModel):
         super().__init__()
         self.noise = noise
         self.net = nn.Sequential(
-            nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8) if norm else nn.Identity(),
-            nn.ReLU(), nn.Conv2d(8, 1, 3))
+            nn.Conv2d(3, 8, 3),
+            nn.BatchNorm2d(8) if norm else nn.Identity(),
+            nn.ReLU(),
+            nn.Conv2d(8, 1, 3),
+        )
 
     def forward(self, inputs: list, mode: str = 'tensor'):
         x = torch.stack(list(inputs))

@@ -1,4 +1,5 @@
 """Checkpoints of networks."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,10 +8,9 @@ import torch
 from torch import nn
 
 
-def save_weights(network: nn.Module,
-                 path: Path,
-                 scale: float = 1,
-                 prefix: str = 'generator.') -> dict[str, torch.Tensor]:
+def save_weights(
+    network: nn.Module, path: Path, scale: float = 1, prefix: str = 'generator.'
+) -> dict[str, torch.Tensor]:
     """Save a network's weights as a training checkpoint holds them.
 
     Args:
@@ -22,9 +22,6 @@ def save_weights(network: nn.Module,
     Returns:
         The saved weights by their names.
     """
-    state = {
-        f'{prefix}{name}': value * scale
-        for name, value in network.state_dict().items()
-    }
+    state = {f'{prefix}{name}': value * scale for name, value in network.state_dict().items()}
     torch.save(dict(state_dict=state), path)
     return state

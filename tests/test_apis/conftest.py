@@ -1,4 +1,5 @@
 """Models and files that the tests of the interfaces share."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -48,7 +49,7 @@ class Tint(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.tensor([1., 0.5, 0.]))
+        self.weight = nn.Parameter(torch.tensor([1.0, 0.5, 0.0]))
 
     def enhance(self, x):
         return x * self.weight[:, None, None]
@@ -64,8 +65,7 @@ def one_thread():
 
 
 def config_of(network: str) -> Config:
-    return Config(
-        dict(model=dict(type='mmsdag.ZeroDCE', generator=dict(type=network))))
+    return Config(dict(model=dict(type='mmsdag.ZeroDCE', generator=dict(type=network))))
 
 
 @pytest.fixture(scope='session')
@@ -116,8 +116,7 @@ def write_image():
 
     def write(path: Path, height: int = 12, width: int = 16, dtype=np.uint8):
         rng = np.random.default_rng(len(str(path.name)))
-        image = rng.integers(
-            np.iinfo(dtype).max, size=(height, width, 3)).astype(dtype)
+        image = rng.integers(np.iinfo(dtype).max, size=(height, width, 3)).astype(dtype)
         path.parent.mkdir(parents=True, exist_ok=True)
         assert cv2.imwrite(str(path), image)
         return image

@@ -1,5 +1,6 @@
 """Export to ONNX: what is refused. Networks: see
 tests/test_models/test_every_enhancer.py."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -31,8 +32,7 @@ def test_batch_height_and_width_are_free_and_all_is_float32(tmp_path):
     export_onnx(SCINet(), tmp_path / 'sci.onnx')
     model = onnx.load(tmp_path / 'sci.onnx')
     onnx.checker.check_model(model, full_check=True)
-    for (value, ), name in ((model.graph.input, 'image'),
-                            (model.graph.output, 'enhanced')):
+    for (value,), name in ((model.graph.input, 'image'), (model.graph.output, 'enhanced')):
         assert value.name == name
         assert value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
         sizes = value.type.tensor_type.shape.dim
@@ -43,13 +43,11 @@ def test_batch_height_and_width_are_free_and_all_is_float32(tmp_path):
     assert kinds.count('Conv') == 3
 
 
-def test_a_network_in_training_or_half_precision_is_exported_and_left_so(
-        tmp_path):
+def test_a_network_in_training_or_half_precision_is_exported_and_left_so(tmp_path):
     net = SCINet().to(torch.bfloat16)
     before = net.illumination.block[1].running_mean.clone()
     export_onnx(net, tmp_path / 'sci.onnx')
-    assert net.training and net.illumination.head.weight.dtype is (
-        torch.bfloat16)
+    assert net.training and net.illumination.head.weight.dtype is (torch.bfloat16)
     assert torch.equal(net.illumination.block[1].running_mean, before)
 
 
@@ -65,14 +63,16 @@ def by_frequency(x: Tensor) -> Tensor:
     return x * torch.fft.fftfreq(x.shape[-1])
 
 
-@pytest.mark.parametrize('enhancer, message', [
-    (CLAHEEnhancer(), 'CLAHEEnhancer .* outside of PyTorch'),
-    (Enhancer(by_size), 'differs from Enhancer in PyTorch by .*1e-04'),
-    (Enhancer(of_one_size), 'fails at images .1, 3, 33, 50.'),
-    (Enhancer(by_frequency), 'cannot be exported .*fft_fftfreq'),
-])
-def test_what_onnx_cannot_say_is_refused_and_not_written(
-        enhancer, message, tmp_path):
+@pytest.mark.parametrize(
+    'enhancer, message',
+    [
+        (CLAHEEnhancer(), 'CLAHEEnhancer .* outside of PyTorch'),
+        (Enhancer(by_size), 'differs from Enhancer in PyTorch by .*1e-04'),
+        (Enhancer(of_one_size), 'fails at images .1, 3, 33, 50.'),
+        (Enhancer(by_frequency), 'cannot be exported .*fft_fftfreq'),
+    ],
+)
+def test_what_onnx_cannot_say_is_refused_and_not_written(enhancer, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         export_onnx(enhancer, tmp_path / 'a.onnx')
     assert list(tmp_path.iterdir()) == []
@@ -80,23 +80,19 @@ def test_what_onnx_cannot_say_is_refused_and_not_written(
 
 def test_the_shape_is_fixed_where_asked(tmp_path):
     onnx = pytest.importorskip('onnx')
-    assert export_onnx(Enhancer(by_size), tmp_path / 'a.onnx', (2, 9, 7)) < (
-        1e-6)
+    assert export_onnx(Enhancer(by_size), tmp_path / 'a.onnx', (2, 9, 7)) < (1e-6)
     model = onnx.load(tmp_path / 'a.onnx')
-    for (value, ) in (model.graph.input, model.graph.output):
-        assert [d.dim_value for d in value.type.tensor_type.shape.dim] == [
-            2, 3, 9, 7]
+    for (value,) in (model.graph.input, model.graph.output):
+        assert [d.dim_value for d in value.type.tensor_type.shape.dim] == [2, 3, 9, 7]
     with pytest.raises(ValueError, match=r'static=\(9, 7\): .*\(N, H, W\)'):
         export_onnx(SCINet(), tmp_path / 'b.onnx', (9, 7))
 
 
 @pytest.mark.parametrize('missing', ['onnx', 'onnxruntime'])
-def test_a_missing_package_is_named_with_the_remedy(monkeypatch, tmp_path,
-                                                    missing):
+def test_a_missing_package_is_named_with_the_remedy(monkeypatch, tmp_path, missing):
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        'mmsdag.apis.onnx_file.find_spec',
-        lambda name: None if name == missing else find(name))
-    with pytest.raises(
-            ImportError, match=rf'package {missing}: .*mmsdag\[onnx\]'):
+        'mmsdag.apis.onnx_file.find_spec', lambda name: None if name == missing else find(name)
+    )
+    with pytest.raises(ImportError, match=rf'package {missing}: .*mmsdag\[onnx\]'):
         export_onnx(GammaEnhancer(), tmp_path / 'gamma.onnx')

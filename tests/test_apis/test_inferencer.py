@@ -23,14 +23,11 @@ def inferencer(config_file, checkpoint):
 def published(shared, checkpoint_of, config_file):
     """The authors' file, its layers renamed."""
     weights = torch.load(
-        shared / 'weights' / 'zero_dce_official.pth',
-        map_location='cpu',
-        weights_only=True)
+        shared / 'weights' / 'zero_dce_official.pth', map_location='cpu', weights_only=True
+    )
     network = ZeroDCENet()
-    network.load_state_dict(
-        {key.replace('e_conv', 'conv'): v for key, v in weights.items()})
-    return LowLightInferencer(
-        config_file, checkpoint_of(network), device='cpu')
+    network.load_state_dict({key.replace('e_conv', 'conv'): v for key, v in weights.items()})
+    return LowLightInferencer(config_file, checkpoint_of(network), device='cpu')
 
 
 def rgb_to_bgr_bytes(image: np.ndarray) -> np.ndarray:
@@ -47,18 +44,15 @@ def photo() -> np.ndarray:
 
 
 @pytest.mark.parametrize('name', REFERENCES)
-def test_the_published_weights_give_the_authors_output(
-        shared, published, name):
+def test_the_published_weights_give_the_authors_output(shared, published, name):
     reference = np.load(shared / 'reference' / f'{name}.npz')
-    out = published.enhance(
-        rgb_to_bgr_bytes(reference['input']), dtype=np.float32)
+    out = published.enhance(rgb_to_bgr_bytes(reference['input']), dtype=np.float32)
     expected = rgb_to_bgr_bytes(reference['zero_dce'])
     np.testing.assert_allclose(out / 255, expected / 255, atol=1e-5)
 
 
 @pytest.mark.parametrize('name', REFERENCES)
-def test_a_png_is_within_one_level_of_the_authors_output(
-        shared, published, tmp_path, name):
+def test_a_png_is_within_one_level_of_the_authors_output(shared, published, tmp_path, name):
     reference = np.load(shared / 'reference' / f'{name}.npz')
     # The inputs are 8-bit photographs.
     image = np.rint(rgb_to_bgr_bytes(reference['input'])).astype(np.uint8)
@@ -81,38 +75,34 @@ def test_arrays_are_bgr(inferencer, photo):
         expected = inferencer.network.enhance(rgb.float() / 255)
     out = inferencer.enhance(photo, dtype=np.float32)
     np.testing.assert_allclose(
-        out[..., ::-1] / 255,
-        expected[0].permute(1, 2, 0).clamp(0, 1),
-        atol=1e-5)
+        out[..., ::-1] / 255, expected[0].permute(1, 2, 0).clamp(0, 1), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize('tile', [50, 101])
-def test_pieces_give_what_the_whole_image_gives(config_file, checkpoint,
-                                                photo, tile):
+def test_pieces_give_what_the_whole_image_gives(config_file, checkpoint, photo, tile):
     # docs/enhance.md states this figure.
     whole, cut = (
-        LowLightInferencer(config_file, checkpoint, 'cpu', tile=size).enhance(
-            photo, np.float32) for size in (0, tile))
+        LowLightInferencer(config_file, checkpoint, 'cpu', tile=size).enhance(photo, np.float32)
+        for size in (0, tile)
+    )
     assert np.abs(whole - cut).max() / 255 <= 2e-6
 
 
 def test_a_smaller_overlap_would_show(config_file, checkpoint, photo):
-    whole, cut = (
-        LowLightInferencer(config_file, checkpoint, 'cpu', tile=size)
-        for size in (0, 50))
+    whole, cut = (LowLightInferencer(config_file, checkpoint, 'cpu', tile=size) for size in (0, 50))
     cut.runner.radius = 6
-    difference = whole.enhance(photo, np.float32) - cut.enhance(
-        photo, np.float32)
+    difference = whole.enhance(photo, np.float32) - cut.enhance(photo, np.float32)
     assert np.abs(difference).max() / 255 > 1e-4
 
 
-def test_no_piece_is_larger_than_the_tile(config_file, checkpoint, photo,
-                                          monkeypatch):
+def test_no_piece_is_larger_than_the_tile(config_file, checkpoint, photo, monkeypatch):
     inferencer = LowLightInferencer(config_file, checkpoint, 'cpu', tile=50)
     sizes = []
     enhance = inferencer.network.enhance
-    monkeypatch.setattr(inferencer.network, 'enhance', lambda x:
-                        (sizes.append(x.shape[-2:]), enhance(x))[1])
+    monkeypatch.setattr(
+        inferencer.network, 'enhance', lambda x: (sizes.append(x.shape[-2:]), enhance(x))[1]
+    )
     inferencer.enhance(photo)
     assert max(max(size) for size in sizes) <= 50
     # Rows: (110 - 14) / (50 - 14) -> 3; columns: (100 - 14) / 36 -> 3.
@@ -122,8 +112,7 @@ def test_no_piece_is_larger_than_the_tile(config_file, checkpoint, photo,
 def test_an_image_that_fits_is_not_cut(inferencer, photo, monkeypatch):
     assert inferencer.runner.tile**2 >= 400 * 600
     sizes = []
-    monkeypatch.setattr(inferencer.network, 'enhance', lambda x:
-                        (sizes.append(x.shape), x)[1])
+    monkeypatch.setattr(inferencer.network, 'enhance', lambda x: (sizes.append(x.shape), x)[1])
     inferencer.enhance(photo)
     assert sizes == [(1, 3, 110, 100)]
 
@@ -159,17 +148,14 @@ def test_constant_pieces_blend_to_the_constant(make_inferencer):
 def test_sixteen_bits_are_kept(make_inferencer):
     inferencer = make_inferencer('mmsdag.Identity')
     image = np.arange(2 * 4 * 3, dtype=np.uint16).reshape(2, 4, 3) + 1000
-    np.testing.assert_array_equal(
-        inferencer.enhance(image, np.uint16), image)
+    np.testing.assert_array_equal(inferencer.enhance(image, np.uint16), image)
 
 
-def test_sixteen_bit_files_are_enhanced_at_full_precision(
-        make_inferencer, tmp_path):
+def test_sixteen_bit_files_are_enhanced_at_full_precision(make_inferencer, tmp_path):
     inferencer = make_inferencer('mmsdag.Identity')
     image = np.arange(2 * 4 * 3, dtype=np.uint16).reshape(2, 4, 3) + 1000
     cv2.imwrite(str(tmp_path / 'a.png'), image)
-    result, = inferencer(
-        tmp_path / 'a.png', out_dir=tmp_path / 'out', bit_depth=16)
+    (result,) = inferencer(tmp_path / 'a.png', out_dir=tmp_path / 'out', bit_depth=16)
     written = cv2.imread(str(result['out_path']), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(written, image)
 
@@ -185,8 +171,8 @@ def test_a_batch_gives_what_its_images_give(inferencer, photo):
     together = inferencer.enhance(batch, np.float32)
     for image, out in zip(batch, together):
         np.testing.assert_allclose(
-            inferencer.enhance(image, np.float32) / 255, out / 255,
-            atol=2e-6)
+            inferencer.enhance(image, np.float32) / 255, out / 255, atol=2e-6
+        )
 
 
 def test_bfloat16_stays_within_a_few_levels(config_file, published, photo):
@@ -199,8 +185,7 @@ def test_bfloat16_stays_within_a_few_levels(config_file, published, photo):
     assert 0 < np.abs(exact - rough).max() <= 4
 
 
-def test_memory_running_out_makes_the_pieces_smaller(
-        make_inferencer, monkeypatch):
+def test_memory_running_out_makes_the_pieces_smaller(make_inferencer, monkeypatch):
     inferencer = make_inferencer('mmsdag.Identity')
 
     def enhance(x):
@@ -215,8 +200,7 @@ def test_memory_running_out_makes_the_pieces_smaller(
     assert inferencer.runner.tile**2 > 64 * 64
 
 
-def test_memory_running_out_is_an_error_where_nothing_may_be_cut(
-        make_inferencer, monkeypatch):
+def test_memory_running_out_is_an_error_where_nothing_may_be_cut(make_inferencer, monkeypatch):
     inferencer = make_inferencer('mmsdag.Identity', tile=0)
 
     def enhance(x):
@@ -227,36 +211,40 @@ def test_memory_running_out_is_an_error_where_nothing_may_be_cut(
         inferencer.enhance(np.zeros((8, 8, 3), np.uint8))
 
 
-@pytest.mark.parametrize('image, message', [
-    (np.zeros((4, 4), np.uint8), r'\(4, 4\)'),
-    (np.zeros((4, 4, 4), np.uint8), r'\(4, 4, 4\)'),
-    (np.zeros((0, 4, 3), np.uint8), r'\(0, 4, 3\)'),
-    (np.zeros((4, 4, 3), np.int32), 'int32'),
-    (np.full((4, 4, 3), np.nan, np.float32), 'infinite or undefined'),
-])
+@pytest.mark.parametrize(
+    'image, message',
+    [
+        (np.zeros((4, 4), np.uint8), r'\(4, 4\)'),
+        (np.zeros((4, 4, 4), np.uint8), r'\(4, 4, 4\)'),
+        (np.zeros((0, 4, 3), np.uint8), r'\(0, 4, 3\)'),
+        (np.zeros((4, 4, 3), np.int32), 'int32'),
+        (np.full((4, 4, 3), np.nan, np.float32), 'infinite or undefined'),
+    ],
+)
 def test_a_wrong_array_is_refused(inferencer, image, message):
     with pytest.raises(ValueError, match=message):
         inferencer.enhance(image)
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(tile=-1), 'tile=-1'),
-    (dict(tile='big'), "tile='big'"),
-    (dict(tile=28), 'tile=28.*larger'),
-    (dict(device='gpu'), "device='gpu'"),
-    (dict(device='cuda:99'), 'cuda:99'),
-    (dict(amp_dtype='int8'), 'int8'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(tile=-1), 'tile=-1'),
+        (dict(tile='big'), "tile='big'"),
+        (dict(tile=28), 'tile=28.*larger'),
+        (dict(device='gpu'), "device='gpu'"),
+        (dict(device='cuda:99'), 'cuda:99'),
+        (dict(amp_dtype='int8'), 'int8'),
+    ],
+)
 def test_a_wrong_option_is_refused(config_file, checkpoint, options, message):
     with pytest.raises(ValueError, match=message):
         LowLightInferencer(config_file, checkpoint, **options)
 
 
-@pytest.mark.skipif(
-    torch.cuda.is_available(), reason='a CUDA device is the default here')
+@pytest.mark.skipif(torch.cuda.is_available(), reason='a CUDA device is the default here')
 def test_the_default_device_is_the_cpu_without_cuda(config_file, checkpoint):
-    assert LowLightInferencer(
-        config_file, checkpoint).device == torch.device('cpu')
+    assert LowLightInferencer(config_file, checkpoint).device == torch.device('cpu')
 
 
 def test_authors_files_are_sent_to_the_converter(config_file, tmp_path):
@@ -277,13 +265,11 @@ def test_weights_of_another_network_are_refused(config_file, checkpoint_of):
         LowLightInferencer(config_file, weights, 'cpu')
 
 
-def test_the_checkpoint_is_taken_by_its_older_name(
-        config_file, checkpoint, photo, logged_warnings):
+def test_the_checkpoint_is_taken_by_its_older_name(config_file, checkpoint, photo, logged_warnings):
     new = LowLightInferencer(config_file, checkpoint=checkpoint, device='cpu')
     assert not logged_warnings()
     old = LowLightInferencer(config_file, weights=checkpoint, device='cpu')
-    assert logged_warnings() == (
-        'weights of LowLightInferencer is now called checkpoint')
+    assert logged_warnings() == ('weights of LowLightInferencer is now called checkpoint')
     LowLightInferencer(config_file, weights=checkpoint, device='cpu')
     assert not logged_warnings()
     np.testing.assert_array_equal(old.enhance(photo), new.enhance(photo))
@@ -293,9 +279,9 @@ def test_the_checkpoint_is_taken_by_its_older_name(
 
 def test_names_are_listed_by_a_pattern():
     assert LowLightInferencer.list_models('sci.sdag_*_seed?') == [
-        f'sci.sdag_dark_brackets_seed{seed}' for seed in range(3)]
-    assert {'none', 'clahe', 'sci', 'blend_unet.guided'} <= {
-        *LowLightInferencer.list_models()}
+        f'sci.sdag_dark_brackets_seed{seed}' for seed in range(3)
+    ]
+    assert {'none', 'clahe', 'sci', 'blend_unet.guided'} <= {*LowLightInferencer.list_models()}
 
 
 @pytest.mark.parametrize('name', ['clahe', 'lime', 'fixed_gamma', 'none'])
@@ -308,7 +294,7 @@ def test_an_enhancer_without_weights_is_called_by_its_name(photo, name):
 def test_an_enhancer_without_weights_needs_no_checkpoint(photo):
     gamma = LowLightInferencer(dict(type='mmsdag.GammaEnhancer'), device='cpu')
     # x ** (1 / 2.2), rounded to 8 bits
-    expected = np.rint((photo / 255.)**(1 / 2.2) * 255)
+    expected = np.rint((photo / 255.0) ** (1 / 2.2) * 255)
     np.testing.assert_array_equal(gamma.enhance(photo), expected)
 
 
@@ -343,23 +329,23 @@ def test_a_model_that_does_not_enhance_is_refused(checkpoint):
 
 
 def test_an_array_gives_an_array(make_inferencer, photo):
-    result, = make_inferencer('mmsdag.Identity')(photo)
+    (result,) = make_inferencer('mmsdag.Identity')(photo)
     np.testing.assert_array_equal(result['image'], photo)
     assert result['path'] is None and result['out_path'] is None
 
 
-def test_files_folders_and_arrays_may_be_mixed(make_inferencer, write_image,
-                                               tmp_path):
+def test_files_folders_and_arrays_may_be_mixed(make_inferencer, write_image, tmp_path):
     inferencer = make_inferencer('mmsdag.Identity')
     one = write_image(tmp_path / 'one.bmp')
     two = write_image(tmp_path / 'folder' / 'sub' / 'two.bmp')
     out = tmp_path / 'out'
-    results = inferencer(
-        [tmp_path / 'folder', str(tmp_path / 'one.bmp'), one], out_dir=out)
+    results = inferencer([tmp_path / 'folder', str(tmp_path / 'one.bmp'), one], out_dir=out)
     for result, image in zip(results, (two, one, one)):
         np.testing.assert_array_equal(result['image'], image)
     assert [r['out_path'] for r in results] == [
-        out / 'sub' / 'two.png', out / 'one.png', out / '000002.png'
+        out / 'sub' / 'two.png',
+        out / 'one.png',
+        out / '000002.png',
     ]
     assert all(r['out_path'].is_file() for r in results)
 
@@ -370,14 +356,13 @@ def test_a_broken_file_is_named(make_inferencer, tmp_path):
         make_inferencer('mmsdag.Identity')(tmp_path)
 
 
-def test_names_that_clash_are_refused_before_any_work(
-        make_inferencer, write_image, tmp_path):
+def test_names_that_clash_are_refused_before_any_work(make_inferencer, write_image, tmp_path):
     for name in ('x/a.bmp', 'y/a.bmp'):
         write_image(tmp_path / name)
     with pytest.raises(ValueError, match='would both be written'):
         make_inferencer('mmsdag.Identity')(
-            [tmp_path / 'x/a.bmp', tmp_path / 'y/a.bmp'],
-            out_dir=tmp_path / 'out')
+            [tmp_path / 'x/a.bmp', tmp_path / 'y/a.bmp'], out_dir=tmp_path / 'out'
+        )
     assert not (tmp_path / 'out').exists()
 
 
@@ -405,24 +390,22 @@ def test_a_gray_file_stays_gray_in_a_folder(make_inferencer, tmp_path):
     np.testing.assert_array_equal(out, 59)
 
 
-@pytest.mark.parametrize('values, message', [
-    (np.linspace(0, 1, 48), 'look like .0, 1.'),
-    (np.linspace(-2, 2, 48), 'look normalized'),
-])
-def test_floating_point_images_in_another_range_are_refused(
-        make_inferencer, values, message):
+@pytest.mark.parametrize(
+    'values, message',
+    [(np.linspace(0, 1, 48), 'look like .0, 1.'), (np.linspace(-2, 2, 48), 'look normalized')],
+)
+def test_floating_point_images_in_another_range_are_refused(make_inferencer, values, message):
     image = values.reshape(4, 4, 3).astype(np.float32)
     with pytest.raises(ValueError, match=message):
         make_inferencer('mmsdag.Identity').enhance(image)
 
 
-@pytest.mark.parametrize('values', [
-    np.zeros(48),
-    np.arange(48) % 2,
-    np.linspace(-30, 280, 48),
-], ids=['black', 'whole numbers', 'jittered'])
-def test_floating_point_images_in_their_range_are_taken(
-        make_inferencer, values):
+@pytest.mark.parametrize(
+    'values',
+    [np.zeros(48), np.arange(48) % 2, np.linspace(-30, 280, 48)],
+    ids=['black', 'whole numbers', 'jittered'],
+)
+def test_floating_point_images_in_their_range_are_taken(make_inferencer, values):
     image = values.reshape(4, 4, 3).astype(np.float32)
     make_inferencer('mmsdag.Identity').enhance(image)
 
@@ -436,7 +419,7 @@ def test_an_array_of_several_images_gives_several_results(make_inferencer):
 
 def test_pil_images_are_taken(make_inferencer):
     rgb = np.random.default_rng(0).integers(0, 256, (4, 5, 3), np.uint8)
-    result, = make_inferencer('mmsdag.Identity')(Image.fromarray(rgb))
+    (result,) = make_inferencer('mmsdag.Identity')(Image.fromarray(rgb))
     np.testing.assert_array_equal(result['image'], rgb[..., ::-1])
 
 

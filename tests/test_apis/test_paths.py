@@ -11,8 +11,7 @@ from mmsdag.utils.image_writer import write_image
 
 
 def test_images_are_found_in_sub_folders_and_sorted(tmp_path):
-    for name in ('b.JPG', 'sub/a.tiff', 'notes.txt', '.hidden.png',
-                 '.cache/c.png', '._b.jpg'):
+    for name in ('b.JPG', 'sub/a.tiff', 'notes.txt', '.hidden.png', '.cache/c.png', '._b.jpg'):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
@@ -32,11 +31,10 @@ def test_a_missing_folder_is_named(tmp_path):
 
 def test_results_keep_names_and_sub_folders():
     names = [Path('a.jpg'), Path('sub/b.c.png')]
-    assert output_paths(names, [Path('in') / n for n in names],
-                        Path('out')) == [
-                            Path('out/a.png'),
-                            Path('out/sub/b.c.png')
-                        ]
+    assert output_paths(names, [Path('in') / n for n in names], Path('out')) == [
+        Path('out/a.png'),
+        Path('out/sub/b.c.png'),
+    ]
 
 
 def test_two_images_of_one_name_are_refused():
@@ -47,8 +45,7 @@ def test_two_images_of_one_name_are_refused():
 
 def test_a_result_never_replaces_an_input(tmp_path):
     with pytest.raises(ValueError, match='replace the input'):
-        output_paths([Path('a.png')], [tmp_path / 'sub' / '..' / 'a.png'],
-                     tmp_path)
+        output_paths([Path('a.png')], [tmp_path / 'sub' / '..' / 'a.png'], tmp_path)
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])

@@ -1,4 +1,5 @@
 """Videos: sound, timestamps and rotation stay, brightness is steady."""
+
 from __future__ import annotations
 
 import builtins
@@ -13,12 +14,7 @@ import numpy as np
 import pytest
 
 from mmsdag.apis import LowLightInferencer, video
-from mmsdag.apis.video import (
-    Steadier,
-    enhance_video,
-    flicker,
-    plan_video,
-)
+from mmsdag.apis.video import Steadier, enhance_video, flicker, plan_video
 from mmsdag.cli import main
 
 av = pytest.importorskip('av')
@@ -27,8 +23,7 @@ TIMES = [0, 40, 80, 200, 240, 400, 440, 480]
 
 
 def enhancer(**options) -> LowLightInferencer:
-    return LowLightInferencer(
-        dict(type='mmsdag.GammaEnhancer', gamma=2.2), device='cpu', **options)
+    return LowLightInferencer(dict(type='mmsdag.GammaEnhancer', gamma=2.2), device='cpu', **options)
 
 
 def scene(seed: int = 0) -> np.ndarray:
@@ -47,16 +42,17 @@ def write(path: Path, frames, times=TIMES, colorspace: int = 2) -> Path:
         video.codec_context.colorspace = colorspace
         audio = file.add_stream('aac', rate=8000, layout='mono')
         for frame, time in zip(frames, times):
-            frame = av.VideoFrame.from_ndarray(
-                frame, format='bgr24').reformat(
-                    format='yuv420p', dst_colorspace=colorspace)
+            frame = av.VideoFrame.from_ndarray(frame, format='bgr24').reformat(
+                format='yuv420p', dst_colorspace=colorspace
+            )
             frame.pts, frame.time_base = time, Fraction(1, 1000)
             file.mux(video.encode(frame))
         file.mux(video.encode(None))
         for start in range(0, 4096, 1024):
             tone = np.sin(np.arange(start, start + 1024) / 9)[None]
             chunk = av.AudioFrame.from_ndarray(
-                tone.astype(np.float32), format='fltp', layout='mono')
+                tone.astype(np.float32), format='fltp', layout='mono'
+            )
             chunk.pts, chunk.sample_rate = start, 8000
             file.mux(audio.encode(chunk))
         file.mux(audio.encode(None))
@@ -66,14 +62,14 @@ def write(path: Path, frames, times=TIMES, colorspace: int = 2) -> Path:
 def read(path: Path):
     with av.open(str(path)) as file:
         frames = list(file.decode(video=0))
-    return ([f.to_ndarray(format='bgr24') for f in frames],
-            [f.time for f in frames])
+    return ([f.to_ndarray(format='bgr24') for f in frames], [f.time for f in frames])
 
 
 def packets(path: Path) -> list[tuple]:
     with av.open(str(path)) as file:
-        return [(float(p.pts * p.time_base), bytes(p))
-                for p in file.demux(audio=0) if p.dts is not None]
+        return [
+            (float(p.pts * p.time_base), bytes(p)) for p in file.demux(audio=0) if p.dts is not None
+        ]
 
 
 def test_sound_and_timestamps_stay_and_frames_are_enhanced(tmp_path):
@@ -82,7 +78,7 @@ def test_sound_and_timestamps_stay_and_frames_are_enhanced(tmp_path):
     frames, times = read(tmp_path / 'out/a.mp4')
     assert times == pytest.approx([t / 1000 for t in TIMES], abs=1e-3)
     assert packets(tmp_path / 'out/a.mp4') == packets(clip)
-    expected = (read(clip)[0][3] / 255)**(1 / 2.2) * 255
+    expected = (read(clip)[0][3] / 255) ** (1 / 2.2) * 255
     assert abs(frames[3] - expected).mean() < 3
     assert len(report.before) == len(TIMES)
     assert [p.name for p in (tmp_path / 'out').iterdir()] == ['a.mp4']
@@ -92,8 +88,7 @@ def test_sound_and_timestamps_stay_and_frames_are_enhanced(tmp_path):
 def test_colors_stay(tmp_path, colorspace):
     red = np.zeros((48, 64, 3), np.uint8) + np.uint8([30, 40, 180])
     clip = write(tmp_path / 'a.mp4', [red] * 3, colorspace=colorspace)
-    inferencer = LowLightInferencer(
-        dict(type='mmsdag.GammaEnhancer', gamma=1.), device='cpu')
+    inferencer = LowLightInferencer(dict(type='mmsdag.GammaEnhancer', gamma=1.0), device='cpu')
     enhance_video(inferencer, clip, tmp_path / 'b.mp4')
     # The other matrix is 11 to 15 off; swscale itself rounds coarsely.
     for path in (clip, tmp_path / 'b.mp4'):
@@ -108,8 +103,7 @@ def test_a_rotated_video_is_written_upright(tmp_path):
     # The matrix of the video track's header: 90 degrees clockwise.
     place = data.index(b'tkhd') + 44
     matrix = [0, 1 << 16, 0, -(1 << 16), 0, 0, 48 << 16, 0, 1 << 30]
-    data[place:place + 36] = b''.join(
-        number.to_bytes(4, 'big', signed=True) for number in matrix)
+    data[place : place + 36] = b''.join(number.to_bytes(4, 'big', signed=True) for number in matrix)
     clip.write_bytes(data)
     enhance_video(enhancer(), clip, tmp_path / 'b.mp4')
     frame = read(tmp_path / 'b.mp4')[0][0]
@@ -122,16 +116,14 @@ def test_the_brightness_is_steady_within_a_shot_and_free_at_cuts(tmp_path):
     rng = np.random.default_rng(0)
     lamp = rng.uniform(0.8, 1, 40)
     # Two shots; the second one has other places and twice the light.
-    frames = [np.clip(scene() * k, 0, 255).astype(np.uint8)
-              for k in lamp[:20]] + [
-        np.clip(scene(1)[:, ::-1] * 1. * k + 60, 0, 255).astype(np.uint8)
-        for k in lamp[20:]]
+    frames = [np.clip(scene() * k, 0, 255).astype(np.uint8) for k in lamp[:20]] + [
+        np.clip(scene(1)[:, ::-1] * 1.0 * k + 60, 0, 255).astype(np.uint8) for k in lamp[20:]
+    ]
     clip = write(tmp_path / 'a.mp4', frames, range(0, 1600, 40))
     report = enhance_video(enhancer(), clip, tmp_path / 'b.mp4')
     assert report.cuts == [20]
     for shot in (slice(0, 20), slice(20, 40)):
-        assert flicker(report.written[shot]) < flicker(
-            report.by_frame[shot]) / 3
+        assert flicker(report.written[shot]) < flicker(report.by_frame[shot]) / 3
     assert report.written[20] == pytest.approx(report.by_frame[20], abs=1)
     seen = [frame.mean() for frame in read(tmp_path / 'b.mp4')[0]]
     assert flicker(seen[:20]) < flicker(report.by_frame[:20]) / 3
@@ -154,8 +146,7 @@ def test_the_average_follows_the_time_not_the_number_of_frames():
     steadier = Steadier(0.5)
     steadier.scale(100, 0, False)
     # After one time constant 1 - 1/e of a step is followed.
-    assert steadier.scale(200, 0.5, False) * 200 == pytest.approx(
-        100 + 100 * (1 - np.exp(-1)))
+    assert steadier.scale(200, 0.5, False) * 200 == pytest.approx(100 + 100 * (1 - np.exp(-1)))
 
 
 def test_a_stopped_job_leaves_nothing(tmp_path, monkeypatch):
@@ -174,9 +165,10 @@ def test_a_stopped_job_leaves_nothing(tmp_path, monkeypatch):
 def flickering(path: Path, count: int = 23) -> Path:
     """Two shots of unsteady light, of a variable frame rate."""
     lamp = np.random.default_rng(0).uniform(0.6, 1, count)
-    frames = [np.clip(scene() * k if number < 12 else
-                      scene(1)[:, ::-1] * k + 60, 0, 255).astype(np.uint8)
-              for number, k in enumerate(lamp)]
+    frames = [
+        np.clip(scene() * k if number < 12 else scene(1)[:, ::-1] * k + 60, 0, 255).astype(np.uint8)
+        for number, k in enumerate(lamp)
+    ]
     times = np.cumsum([40, 40, 80] * count)[:count]
     return write(path, frames, times.tolist())
 
@@ -200,8 +192,7 @@ video.enhance_video(inferencer, sys.argv[1], sys.argv[2])
 """
 
 
-def test_a_killed_job_goes_on_and_its_result_is_that_of_an_unbroken_one(
-        tmp_path, monkeypatch):
+def test_a_killed_job_goes_on_and_its_result_is_that_of_an_unbroken_one(tmp_path, monkeypatch):
     monkeypatch.setattr(video, 'SEGMENT', 5)
     clip = flickering(tmp_path / 'a.mp4')
     expected = enhance_video(enhancer(), clip, tmp_path / 'whole/b.mp4')
@@ -211,14 +202,13 @@ def test_a_killed_job_goes_on_and_its_result_is_that_of_an_unbroken_one(
     for frame in (13, 8):
         killed = subprocess.run(
             [sys.executable, '-c', KILLED, clip, broken, str(frame)],
-            env=dict(os.environ, PYTHONPATH=str(
-                Path(video.__file__).parents[2])))
+            env=dict(os.environ, PYTHONPATH=str(Path(video.__file__).parents[2])),
+        )
         assert killed.returncode == -signal.SIGKILL
         assert not broken.exists()
     inferencer, calls = enhancer(), []
     enhance = inferencer.enhance
-    monkeypatch.setattr(
-        inferencer, 'enhance', lambda im: calls.append(0) or enhance(im))
+    monkeypatch.setattr(inferencer, 'enhance', lambda im: calls.append(0) or enhance(im))
     report = enhance_video(inferencer, clip, broken)
     # 10 frames, then 5 were kept; two calls are of the settings.
     assert len(calls) == 2 + 23 - 15
@@ -233,8 +223,7 @@ def test_a_killed_job_goes_on_and_its_result_is_that_of_an_unbroken_one(
     assert decoded == sorted(set(decoded)) and len(decoded) == 23
 
 
-def test_segments_of_other_settings_or_damaged_ones_are_made_anew(
-        tmp_path, monkeypatch):
+def test_segments_of_other_settings_or_damaged_ones_are_made_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(video, 'SEGMENT', 5)
     clip = flickering(tmp_path / 'a.mp4')
     inferencer = enhancer()
@@ -265,8 +254,7 @@ def test_segments_of_other_settings_or_damaged_ones_are_made_anew(
         assert not folder.exists()
 
 
-def test_the_command_skips_what_is_there_and_names_what_is_broken(
-        tmp_path, capsys, monkeypatch):
+def test_the_command_skips_what_is_there_and_names_what_is_broken(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / 'a.mp4', [scene()] * 3)
     (tmp_path / 'b.mp4').write_bytes(b'no video')
@@ -294,8 +282,9 @@ def test_without_pyav_the_error_names_it(tmp_path, monkeypatch):
         enhance_video(enhancer(), 'a.mp4', tmp_path / 'b.mp4')
 
 
-@pytest.mark.parametrize('out, named', [
-    ('a.mp4', 'would replace it'), ('b.avi', '.mp4, .mov, .mkv')])
+@pytest.mark.parametrize(
+    'out, named', [('a.mp4', 'would replace it'), ('b.avi', '.mp4, .mov, .mkv')]
+)
 def test_results_that_cannot_be_written_are_refused(tmp_path, out, named):
     (tmp_path / 'a.mp4').touch()
     with pytest.raises(ValueError, match=named):

@@ -1,4 +1,5 @@
 """tools/enhance.py: a folder, in shards, past broken files."""
+
 from __future__ import annotations
 
 import os
@@ -25,10 +26,9 @@ def job(tmp_path):
     """A config, weights, and a folder of five small images."""
     Config(
         dict(
-            model=dict(
-                type='mmsdag.ZeroDCE',
-                generator=dict(type='mmsdag.ZeroDCENet', channels=4)))).dump(
-                    tmp_path / 'config.py')
+            model=dict(type='mmsdag.ZeroDCE', generator=dict(type='mmsdag.ZeroDCENet', channels=4))
+        )
+    ).dump(tmp_path / 'config.py')
     save_weights(ZeroDCENet(channels=4), tmp_path / 'weights.pth')
     (tmp_path / 'in' / 'sub').mkdir(parents=True)
     for i in range(4):
@@ -39,19 +39,14 @@ def job(tmp_path):
 
 
 def run(job: Path, *options: str, **replaced: str) -> int:
-    names = dict(
-        config='config.py', checkpoint='weights.pth', in_dir='in',
-        out_dir='out')
+    names = dict(config='config.py', checkpoint='weights.pth', in_dir='in', out_dir='out')
     paths = [str(job / name) for name in (names | replaced).values()]
     return enhance.main([*paths, '--device', 'cpu', *options])
 
 
 def written(job: Path) -> set[str]:
     out = job / 'out'
-    return {
-        p.relative_to(out).as_posix()
-        for p in out.rglob('*') if p.is_file()
-    }
+    return {p.relative_to(out).as_posix() for p in out.rglob('*') if p.is_file()}
 
 
 ALL = {'0.png', '1.png', '2.png', '3.png', 'sub/4.png'}
@@ -64,12 +59,13 @@ def test_a_folder_is_enhanced_and_the_exit_status_is_zero(job, capsys):
 
 
 def test_an_enhancer_without_weights_takes_none(job):
-    Config(dict(model=dict(generator=dict(
-        type='mmsdag.GammaEnhancer')))).dump(job / 'gamma.py')
-    assert enhance.main([
-        str(job / 'gamma.py'), 'none', str(job / 'in'), str(job / 'out'),
-        '--device', 'cpu'
-    ]) == 0
+    Config(dict(model=dict(generator=dict(type='mmsdag.GammaEnhancer')))).dump(job / 'gamma.py')
+    assert (
+        enhance.main(
+            [str(job / 'gamma.py'), 'none', str(job / 'in'), str(job / 'out'), '--device', 'cpu']
+        )
+        == 0
+    )
     # 255 * (43 / 255) ** (1 / 2.2) = 113.6
     image = cv2.imread(str(job / 'out' / 'sub' / '4.png'))
     assert (image == 114).all()
@@ -112,16 +108,18 @@ def test_sixteen_bit_results_are_written_on_demand(job):
     assert image.dtype == np.uint16
 
 
-@pytest.mark.parametrize('replaced, message', [
-    (dict(config='no_config.py'), 'no_config.py'),
-    (dict(checkpoint='no_weights.pth'), 'no_weights.pth'),
-    (dict(in_dir='no_folder'), 'no_folder'),
-    (dict(in_dir='empty'), 'has no images'),
-    (dict(out_dir='in'), 'choose a folder beside it'),
-    (dict(out_dir='in/out'), 'choose a folder beside it'),
-])
-def test_wrong_input_gives_one_sentence_and_status_two(
-        job, capsys, replaced, message):
+@pytest.mark.parametrize(
+    'replaced, message',
+    [
+        (dict(config='no_config.py'), 'no_config.py'),
+        (dict(checkpoint='no_weights.pth'), 'no_weights.pth'),
+        (dict(in_dir='no_folder'), 'no_folder'),
+        (dict(in_dir='empty'), 'has no images'),
+        (dict(out_dir='in'), 'choose a folder beside it'),
+        (dict(out_dir='in/out'), 'choose a folder beside it'),
+    ],
+)
+def test_wrong_input_gives_one_sentence_and_status_two(job, capsys, replaced, message):
     (job / 'empty').mkdir()
     with pytest.raises(SystemExit) as exit_:
         run(job, **replaced)
@@ -141,8 +139,15 @@ def test_names_that_clash_stop_before_any_work(job, capsys):
 
 
 @pytest.mark.parametrize(
-    'options', [['--tile', 'big'], ['--tile', '-5'], ['--batch-size', '0'],
-                ['--amp-dtype', 'int8'], ['--bit-depth', '12']])
+    'options',
+    [
+        ['--tile', 'big'],
+        ['--tile', '-5'],
+        ['--batch-size', '0'],
+        ['--amp-dtype', 'int8'],
+        ['--bit-depth', '12'],
+    ],
+)
 def test_a_wrong_option_gives_status_two(job, options):
     with pytest.raises(SystemExit) as exit_:
         run(job, *options)
@@ -175,16 +180,25 @@ def test_torchrun_finishes_all_shares_in_spite_of_a_broken_file(job):
     (job / 'in' / '0.jpg').write_bytes(b'')
     done = subprocess.run(
         [
-            sys.executable, '-m', 'torch.distributed.run',
-            '--nproc-per-node=2', '--standalone', TOOL, job / 'config.py',
-            job / 'weights.pth', job / 'in', job / 'out', '--device', 'cpu'
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--nproc-per-node=2',
+            '--standalone',
+            TOOL,
+            job / 'config.py',
+            job / 'weights.pth',
+            job / 'in',
+            job / 'out',
+            '--device',
+            'cpu',
         ],
         capture_output=True,
         text=True,
         env=dict(os.environ, OMP_NUM_THREADS='1'),
-        timeout=120)
+        timeout=120,
+    )
     assert done.returncode == 1
     assert written(job) == ALL - {'0.png'}
-    assert '4 enhanced, 0 skipped (their results exist), 1 failed' in (
-        done.stdout)
+    assert '4 enhanced, 0 skipped (their results exist), 1 failed' in (done.stdout)
     assert done.stdout.count('failed') == 1  # said by one of the two

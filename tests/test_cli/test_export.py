@@ -1,4 +1,5 @@
 """tools/export_onnx.py."""
+
 from __future__ import annotations
 
 import pytest
@@ -13,8 +14,8 @@ pytest.importorskip('onnxruntime')
 def test_tool_exports_a_config_and_its_checkpoint(tmp_path, capsys):
     config = tmp_path / 'config.py'
     config.write_text(
-        "model = dict(type='mmsdag.ZeroDCE', "
-        "generator=dict(type='mmsdag.ZeroDCENet', channels=4))")
+        "model = dict(type='mmsdag.ZeroDCE', generator=dict(type='mmsdag.ZeroDCENet', channels=4))"
+    )
     state = save_weights(ZeroDCENet(channels=4), tmp_path / 'a.pth')
     out = tmp_path / 'a.onnx'
     export.main([str(config), str(tmp_path / 'a.pth'), str(out)])

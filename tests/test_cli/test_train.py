@@ -1,4 +1,5 @@
 """The options of tools/train.py and tools/test.py, and their errors."""
+
 from __future__ import annotations
 
 import json
@@ -42,11 +43,9 @@ work_dir = {str(tmp_path / 'work')!r}
 def checkpoint(tmp_path) -> Path:
     path = tmp_path / 'work' / 'iter_2.pth'
     save_checkpoint(
-        dict(
-            state_dict=dict(w=torch.ones(1)),
-            meta=dict(iter=2),
-            message_hub={},
-            optimizer={}), path)
+        dict(state_dict=dict(w=torch.ones(1)), meta=dict(iter=2), message_hub={}, optimizer={}),
+        path,
+    )
     (path.parent / 'last_checkpoint').write_text(str(path))
     return path
 
@@ -64,8 +63,7 @@ def failure(capsys, tool, *arguments) -> str:
     return lines[0]
 
 
-def test_seed_determinism_and_validation_follow_the_options(
-        config, monkeypatch):
+def test_seed_determinism_and_validation_follow_the_options(config, monkeypatch):
     monkeypatch.delenv('CUBLAS_WORKSPACE_CONFIG', raising=False)
     cfg = prepared(config, '--seed', '7', '--deterministic', '--no-validate')
     assert cfg.randomness == dict(seed=7, deterministic=True)
@@ -76,24 +74,27 @@ def test_seed_determinism_and_validation_follow_the_options(
     assert plain.val_cfg is not None
 
 
-def test_the_learning_rate_is_scaled_if_the_config_says_from_what(
-        config, capsys):
-    cfg = prepared(config, '--auto-scale-lr', '--cfg-options',
-                   'auto_scale_lr.base_batch_size=16')
+def test_the_learning_rate_is_scaled_if_the_config_says_from_what(config, capsys):
+    cfg = prepared(config, '--auto-scale-lr', '--cfg-options', 'auto_scale_lr.base_batch_size=16')
     assert cfg.auto_scale_lr == dict(base_batch_size=16, enable=True)
-    assert 'base_batch_size' in failure(capsys, train, config,
-                                        '--auto-scale-lr')
+    assert 'base_batch_size' in failure(capsys, train, config, '--auto-scale-lr')
 
 
-@pytest.mark.parametrize('model, told', [
-    ("type='mmsdag.ZeroDCE'", 'set --cfg-options model.amp_dtype=auto'),
-    ("type='mmsdag.ZeroDCE', amp_dtype='auto'",
-     "the config has model.amp_dtype='auto', which works on a CPU"),
-    ("type='mmdet.YOLOX'", 'train in float32'),
-    ("type='Unknown'", 'train in float32'),
-])
+@pytest.mark.parametrize(
+    'model, told',
+    [
+        ("type='mmsdag.ZeroDCE'", 'set --cfg-options model.amp_dtype=auto'),
+        (
+            "type='mmsdag.ZeroDCE', amp_dtype='auto'",
+            "the config has model.amp_dtype='auto', which works on a CPU",
+        ),
+        ("type='mmdet.YOLOX'", 'train in float32'),
+        ("type='Unknown'", 'train in float32'),
+    ],
+)
 def test_amp_on_a_cpu_is_an_error_that_advises_what_the_model_has(
-        config, capsys, monkeypatch, model, told):
+    config, capsys, monkeypatch, model, told
+):
     monkeypatch.setattr(train, 'get_device', lambda: 'cpu')
     with config.open('a') as file:
         file.write(f'model = dict({model})')
@@ -102,8 +103,7 @@ def test_amp_on_a_cpu_is_an_error_that_advises_what_the_model_has(
     assert ('cfg-options' in error) == ('cfg-options' in told)
 
 
-def test_amp_on_a_gpu_says_what_it_adds_to_the_models_own_precision(
-        config, monkeypatch):
+def test_amp_on_a_gpu_says_what_it_adds_to_the_models_own_precision(config, monkeypatch):
     monkeypatch.setattr(train, 'get_device', lambda: 'cuda')
     said = []
     monkeypatch.setattr(train, 'print_log', lambda text, _: said.append(text))
@@ -120,16 +120,19 @@ def test_amp_changes_the_optimizer_wrappers(config, capsys, monkeypatch):
     assert wrapper.loss_scale == 'dynamic'
 
     several = Config(
-        dict(optim_wrapper=dict(
-            constructor='MultiOptimWrapperConstructor',
-            a=dict(type='OptimWrapper', optimizer=dict(type='Adam')),
-            b=dict(type='AmpOptimWrapper', optimizer=dict(), loss_scale=8.))))
+        dict(
+            optim_wrapper=dict(
+                constructor='MultiOptimWrapperConstructor',
+                a=dict(type='OptimWrapper', optimizer=dict(type='Adam')),
+                b=dict(type='AmpOptimWrapper', optimizer=dict(), loss_scale=8.0),
+            )
+        )
+    )
     train.use_amp(several)
     assert several.optim_wrapper.a.type == 'AmpOptimWrapper'
-    assert several.optim_wrapper.b.loss_scale == 8.
+    assert several.optim_wrapper.b.loss_scale == 8.0
 
-    error = failure(capsys, train, config, '--amp', '--cfg-options',
-                    'optim_wrapper.type=Mine')
+    error = failure(capsys, train, config, '--amp', '--cfg-options', 'optim_wrapper.type=Mine')
     assert "'Mine'" in error
 
 
@@ -154,8 +157,7 @@ def test_a_config_that_says_resume_resumes(config, checkpoint):
     assert prepared(config).load_from == str(checkpoint)
 
 
-def test_weights_alone_are_no_checkpoint_to_resume_from(
-        config, tmp_path, capsys):
+def test_weights_alone_are_no_checkpoint_to_resume_from(config, tmp_path, capsys):
     path = tmp_path / 'weights.pth'
     save_checkpoint(dict(state_dict={}), path)
     error = failure(capsys, train, config, '--resume', path)
@@ -165,16 +167,18 @@ def test_weights_alone_are_no_checkpoint_to_resume_from(
     assert cfg.load_from == str(path) and cfg.resume is False
 
 
-@pytest.mark.parametrize('options, expected', [
-    (['--resume', 'gone.pth'], "'gone.pth' does not exist"),
-    (['--cfg-options', 'load_from=gone.pth'], "'gone.pth' does not exist"),
-    (['--cfg-options', 'train_cfg.max_iter=1'], "did you mean 'max_iters'"),
-    (['--cfg-options', 'optim_wrapper=None'], 'has no optim_wrapper'),
-    (['--launcher', 'pytorch'], 'dist_'),
-    ([], 'Net is not in the'),
-])
-def test_wrong_input_is_one_sentence(config, capsys, options, expected,
-                                     monkeypatch):
+@pytest.mark.parametrize(
+    'options, expected',
+    [
+        (['--resume', 'gone.pth'], "'gone.pth' does not exist"),
+        (['--cfg-options', 'load_from=gone.pth'], "'gone.pth' does not exist"),
+        (['--cfg-options', 'train_cfg.max_iter=1'], "did you mean 'max_iters'"),
+        (['--cfg-options', 'optim_wrapper=None'], 'has no optim_wrapper'),
+        (['--launcher', 'pytorch'], 'dist_'),
+        ([], 'Net is not in the'),
+    ],
+)
+def test_wrong_input_is_one_sentence(config, capsys, options, expected, monkeypatch):
     monkeypatch.delenv('RANK', raising=False)
     assert expected in failure(capsys, train, config, *options)
 
@@ -189,13 +193,13 @@ def test_a_config_with_a_slip_in_its_syntax_is_one_sentence(tmp_path, capsys):
     assert 'never closed' in failure(capsys, train, tmp_path / 'a.py')
 
 
-def test_a_missing_default_path_is_told_with_its_variable(
-        tmp_path, capsys, monkeypatch):
+def test_a_missing_default_path_is_told_with_its_variable(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv('MMSDAG_BRACKETS', raising=False)
     arguments = [
         str(ROOT / 'configs/zero_dce/zero-dce_1xb8-1k_brackets.py'),
-        '--work-dir', str(tmp_path / 'work')
+        '--work-dir',
+        str(tmp_path / 'work'),
     ]
     with pytest.raises(SystemExit):
         train.main(arguments)
@@ -225,21 +229,20 @@ def test_a_config_without_a_test_set_cannot_be_tested(config, capsys):
 
 def tested(config: Path, *options: str) -> Config:
     with config.open('a') as file:
-        file.write('test_dataloader = dict(dataset=dict(dataset=dict('
-                   "pipeline=['plain'])))\n"
-                   'test_cfg = test_evaluator = dict()\n')
-    return tester.prepare(
-        tester.parse_args([str(config), 'a.pth', *options]))
+        file.write(
+            'test_dataloader = dict(dataset=dict(dataset=dict('
+            "pipeline=['plain'])))\n"
+            'test_cfg = test_evaluator = dict()\n'
+        )
+    return tester.prepare(tester.parse_args([str(config), 'a.pth', *options]))
 
 
 def test_tta_wraps_the_model_and_replaces_the_innermost_pipeline(config):
     with config.open('a') as file:
-        file.write("tta_model = dict(type='TTA', cfg=1)\n"
-                   "tta_pipeline = ['flipped']\n")
+        file.write("tta_model = dict(type='TTA', cfg=1)\ntta_pipeline = ['flipped']\n")
     cfg = tested(config, '--tta')
     assert cfg.model == dict(type='TTA', cfg=1, module=dict(type='Net'))
-    assert cfg.test_dataloader.dataset == dict(
-        dataset=dict(pipeline=['flipped']))
+    assert cfg.test_dataloader.dataset == dict(dataset=dict(pipeline=['flipped']))
 
 
 def test_tta_without_its_settings_is_an_error(config, capsys):
@@ -248,19 +251,18 @@ def test_tta_without_its_settings_is_an_error(config, capsys):
     assert 'no tta_model and no tta_pipeline' in error
 
 
-@pytest.mark.parametrize('hook', [
-    'DetVisualizationHook', 'mmseg.SegVisualizationHook'])
-def test_pictures_of_recognition_go_where_the_option_says(
-        config, tmp_path, monkeypatch, hook):
+@pytest.mark.parametrize('hook', ['DetVisualizationHook', 'mmseg.SegVisualizationHook'])
+def test_pictures_of_recognition_go_where_the_option_says(config, tmp_path, monkeypatch, hook):
     monkeypatch.chdir(tmp_path)
     with config.open('a') as file:
-        file.write(f'default_hooks = dict(visualization=dict(type={hook!r}))\n'
-                   "visualizer = dict(type='Visualizer')\n")
+        file.write(
+            f'default_hooks = dict(visualization=dict(type={hook!r}))\n'
+            "visualizer = dict(type='Visualizer')\n"
+        )
     cfg = tested(config, '--show-dir', 'shown')
     drawn = cfg.default_hooks.visualization
     assert drawn.draw
-    assert str(tmp_path / 'shown') == drawn.get(
-        'test_out_dir', cfg.visualizer.get('save_dir'))
+    assert str(tmp_path / 'shown') == drawn.get('test_out_dir', cfg.visualizer.get('save_dir'))
 
 
 def test_pictures_of_an_enhancer_are_what_it_makes(tmp_path):
@@ -286,10 +288,16 @@ test_evaluator = dict(type='mmsdag.NIQE')
 """)
     network = ZeroDCENet(channels=4)
     save_weights(network, tmp_path / 'a.pth')
-    tester.main([
-        str(tmp_path / 'show.py'), str(tmp_path / 'a.pth'), '--work-dir',
-        str(tmp_path / 'work'), '--show-dir', str(tmp_path / 'shown')
-    ])
+    tester.main(
+        [
+            str(tmp_path / 'show.py'),
+            str(tmp_path / 'a.pth'),
+            '--work-dir',
+            str(tmp_path / 'work'),
+            '--show-dir',
+            str(tmp_path / 'shown'),
+        ]
+    )
     x = torch.from_numpy(image[..., ::-1] / np.float32(255))
     expected = network.enhance(x.permute(2, 0, 1)[None])[0].detach()
     found = cv2.imread(str(tmp_path / 'shown/a.png'))[..., ::-1]
@@ -306,39 +314,34 @@ def tiny(monkeypatch) -> Path:
 
 def test_training_and_testing_work_together(tiny, tmp_path, capsys):
     work_dir = str(tmp_path)
-    train.main([
-        str(tiny), '--work-dir', work_dir, '--cfg-options',
-        'train_cfg.max_iters=2'
-    ])
+    train.main([str(tiny), '--work-dir', work_dir, '--cfg-options', 'train_cfg.max_iters=2'])
     checkpoint = tmp_path / 'iter_2.pth'
-    metrics = tester.main([
-        str(tiny), str(checkpoint), '--work-dir', work_dir, '--out',
-        str(tmp_path / 'out.json')
-    ])
+    metrics = tester.main(
+        [str(tiny), str(checkpoint), '--work-dir', work_dir, '--out', str(tmp_path / 'out.json')]
+    )
     assert json.loads((tmp_path / 'out.json').read_text()) == metrics
     assert set(metrics) == {'score'}
 
     # A checkpoint of something else; a name that no format goes with.
     save_checkpoint(dict(state_dict=dict(x=torch.ones(1))), tmp_path / 'b.pth')
     for arguments, expected in (
-        ((tmp_path / 'b.pth', ), 'not one of TinyModel'),
+        ((tmp_path / 'b.pth',), 'not one of TinyModel'),
         ((checkpoint, '--out', 'out.txt'), 'out.txt'),
-        (('gone.pth', ), 'gone.pth'),
+        (('gone.pth',), 'gone.pth'),
     ):
         capsys.readouterr()
         with pytest.raises(SystemExit):
-            tester.main([
-                str(a) for a in (tiny, *arguments, '--work-dir', work_dir)
-            ])
-        error = [
-            line for line in capsys.readouterr().err.splitlines()
-            if line.startswith('error')
-        ]
+            tester.main([str(a) for a in (tiny, *arguments, '--work-dir', work_dir)])
+        error = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error')]
         assert len(error) == 1 and expected in error[0]
 
 
 def test_it_runs_from_anywhere(tmp_path):
-    done = subprocess.run([sys.executable, TOOLS / 'train.py', 'gone.py'],
-                          cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, TOOLS / 'train.py', 'gone.py'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("error: config 'gone.py' does not exist")

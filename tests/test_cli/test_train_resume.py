@@ -1,4 +1,5 @@
 """Training killed at any moment goes on to the very same weights."""
+
 from __future__ import annotations
 
 import os
@@ -20,24 +21,27 @@ TRAIN = TESTS.parent / 'tools' / 'train.py'
 CONFIG = TESTS / 'helpers' / 'tiny_config.py'
 LAST = 24
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(
-    sys.platform != 'linux', reason='needs SIGKILL and /proc')]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != 'linux', reason='needs SIGKILL and /proc'),
+]
 
 
 def start(work_dir: Path, *options: str, **env: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, TRAIN, CONFIG, '--work-dir', work_dir, *options],
         env={
-            **os.environ, 'PYTHONPATH': os.pathsep.join(
-                [str(TESTS), os.environ.get('PYTHONPATH', '')]),
+            **os.environ,
+            'PYTHONPATH': os.pathsep.join([str(TESTS), os.environ.get('PYTHONPATH', '')]),
             'OMP_NUM_THREADS': '1',
             'TINY_PROCESS': '1',
-            **env
+            **env,
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True)
+        start_new_session=True,
+    )
 
 
 def finish(process: subprocess.Popen) -> str:
@@ -85,8 +89,8 @@ def runs(tmp_path_factory):
     process = start(killed, TINY_DELAY='0.05')
     while not (iterations(killed) and iterations(killed)[-1] >= at):
         assert process.poll() is None, process.communicate()[0]
-        time.sleep(.005)
-    time.sleep(random.uniform(0, .1))
+        time.sleep(0.005)
+    time.sleep(random.uniform(0, 0.1))
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     first = find_latest_checkpoint(killed), len(iterations(killed))
@@ -97,7 +101,8 @@ def runs(tmp_path_factory):
         '--resume',
         '--cfg-options',
         'train_dataloader.num_workers=1',
-        TINY_DIE_WRITING='iter_20.pth')
+        TINY_DIE_WRITING='iter_20.pth',
+    )
     output = process.communicate(timeout=300)[0]
     assert process.returncode == -signal.SIGKILL, output
     latest = find_latest_checkpoint(killed)
@@ -106,13 +111,7 @@ def runs(tmp_path_factory):
 
     log = finish(start(killed, '--resume'))
     finish(reference)
-    return dict(
-        alone=alone,
-        killed=killed,
-        first=first,
-        second=second,
-        left=left,
-        log=log)
+    return dict(alone=alone, killed=killed, first=first, second=second, left=left, log=log)
 
 
 def test_the_runs_were_killed_and_resumed(runs):
@@ -120,9 +119,7 @@ def test_the_runs_were_killed_and_resumed(runs):
     saved = int(latest.stem.split('_')[1])
     assert saved in (4, 8, 12) and saved <= trained < LAST
     # From the checkpoint on, and not from the beginning, twice.
-    assert iterations(runs['killed'])[trained:] == [
-        *range(saved + 1, 21), *range(17, LAST + 1)
-    ]
+    assert iterations(runs['killed'])[trained:] == [*range(saved + 1, 21), *range(17, LAST + 1)]
     assert 'resumed epoch: 0, iter: 16' in runs['log']
 
 
@@ -138,12 +135,9 @@ def test_nothing_is_left_of_the_kills_in_the_end(runs):
     assert names == {'iter_20.pth', 'iter_24.pth'}
 
 
-@pytest.mark.parametrize(
-    'part',
-    ['state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers'])
+@pytest.mark.parametrize('part', ['state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers'])
 def test_killed_and_resumed_ends_bit_for_bit_like_left_alone(runs, part):
-    assert_identical(
-        final(runs['killed'])[part], final(runs['alone'])[part])
+    assert_identical(final(runs['killed'])[part], final(runs['alone'])[part])
 
 
 def test_the_weights_did_move(runs):
@@ -153,8 +147,7 @@ def test_the_weights_did_move(runs):
 
 
 def test_the_smoothed_losses_of_the_log_resume_too(runs):
-    hubs = [final(runs[n])['message_hub']['log_scalars']
-            for n in ('killed', 'alone')]
+    hubs = [final(runs[n])['message_hub']['log_scalars'] for n in ('killed', 'alone')]
     for name in ('train/loss', 'train/loss_a', 'train/lr', 'train/grad_norm'):
         killed, alone = (hub[name].data[0] for hub in hubs)
         assert len(alone) == LAST

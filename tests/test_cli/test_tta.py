@@ -1,4 +1,5 @@
 """An enhancer that test-time augmentation would lose is noticed."""
+
 from __future__ import annotations
 
 import pytest
@@ -13,10 +14,14 @@ NESTED = dict(type='TestTimeAug', transforms=[[ENHANCE], [FLIPS]])
 
 
 def config_of(test: list, tta: list) -> Config:
-    return Config(dict(
-        model=dict(type='A'), tta_model=dict(type='B'), tta_pipeline=tta,
-        test_dataloader=dict(dataset=dict(
-            type='RepeatDataset', dataset=dict(pipeline=test)))))
+    return Config(
+        dict(
+            model=dict(type='A'),
+            tta_model=dict(type='B'),
+            tta_pipeline=tta,
+            test_dataloader=dict(dataset=dict(type='RepeatDataset', dataset=dict(pipeline=test))),
+        )
+    )
 
 
 def test_enhancer_of_the_test_pipeline_alone_is_refused():
@@ -25,9 +30,14 @@ def test_enhancer_of_the_test_pipeline_alone_is_refused():
         augment(cfg, 'x.py')
 
 
-@pytest.mark.parametrize('test, tta', [
-    ([LOAD, ENHANCE], [LOAD, ENHANCE, FLIPS]), ([LOAD, ENHANCE], [NESTED]),
-    ([LOAD], [LOAD, FLIPS])])
+@pytest.mark.parametrize(
+    'test, tta',
+    [
+        ([LOAD, ENHANCE], [LOAD, ENHANCE, FLIPS]),
+        ([LOAD, ENHANCE], [NESTED]),
+        ([LOAD], [LOAD, FLIPS]),
+    ],
+)
 def test_other_pipelines_are_taken(test, tta):
     cfg = config_of(test, tta)
     augment(cfg, 'x.py')

@@ -1,4 +1,5 @@
 """Every check of verify.py finds the data that should fail it."""
+
 from __future__ import annotations
 
 import shutil
@@ -13,26 +14,36 @@ from mmsdag.datasets.inspection import leaves
 
 
 def run_verify(root, *more):
-    return verify.main([
-        'exdark_voc', '--dataset-options', f'data_root={root}',
-        'ann_file=list.txt', 'bad_boxes=skip', *more])
+    return verify.main(
+        [
+            'exdark_voc',
+            '--dataset-options',
+            f'data_root={root}',
+            'ann_file=list.txt',
+            'bad_boxes=skip',
+            *more,
+        ]
+    )
 
 
 def test_verify_counts_boxes_and_light_by_split(exdark, capsys):
     (exdark / 'list.txt').write_text('1.jpg\n2.png\n')
     assert run_verify(exdark) == 0
     said = capsys.readouterr().out
-    for row in ('| class (boxes) | train | val | test | all |',
-                '| images | 2 | 2 | 2 | 6 |', '| Dog | 3 | 3 | 3 | 9 |',
-                '| (11 classes that do not occur) | 0 | 0 | 0 | 0 |',
-                '| all boxes | 3 | 3 | 3 | 9 |',
-                '| Ambient | 1 | 1 | 1 | 3 |', '| Low | 1 | 1 | 1 | 3 |',
-                'train: 2 of 2 images are there, 2 of them whole'):
+    for row in (
+        '| class (boxes) | train | val | test | all |',
+        '| images | 2 | 2 | 2 | 6 |',
+        '| Dog | 3 | 3 | 3 | 9 |',
+        '| (11 classes that do not occur) | 0 | 0 | 0 | 0 |',
+        '| all boxes | 3 | 3 | 3 | 9 |',
+        '| Ambient | 1 | 1 | 1 | 3 |',
+        '| Low | 1 | 1 | 1 | 3 |',
+        'train: 2 of 2 images are there, 2 of them whole',
+    ):
         assert row in said
 
 
-def test_verify_names_images_that_are_missing_broken_or_of_another_size(
-        exdark, capsys):
+def test_verify_names_images_that_are_missing_broken_or_of_another_size(exdark, capsys):
     folder = exdark / 'JPEGImages' / 'Dog'
     (folder / '1.jpg').write_bytes((folder / '1.jpg').read_bytes()[:300])
     Image.new('RGB', (40, 60)).save(folder / '2.png')
@@ -48,8 +59,7 @@ def test_verify_draws_the_boxes(exdark, tmp_path):
     lines = path.read_text().splitlines()
     path.write_text('\n'.join([lines[0], lines[1], lines[-1]]))
     (exdark / 'list.txt').write_text('1.jpg\n')
-    run_verify(exdark, '--sheet', str(tmp_path / 'sheet.jpg'),
-               '--side', '60', '--pictures', '1')
+    run_verify(exdark, '--sheet', str(tmp_path / 'sheet.jpg'), '--side', '60', '--pictures', '1')
     picture = cv2.imread(str(tmp_path / 'sheet.jpg'))
     assert picture.shape == (18 + 60, 3 * 60, 3)  # the three splits
     # The image is black but for the box from 1, 2 to 11, 22 and its name.
@@ -84,11 +94,12 @@ test_dataloader = dict(dataset=dict(
 
 
 def test_verify_counts_and_draws_masks(masks, capsys):
-    assert verify.main([str(masks / 'config.py'), '--sheet',
-                        str(masks / 'sheet.jpg'), '--side', '50']) == 0
+    assert (
+        verify.main([str(masks / 'config.py'), '--sheet', str(masks / 'sheet.jpg'), '--side', '50'])
+        == 0
+    )
     said = capsys.readouterr().out
-    for row in ('| class (pixels) | test |', '| road | 8 |', '| sky | 8 |',
-                '| not labeled | 4 |'):
+    for row in ('| class (pixels) | test |', '| road | 8 |', '| sky | 8 |', '| not labeled | 4 |'):
         assert row in said
     assert 'faults' not in said
     picture = cv2.imread(str(masks / 'sheet.jpg')).astype(int)
@@ -97,41 +108,44 @@ def test_verify_counts_and_draws_masks(masks, capsys):
     assert np.abs(picture[18 + 25, 20] - (0, 0, 100)).max() < 30
 
 
-@pytest.mark.parametrize('values, told', [
-    ([7], 'value 7 is neither classes (0 to 1) nor 255 (4 pixels)'),
-    ([2, 9, 254],
-     'values 2…254 are neither classes (0 to 1) nor 255 (12 pixels)'),
-])
+@pytest.mark.parametrize(
+    'values, told',
+    [
+        ([7], 'value 7 is neither classes (0 to 1) nor 255 (4 pixels)'),
+        ([2, 9, 254], 'values 2…254 are neither classes (0 to 1) nor 255 (12 pixels)'),
+    ],
+)
 def test_labels_that_are_no_class_are_a_fault(masks, capsys, values, told):
     labels = np.zeros((5, 4), np.uint8)
-    labels[:len(values)] = np.array(values)[:, None]
+    labels[: len(values)] = np.array(values)[:, None]
     Image.fromarray(labels).save(masks / 'ann' / 'a.png')
     assert verify.main([str(masks / 'config.py')]) == 1
     assert told in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('spoil, told', [
-    (lambda mask: Image.new('L', (5, 4)).save(mask),
-     'shape (4, 5), but the image has (5, 4)'),
-    (lambda mask: Image.new('RGB', (4, 5)).save(mask),
-     'shape (5, 4, 3), but the image has (5, 4)'),
-    (lambda mask: mask.write_bytes(b'\x89PNG cut off'), 'cannot be read'),
-])
-def test_a_mask_that_does_not_fit_its_image_is_a_fault(
-        masks, capsys, spoil, told):
+@pytest.mark.parametrize(
+    'spoil, told',
+    [
+        (lambda mask: Image.new('L', (5, 4)).save(mask), 'shape (4, 5), but the image has (5, 4)'),
+        (
+            lambda mask: Image.new('RGB', (4, 5)).save(mask),
+            'shape (5, 4, 3), but the image has (5, 4)',
+        ),
+        (lambda mask: mask.write_bytes(b'\x89PNG cut off'), 'cannot be read'),
+    ],
+)
+def test_a_mask_that_does_not_fit_its_image_is_a_fault(masks, capsys, spoil, told):
     mask = masks / 'ann' / 'a.png'
     spoil(mask)
     assert verify.main([str(masks / 'config.py')]) == 1
     assert f'  {mask}: {told}' in capsys.readouterr().out
 
 
-def test_images_may_be_missing_only_where_the_options_say_so(
-        exdark, masks, capsys):
+def test_images_may_be_missing_only_where_the_options_say_so(exdark, masks, capsys):
     shutil.rmtree(exdark / 'JPEGImages' / 'Dog')
     assert run_verify(exdark, 'missing_images=keep') == 0
     (masks / 'list.txt').write_text('a\ngone\n')
-    assert verify.main([str(masks / 'config.py'), '--dataset-options',
-                        'ann_file=list.txt']) == 1
+    assert verify.main([str(masks / 'config.py'), '--dataset-options', 'ann_file=list.txt']) == 1
     assert 'test: 1 of 2 images are there' in capsys.readouterr().out
 
 
@@ -139,8 +153,7 @@ def test_a_data_set_without_images_is_an_error(masks, capsys):
     (masks / 'img' / 'a.png').unlink()
     with pytest.raises(SystemExit):
         verify.main([str(masks / 'config.py')])
-    assert (f"BaseSegDataset has no images: check data_root='{masks}'"
-            in capsys.readouterr().err)
+    assert f"BaseSegDataset has no images: check data_root='{masks}'" in capsys.readouterr().err
 
 
 def test_a_mask_of_a_broken_image_is_not_read(masks, capsys):
@@ -154,14 +167,13 @@ def test_a_mask_of_a_broken_image_is_not_read(masks, capsys):
 def acdc(root, labels: list[int]) -> None:
     """One night image of ACDC in each split, with a row of each label."""
     for split in ('train', 'val'):
-        for kind, suffix in (('rgb_anon', 'rgb_anon'),
-                             ('gt', 'gt_labelTrainIds')):
+        for kind, suffix in (('rgb_anon', 'rgb_anon'), ('gt', 'gt_labelTrainIds')):
             folder = root / kind / 'night' / split / 'A'
             folder.mkdir(parents=True)
             pixels = np.repeat(np.array(labels, np.uint8)[:, None], 6, 1)
-            Image.fromarray(pixels).convert(
-                'L' if kind == 'gt' else 'RGB').save(
-                    folder / f'a_{suffix}.png')
+            Image.fromarray(pixels).convert('L' if kind == 'gt' else 'RGB').save(
+                folder / f'a_{suffix}.png'
+            )
 
 
 def test_label_ids_in_the_place_of_train_ids_are_told(tmp_path, capsys):
@@ -169,8 +181,7 @@ def test_label_ids_in_the_place_of_train_ids_are_told(tmp_path, capsys):
     acdc(tmp_path, [0, 7, 18, 19, 24, 33, 255])
     verify.main(['acdc_night', '--dataset-options', f'data_root={tmp_path}'])
     said = capsys.readouterr().out
-    assert ('values 19…33 are neither train ids nor 255; label_ids=True? '
-            '(18 pixels)') in said
+    assert ('values 19…33 are neither train ids nor 255; label_ids=True? (18 pixels)') in said
 
 
 def test_train_ids_are_no_fault(tmp_path, capsys):
@@ -181,8 +192,15 @@ def test_train_ids_are_no_fault(tmp_path, capsys):
 
 def test_label_ids_that_the_config_announces_are_no_fault(tmp_path, capsys):
     acdc(tmp_path, [0, 7, 24, 33, 255])
-    verify.main(['acdc_night', '--dataset-options', f'data_root={tmp_path}',
-                 'label_ids=True', 'seg_map_suffix=_gt_labelTrainIds.png'])
+    verify.main(
+        [
+            'acdc_night',
+            '--dataset-options',
+            f'data_root={tmp_path}',
+            'label_ids=True',
+            'seg_map_suffix=_gt_labelTrainIds.png',
+        ]
+    )
     said = capsys.readouterr().out
     # Label 7 is road, 24 person, 33 bicycle: a row of 6 pixels each.
     assert 'faults' not in said and '| road | 6 | 6 | 12 |' in said
@@ -198,15 +216,16 @@ def test_a_config_without_data_is_an_error(tmp_path, capsys):
 def test_a_sheet_without_images_is_an_error(exdark, tmp_path, capsys):
     shutil.rmtree(exdark / 'JPEGImages' / 'Dog')
     with pytest.raises(SystemExit):
-        run_verify(exdark, 'missing_images=keep', '--sheet',
-                   str(tmp_path / 'sheet.jpg'))
+        run_verify(exdark, 'missing_images=keep', '--sheet', str(tmp_path / 'sheet.jpg'))
     assert 'no image to draw' in capsys.readouterr().err
 
 
 def test_data_sets_that_repeat_or_join_others_are_taken_apart():
     a, b = dict(type='A'), dict(type='B')
-    cfg = dict(type='RepeatDataset', dataset=dict(
-        type='ConcatDataset', datasets=[a, dict(type='X', dataset=b)]))
+    cfg = dict(
+        type='RepeatDataset',
+        dataset=dict(type='ConcatDataset', datasets=[a, dict(type='X', dataset=b)]),
+    )
     assert list(leaves(cfg)) == [a, b]
 
 

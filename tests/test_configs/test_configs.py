@@ -1,4 +1,5 @@
 """Every config of the repository says what can be built."""
+
 from __future__ import annotations
 
 import copy
@@ -11,14 +12,7 @@ import torch
 import yaml
 from mmdet.datasets import CocoDataset
 from mmengine.config import Config
-from mmengine.registry import (
-    DATASETS,
-    HOOKS,
-    METRICS,
-    MODELS,
-    TRANSFORMS,
-    init_default_scope,
-)
+from mmengine.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS, init_default_scope
 
 from mmsdag.datasets import ExDarkDataset
 from mmsdag.models import EnlightenGANNet
@@ -34,8 +28,7 @@ BASES = [path for path in EVERY if '_base_' in path.parts]
 SPECS = [path for path in EVERY if path.parent.name == 'benchmark']
 LEAVES = [path for path in EVERY if path not in (*BASES, *SPECS)]
 RECOGNITION = [
-    path for path in LEAVES
-    if path.parent.name in ('detection', 'segmentation', 'classification')
+    path for path in LEAVES if path.parent.name in ('detection', 'segmentation', 'classification')
 ]
 #: Older files, each for one enhancer; and names that there was no file for.
 FILES = [path for path in EVERY if path.parent.name == 'enhancers']
@@ -113,9 +106,9 @@ def test_benchmark_names_configs_that_load(path):
 def test_recognition_config_is_a_short_leaf_of_a_stock_one(path):
     text = path.read_text()
     assert len(text.splitlines()) <= 25
-    package = dict(
-        detection='mmdet', segmentation='mmseg',
-        classification='mmpretrain')[path.parent.name]
+    package = dict(detection='mmdet', segmentation='mmseg', classification='mmpretrain')[
+        path.parent.name
+    ]
     assert f"'{package}::" in text
     cfg = read(path)
     assert cfg.default_scope == package
@@ -126,24 +119,25 @@ def test_recognition_config_is_a_short_leaf_of_a_stock_one(path):
 def enlighten_gan(tmp_path_factory) -> str:
     """A checkpoint of EnlightenGAN, of which the repository has none."""
     path = tmp_path_factory.mktemp('enlighten_gan') / 'enlighten_gan.pth'
-    torch.save({
-        f'generator.{name}': value
-        for name, value in EnlightenGANNet().state_dict().items()
-    }, path)
+    torch.save(
+        {f'generator.{name}': value for name, value in EnlightenGANNet().state_dict().items()}, path
+    )
     return str(path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('leaf, preprocessor', [
-    ('detection/yolox_nano_exdark_frozen', 'EnhancedDetDataPreprocessor'),
-    ('segmentation/segformer_mit-b0_acdc-night',
-     'EnhancedSegDataPreprocessor'),
-    ('classification/resnet18_1xb64-175e_codan',
-     'EnhancedClsDataPreprocessor'),
-])
+@pytest.mark.parametrize(
+    'leaf, preprocessor',
+    [
+        ('detection/yolox_nano_exdark_frozen', 'EnhancedDetDataPreprocessor'),
+        ('segmentation/segformer_mit-b0_acdc-night', 'EnhancedSegDataPreprocessor'),
+        ('classification/resnet18_1xb64-175e_codan', 'EnhancedClsDataPreprocessor'),
+    ],
+)
 @pytest.mark.parametrize('name', ENHANCERS)
 def test_environment_chooses_the_enhancer_of_a_recognition_config(
-        name, leaf, preprocessor, monkeypatch, enlighten_gan):
+    name, leaf, preprocessor, monkeypatch, enlighten_gan
+):
     monkeypatch.setenv('MMSDAG_ENLIGHTEN_GAN', enlighten_gan)
     stock = read(CONFIGS / f'{leaf}.py')
     assert stock.work_dir == f'work_dirs/{Path(leaf).name}_none'
@@ -156,14 +150,14 @@ def test_environment_chooses_the_enhancer_of_a_recognition_config(
         return
     ours = cfg.model.data_preprocessor
     assert ours.type == f'mmsdag.{preprocessor}'
-    assert {k: v for k, v in ours.items() if k in theirs and k != 'type'
-            } == {k: v for k, v in theirs.items() if k != 'type'}
+    assert {k: v for k, v in ours.items() if k in theirs and k != 'type'} == {
+        k: v for k, v in theirs.items() if k != 'type'
+    }
     assert MODELS.build(ours).enhancer is not None
 
 
 @pytest.mark.parametrize('path', FILES, ids=name_of)
-def test_an_older_file_of_an_enhancer_is_what_the_environment_gives(
-        path, monkeypatch):
+def test_an_older_file_of_an_enhancer_is_what_the_environment_gives(path, monkeypatch):
     older = Config.fromfile(path)
     monkeypatch.setenv('MMSDAG_ENHANCER', path.stem)
     newer = Config.fromfile(CONFIGS / '_base_/enhancer.py')
@@ -179,7 +173,8 @@ def test_a_users_config_may_inherit_an_older_file(tmp_path):
         f"""_base_ = ['mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
          '{CONFIGS}/_base_/enhancers/zero_dce_sdag.py']
 model = dict(data_preprocessor=_base_.detection)
-""")
+"""
+    )
     ours = Config.fromfile(tmp_path / 'mine.py').model.data_preprocessor
     assert ours.enhancer == 'zero_dce_sdag'
     assert ours.type == 'mmsdag.EnhancedDetDataPreprocessor'
@@ -188,8 +183,7 @@ model = dict(data_preprocessor=_base_.detection)
 def test_the_detector_at_512_pixels_needs_no_enhancer(monkeypatch):
     leaf = CONFIGS / 'detection/yolox_nano_brackets-512_frozen.py'
     monkeypatch.delenv('MMSDAG_ENHANCER', raising=False)
-    assert Config.fromfile(leaf).model.data_preprocessor.enhancer == (
-        'fixed_gamma')
+    assert Config.fromfile(leaf).model.data_preprocessor.enhancer == ('fixed_gamma')
     monkeypatch.setenv('MMSDAG_ENHANCER', 'none')
     cfg = in_its_scope(Config.fromfile(leaf))
     preprocessor = MODELS.build(cfg.model.data_preprocessor)
@@ -197,42 +191,36 @@ def test_the_detector_at_512_pixels_needs_no_enhancer(monkeypatch):
     assert torch.equal(preprocessor.enhance([image])[0], image)
 
 
-def test_gamma_in_the_environment_is_refused_as_it_meant_the_fixed_one(
-        monkeypatch):
+def test_gamma_in_the_environment_is_refused_as_it_meant_the_fixed_one(monkeypatch):
     leaf = CONFIGS / 'detection/yolox_nano_exdark_frozen.py'
     monkeypatch.setenv('MMSDAG_ENHANCER', 'gamma')
     with pytest.raises(ValueError, match='fixed_gamma .* or .*learned_gamma'):
         Config.fromfile(leaf)
     monkeypatch.setenv('MMSDAG_ENHANCER', 'fixed_gamma')
     fixed = Config.fromfile(leaf).model.data_preprocessor.enhancer
-    assert network_config(fixed)[0] == dict(
-        type='mmsdag.GammaEnhancer', gamma=2.2)
+    assert network_config(fixed)[0] == dict(type='mmsdag.GammaEnhancer', gamma=2.2)
     monkeypatch.setenv('MMSDAG_ENHANCER', 'learned_gamma')
     learned = Config.fromfile(leaf).model.data_preprocessor.enhancer
     assert resolve(learned) == resolve('gamma')
 
 
 def test_frozen_detectors_know_the_classes_of_exdark_by_their_coco_places():
-    names = read(CONFIGS / '_base_/protocols/exdark.py'
-                 ).exdark_frozen.metainfo.classes
+    names = read(CONFIGS / '_base_/protocols/exdark.py').exdark_frozen.metainfo.classes
     renamed = {
         theirs: ours
-        for ours, theirs in zip(names, CocoDataset.METAINFO['classes'],
-                                strict=True) if ours != theirs
+        for ours, theirs in zip(names, CocoDataset.METAINFO['classes'], strict=True)
+        if ours != theirs
     }
-    assert renamed == {
-        'person': 'People',
-        'motorcycle': 'Motorbike',
-        'dining table': 'Table'
+    assert renamed == {'person': 'People', 'motorcycle': 'Motorbike', 'dining table': 'Table'}
+    assert {name.casefold() for name in ExDarkDataset.METAINFO['classes']} <= {
+        name.casefold() for name in names
     }
-    assert {name.casefold() for name in ExDarkDataset.METAINFO['classes']
-            } <= {name.casefold() for name in names}
 
 
 ROOT = CONFIGS.parent
 LISTED = [
-    model for name in yaml.safe_load(
-        (ROOT / 'model-index.yml').read_text())['Import']
+    model
+    for name in yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
     for model in yaml.safe_load((ROOT / name).read_text())['Models']
 ]
 PUBLISHED = [model for model in LISTED if 'Weights' in model]
@@ -244,14 +232,11 @@ def test_metafiles_list_every_recognition_config():
         model = listed[f'configs/{name_of(path)}.py']
         assert model['Name'].partition('_seed')[0] == path.stem
         train_cfg = read(path).train_cfg or {}
-        for key, entry in dict(
-                max_epochs='Epochs', max_iters='Iterations').items():
-            assert model.get('Metadata',
-                             {}).get(entry) == train_cfg.get(key)
+        for key, entry in dict(max_epochs='Epochs', max_iters='Iterations').items():
+            assert model.get('Metadata', {}).get(entry) == train_cfg.get(key)
 
 
-@pytest.mark.parametrize(
-    'model', PUBLISHED, ids=lambda model: model['Name'])
+@pytest.mark.parametrize('model', PUBLISHED, ids=lambda model: model['Name'])
 def test_published_checkpoint_is_small_whole_and_fits_its_config(model):
     weights = ROOT / model['Weights']
     assert weights.stat().st_size < 2_000_000
@@ -263,6 +248,5 @@ def test_published_checkpoint_is_small_whole_and_fits_its_config(model):
     network.load_state_dict(load_checkpoint(weights)['state_dict'])
     count = sum(p.numel() for p in network.parameters())
     assert count == model['Metadata']['Parameters']
-    for key, entry in dict(
-            max_epochs='Epochs', max_iters='Iterations').items():
+    for key, entry in dict(max_epochs='Epochs', max_iters='Iterations').items():
         assert cfg.train_cfg.get(key) == model['Metadata'].get(entry)

@@ -20,13 +20,7 @@ from mmsdag.datasets.annotations import (
     ListedImage,
     read_records,
 )
-from mmsdag.datasets.image_lists import (
-    choose,
-    classify,
-    in_range,
-    read_list,
-    scenes_of_images,
-)
+from mmsdag.datasets.image_lists import choose, classify, in_range, read_list, scenes_of_images
 
 EMPTY = b'<annotation/>'
 BBGT = b'% bbGt version=3\n'
@@ -64,8 +58,11 @@ def test_one_name_in_two_folders_is_refused_when_it_is_asked_for(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / '1.xml').write_bytes(EMPTY)
     index = annotations(tmp_path)
-    with pytest.raises(ValueError, match=r"2 files .* named '1.xml'.*"
-                       r'set data_prefix.ann_path to one'):
+    with pytest.raises(
+        ValueError,
+        match=r"2 files .* named '1.xml'.*"
+        r'set data_prefix.ann_path to one',
+    ):
         index.find('1.xml')
 
 
@@ -87,13 +84,13 @@ def test_a_link_to_a_folder_above_ends_the_walk(tmp_path):
     (tmp_path / 'a').mkdir()
     (tmp_path / 'a' / 'back').symlink_to(tmp_path)
     (tmp_path / 'a' / '1.xml').write_bytes(EMPTY)
-    assert annotations(tmp_path).find('1.xml') == str(
-        tmp_path / 'a' / '1.xml')
+    assert annotations(tmp_path).find('1.xml') == str(tmp_path / 'a' / '1.xml')
 
 
 def test_archives_are_read_in_place_without_what_macos_adds(tmp_path):
-    path = pack(tmp_path / 'a.zip', {
-        'Anno/Bus/1.jpg.txt': BBGT, '__MACOSX/Anno/Bus/1.jpg.txt': b'junk'})
+    path = pack(
+        tmp_path / 'a.zip', {'Anno/Bus/1.jpg.txt': BBGT, '__MACOSX/Anno/Bus/1.jpg.txt': b'junk'}
+    )
     index = annotations(path)
     assert index.find('1.jpg.txt') == 'Anno/Bus/1.jpg.txt'
     assert index.read('Anno/Bus/1.jpg.txt') == BBGT
@@ -105,7 +102,7 @@ def test_a_missing_folder_is_named_with_its_config_key(tmp_path):
 
 
 def test_a_folder_that_need_not_be_there_counts_as_empty(tmp_path):
-    index = FileIndex(tmp_path / 'x', ('.jpg', ), 'img_path', required=False)
+    index = FileIndex(tmp_path / 'x', ('.jpg',), 'img_path', required=False)
     assert len(index) == 0
 
 
@@ -141,23 +138,25 @@ def test_a_bomb_that_lies_about_its_size_is_not_unpacked_far(tmp_path):
 def test_flipped_bits_in_an_archive_are_noticed(tmp_path):
     path = pack(tmp_path / 'a.zip', {'1.xml': EMPTY * 100})
     content = bytearray(path.read_bytes())
-    content[40] ^= 0xff
+    content[40] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(AnnotationError, match='a.zip/1.xml: damaged archive'):
         annotations(path).read('1.xml')
 
 
 @given(st.data())
-@settings(max_examples=int(os.environ.get('MMSDAG_FUZZ_EXAMPLES', 50)),
-          deadline=10_000, derandomize='CI' in os.environ)
+@settings(
+    max_examples=int(os.environ.get('MMSDAG_FUZZ_EXAMPLES', 50)),
+    deadline=10_000,
+    derandomize='CI' in os.environ,
+)
 def test_noise_in_an_archive_gives_one_clear_error(data):
     memory = io.BytesIO()
-    content = bytearray(
-        pack(memory, {'b/1.xml': EMPTY * 9, '2.xml': EMPTY}).getvalue())
+    content = bytearray(pack(memory, {'b/1.xml': EMPTY * 9, '2.xml': EMPTY}).getvalue())
     for _ in range(data.draw(st.integers(1, 5))):
         place = data.draw(st.integers(0, len(content) - 1))
         content[place] = data.draw(st.integers(0, 255))
-    del content[data.draw(st.integers(len(content) // 2, len(content) * 2)):]
+    del content[data.draw(st.integers(len(content) // 2, len(content) * 2)) :]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'a.zip')
         with open(path, 'wb') as file:
@@ -172,34 +171,38 @@ def test_noise_in_an_archive_gives_one_clear_error(data):
 
 
 @pytest.mark.parametrize('name', ['1.PNG.xml', '1.xml', '1.png.txt', '1.txt'])
-def test_an_annotation_may_have_the_ending_of_its_image_or_not(
-        tmp_path, name):
+def test_an_annotation_may_have_the_ending_of_its_image_or_not(tmp_path, name):
     Image.new('RGB', (4, 4)).save(tmp_path / '1.PNG')
     (tmp_path / name).write_bytes(EMPTY if name.endswith('xml') else BBGT)
     for image in ('1.png', 'Bus/1.png', '1'):
-        record, = read_records(
-            listed(image), images(tmp_path), annotations(tmp_path),
-            EXDARK_PARSERS)
+        (record,) = read_records(
+            listed(image), images(tmp_path), annotations(tmp_path), EXDARK_PARSERS
+        )
         assert record.img_path == str(tmp_path / '1.PNG')
         assert record.ann_path == str(tmp_path / name)
 
 
-def test_all_images_without_annotation_are_counted_before_any_is_read(
-        tmp_path):
+def test_all_images_without_annotation_are_counted_before_any_is_read(tmp_path):
     (tmp_path / '1.jpg.xml').write_bytes(b'broken')
-    with pytest.raises(FileNotFoundError,
-                       match=r'12 of the 13 listed images have no annotation '
-                       r'\(\.xml or \.txt\)(?s:.)*2\.jpg(?s:.)*and 2 more'):
-        list(read_records(
-            listed(*(f'{n}.jpg' for n in range(1, 14))), images(tmp_path),
-            annotations(tmp_path), EXDARK_PARSERS))
+    with pytest.raises(
+        FileNotFoundError,
+        match=r'12 of the 13 listed images have no annotation '
+        r'\(\.xml or \.txt\)(?s:.)*2\.jpg(?s:.)*and 2 more',
+    ):
+        list(
+            read_records(
+                listed(*(f'{n}.jpg' for n in range(1, 14))),
+                images(tmp_path),
+                annotations(tmp_path),
+                EXDARK_PARSERS,
+            )
+        )
 
 
 def test_an_error_in_an_archive_names_archive_and_file(tmp_path):
     path = pack(tmp_path / 'a.zip', {'b/1.jpg.xml': b'<annotation>\n<'})
     with pytest.raises(AnnotationError, match=r'a.zip/b/1.jpg.xml:2: incomp'):
-        list(read_records(listed('1.jpg'), images(tmp_path),
-                          annotations(path), EXDARK_PARSERS))
+        list(read_records(listed('1.jpg'), images(tmp_path), annotations(path), EXDARK_PARSERS))
 
 
 def test_a_list_that_is_missing_or_empty_is_refused(tmp_path):
@@ -213,7 +216,8 @@ def test_a_list_that_is_missing_or_empty_is_refused(tmp_path):
 def test_classifying_ignores_folders_and_the_case_of_endings():
     known = [ListedImage('1.JPG', 7, 'Bus', 'Low', 'Indoor', 'val')]
     assert classify([ListedImage('Bus/1.jpg', 2)], known) == [
-        ListedImage('Bus/1.jpg', 2, 'Bus', 'Low', 'Indoor', 'val')]
+        ListedImage('Bus/1.jpg', 2, 'Bus', 'Low', 'Indoor', 'val')
+    ]
     with pytest.raises(ValueError, match="1 of 1 .* for example '2.jpg'"):
         classify(listed('2.jpg'), known)
 
@@ -223,8 +227,11 @@ def test_choosing_needs_a_list_that_tells_and_leaves_something():
     assert choose([image], lighting={'Low', 'Weak'}, split=None) == [image]
     with pytest.raises(ValueError, match='needs imageclasslist.txt'):
         choose(listed('1.jpg'), lighting={'Low'})
-    with pytest.raises(ValueError, match=r"no image is of all of lighting=\["
-                       r"'Weak'\], split=\['val'\]"):
+    with pytest.raises(
+        ValueError,
+        match=r'no image is of all of lighting=\['
+        r"'Weak'\], split=\['val'\]",
+    ):
         choose([image], lighting={'Weak'}, split={'val'})
 
 
@@ -239,9 +246,9 @@ def test_a_range_sorts_by_number_and_needs_one():
         in_range(listed('a.png'), (1, 2))
 
 
-@pytest.mark.parametrize('content', [
-    '[', '{"a": 1}', '[{"dark": []}]', '[3]', '[{"images": ["a.jpg"]}]',
-    '[' * 100_000])
+@pytest.mark.parametrize(
+    'content', ['[', '{"a": 1}', '[{"dark": []}]', '[3]', '[{"images": ["a.jpg"]}]', '[' * 100_000]
+)
 def test_a_list_of_scenes_of_another_format_is_refused(tmp_path, content):
     (tmp_path / 'scenes.json').write_text(content)
     with pytest.raises(AnnotationError, match='scenes.json: must be a JSON '):

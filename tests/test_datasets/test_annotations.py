@@ -3,6 +3,7 @@
 The noise is drawn by hypothesis. For a longer hunt:
 MMSDAG_FUZZ_EXAMPLES=100000 pytest tests/test_datasets/test_annotations.py
 """
+
 from __future__ import annotations
 
 import json
@@ -57,31 +58,33 @@ COCO = json.dumps(
     dict(
         images=[dict(id=7, file_name='a.jpg', width=8, height=6)],
         categories=[dict(id=1, name='dog')],
-        annotations=[
-            dict(id=1, image_id=7, category_id=1, bbox=[1, 2, 3, 4], area=12)
-        ])).encode()
+        annotations=[dict(id=1, image_id=7, category_id=1, bbox=[1, 2, 3, 4], area=12)],
+    )
+).encode()
 PARSERS = {
     parse_voc: VOC,
     parse_bbgt: BBGT,
     parse_dark_face: FACES,
     parse_image_list: IMAGES,
-    parse_coco: COCO
+    parse_coco: COCO,
 }
 
 
 def obj(**corners):
-    box = ''.join(f'<{k}>{v}</{k}>' for k, v in {
-        'xmin': 1, 'ymin': 1, 'xmax': 2, 'ymax': 2, **corners
-    }.items())
-    return (f'<annotation>\n<object><name>Dog</name><bndbox>{box}</bndbox>'
-            '</object></annotation>').encode()
+    box = ''.join(
+        f'<{k}>{v}</{k}>'
+        for k, v in {'xmin': 1, 'ymin': 1, 'xmax': 2, 'ymax': 2, **corners}.items()
+    )
+    return (
+        f'<annotation>\n<object><name>Dog</name><bndbox>{box}</bndbox></object></annotation>'
+    ).encode()
 
 
 def test_voc_corners_count_from_one_and_parts_do_not_matter():
-    assert parse_voc(VOC, 'a.xml') == Annotation([
-        Box('Dog', (10, 20, 30.5, 40), 3),
-        Box('Cat', (0, 1, 2, 3), 10, difficult=True)
-    ], (640, 480))
+    assert parse_voc(VOC, 'a.xml') == Annotation(
+        [Box('Dog', (10, 20, 30.5, 40), 3), Box('Cat', (0, 1, 2, 3), 10, difficult=True)],
+        (640, 480),
+    )
 
 
 def test_a_voc_size_of_zero_is_not_known():
@@ -91,7 +94,8 @@ def test_a_voc_size_of_zero_is_not_known():
 
 def test_bbgt_has_corner_and_size_and_counts_from_one():
     assert parse_bbgt(BBGT, 'a.txt') == Annotation(
-        [Box('Dog', (10, 20, 30, 40), 2), Box('Cat', (0, 1, 2, 3), 3)])
+        [Box('Dog', (10, 20, 30, 40), 2), Box('Cat', (0, 1, 2, 3), 3)]
+    )
 
 
 def test_bbgt_without_objects_is_an_image_of_none():
@@ -101,24 +105,34 @@ def test_bbgt_without_objects_is_an_image_of_none():
 def test_dark_face_corners_are_taken_as_they_stand():
     assert parse_dark_face(FACES, '1.txt').boxes == [
         Box('face', (790, 382, 802, 403), 2),
-        Box('face', (783, 391, 791, 408), 3)
+        Box('face', (783, 391, 791, 408), 3),
     ]
 
 
 def test_a_list_of_classes_tells_label_light_place_and_split():
     first, second = parse_image_list(IMAGES, 'imageclasslist.txt')
-    assert (first.name, first.label, first.lighting, first.environment,
-            first.split) == ('2015_00001.png', 'Bicycle', 'Ambient', 'Indoor',
-                             'train')
-    assert (second.name, second.label, second.lighting, second.environment,
-            second.split) == ('2015_00024.JPG', 'Table', 'Twilight',
-                              'Outdoor', 'test')
+    assert (first.name, first.label, first.lighting, first.environment, first.split) == (
+        '2015_00001.png',
+        'Bicycle',
+        'Ambient',
+        'Indoor',
+        'train',
+    )
+    assert (second.name, second.label, second.lighting, second.environment, second.split) == (
+        '2015_00024.JPG',
+        'Table',
+        'Twilight',
+        'Outdoor',
+        'test',
+    )
 
 
 def test_a_plain_list_tells_names_even_with_blanks():
     listed = parse_image_list(b'\xef\xbb\xbfa 1.png\n\nb/c.jpg', 'train.txt')
     assert [(i.name, i.line, i.split) for i in listed] == [
-        ('a 1.png', 1, None), ('b/c.jpg', 3, None)]
+        ('a 1.png', 1, None),
+        ('b/c.jpg', 3, None),
+    ]
 
 
 def test_good_coco_annotations_come_back():
@@ -126,19 +140,27 @@ def test_good_coco_annotations_come_back():
 
 
 # Nine entities of ten each: 10^9 copies of the first.
-BOMB = ('<!DOCTYPE a [<!ENTITY e0 "boom">' +
-        ''.join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">'
-                for n in range(1, 10)) +
-        ']><annotation>&e9;</annotation>').encode()
-QUADRATIC = (b'<!DOCTYPE a [<!ENTITY e "' + b'x' * 100_000 +
-             b'">]><annotation>' + b'&e;' * 100_000 + b'</annotation>')
-EXTERNAL = (b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
-            b'<annotation>&e;</annotation>')
+BOMB = (
+    '<!DOCTYPE a [<!ENTITY e0 "boom">'
+    + ''.join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+    + ']><annotation>&e9;</annotation>'
+).encode()
+QUADRATIC = (
+    b'<!DOCTYPE a [<!ENTITY e "'
+    + b'x' * 100_000
+    + b'">]><annotation>'
+    + b'&e;' * 100_000
+    + b'</annotation>'
+)
+EXTERNAL = b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><annotation>&e;</annotation>'
 FOREIGN_DTD = b'<!DOCTYPE a SYSTEM "http://example.com/a.dtd"><annotation/>'
 
 
-@pytest.mark.parametrize('content', [BOMB, QUADRATIC, EXTERNAL, FOREIGN_DTD],
-                         ids=['bomb', 'quadratic', 'external', 'dtd'])
+@pytest.mark.parametrize(
+    'content',
+    [BOMB, QUADRATIC, EXTERNAL, FOREIGN_DTD],
+    ids=['bomb', 'quadratic', 'external', 'dtd'],
+)
 def test_document_types_are_refused_at_once(content):
     start = time.perf_counter()
     with pytest.raises(AnnotationError, match='^a.xml:1: .*are refused'):
@@ -156,8 +178,7 @@ def test_a_tower_of_elements_is_refused_at_once():
 
 
 def test_many_small_pieces_are_read_in_linear_time():
-    content = (b'<annotation><object><name>' + b'&amp;' * 500_000 +
-               b'</name></object></annotation>')
+    content = b'<annotation><object><name>' + b'&amp;' * 500_000 + b'</name></object></annotation>'
     start = time.perf_counter()
     with pytest.raises(AnnotationError, match='object without <xmin>'):
         parse_voc(content, 'a.xml')
@@ -173,31 +194,38 @@ def test_a_twin_among_many_is_found_in_linear_time():
     assert time.perf_counter() - start < 10
 
 
-@pytest.mark.parametrize('content, line, reason', [
-    (b'', 1, 'incomplete XML'),
-    (VOC[:300], 8, 'incomplete XML'),
-    (b'<html><body>not found</body></html>', 1, '<html> is not a VOC'),
-    (b'<annotation>&e;</annotation>', 1, 'undefined entity'),
-    ('<?xml version="1.0" encoding="utf-8"?><annotation>Ä</annotation>'
-     .encode('latin-1'), 1, 'incomplete XML'),
-    (b'<?xml version="1.0" encoding="martian"?><annotation/>', 1,
-     'cannot be decoded|unknown encoding'),
-    (VOC.decode().encode('utf-16')[:-1], 16, 'incomplete XML'),
-    (VOC.replace(b'<name>Cat</name>', b''), 10, 'object without <name>'),
-    (VOC.replace(b'<xmin>1</xmin>', b''), 10, 'object without <xmin>'),
-    (VOC.replace(b'<xmin>1</xmin>', b'<xmin>1</xmin><xmin>2</xmin>'), 13,
-     'a second <xmin>'),
-    (VOC.replace(b'640', b'wide'), 2, "width is 'wide'"),
-    (obj(xmax='nan'), 2, "xmax is 'nan', which is not a number of pixels"),
-    (obj(xmax='inf'), 2, "xmax is 'inf'"),
-    (obj(xmax='1e999'), 2, "xmax is '1e999'"),
-    (obj(xmax='1_0'), 2, "xmax is '1_0'"),
-    (obj(xmax='٣'), 2, "xmax is '٣'"),
-    (obj(xmax='10000001'), 2, "xmax is '10000001'"),
-    (obj(xmax='9' * 100_000), 2, r"xmax is '9{40}…'"),
-])
-def test_a_broken_voc_file_gives_one_error_with_its_line(
-        content, line, reason):
+@pytest.mark.parametrize(
+    'content, line, reason',
+    [
+        (b'', 1, 'incomplete XML'),
+        (VOC[:300], 8, 'incomplete XML'),
+        (b'<html><body>not found</body></html>', 1, '<html> is not a VOC'),
+        (b'<annotation>&e;</annotation>', 1, 'undefined entity'),
+        (
+            '<?xml version="1.0" encoding="utf-8"?><annotation>Ä</annotation>'.encode('latin-1'),
+            1,
+            'incomplete XML',
+        ),
+        (
+            b'<?xml version="1.0" encoding="martian"?><annotation/>',
+            1,
+            'cannot be decoded|unknown encoding',
+        ),
+        (VOC.decode().encode('utf-16')[:-1], 16, 'incomplete XML'),
+        (VOC.replace(b'<name>Cat</name>', b''), 10, 'object without <name>'),
+        (VOC.replace(b'<xmin>1</xmin>', b''), 10, 'object without <xmin>'),
+        (VOC.replace(b'<xmin>1</xmin>', b'<xmin>1</xmin><xmin>2</xmin>'), 13, 'a second <xmin>'),
+        (VOC.replace(b'640', b'wide'), 2, "width is 'wide'"),
+        (obj(xmax='nan'), 2, "xmax is 'nan', which is not a number of pixels"),
+        (obj(xmax='inf'), 2, "xmax is 'inf'"),
+        (obj(xmax='1e999'), 2, "xmax is '1e999'"),
+        (obj(xmax='1_0'), 2, "xmax is '1_0'"),
+        (obj(xmax='٣'), 2, "xmax is '٣'"),
+        (obj(xmax='10000001'), 2, "xmax is '10000001'"),
+        (obj(xmax='9' * 100_000), 2, r"xmax is '9{40}…'"),
+    ],
+)
+def test_a_broken_voc_file_gives_one_error_with_its_line(content, line, reason):
     with pytest.raises(AnnotationError, match=reason) as error:
         parse_voc(content, 'a.xml')
     assert str(error.value).startswith(f'a.xml:{line}: ')
@@ -206,75 +234,84 @@ def test_a_broken_voc_file_gives_one_error_with_its_line(
 def test_utf_16_and_declared_legacy_encodings_are_read():
     text = VOC.decode().replace('Dog', 'Hündin')
     legacy = '<?xml version="1.0" encoding="cp1252"?>' + text
-    for content in (text.encode('utf-16'), text.encode('utf-16-le'),
-                    legacy.encode('cp1252')):
+    for content in (text.encode('utf-16'), text.encode('utf-16-le'), legacy.encode('cp1252')):
         assert parse_voc(content, 'a.xml').boxes[0].name == 'Hündin'
 
 
-@pytest.mark.parametrize('content, line, reason', [
-    (b'', 1, "must start with '% bbGt version=3', not ''"),
-    (b'% bbGt version=2\n', 1, 'must start with'),
-    (BBGT[:40], 2, '9 columns'),
-    (b'% bbGt version=3\nDog 1 2 nan 4\n', 2, "column is 'nan'"),
-    (b'% bbGt version=3\n\nDog 1 2 3 x\n', 3, "column is 'x'"),
-    (b'% bbGt version=3\r\nD\xff 1 2 3 4\r\n', 2, 'not UTF-8'),
-    ('% bbGt version=3\n'.encode('utf-16'), 1, 'not UTF-8'),
-])
-def test_a_broken_bbgt_file_gives_one_error_with_its_line(
-        content, line, reason):
+@pytest.mark.parametrize(
+    'content, line, reason',
+    [
+        (b'', 1, "must start with '% bbGt version=3', not ''"),
+        (b'% bbGt version=2\n', 1, 'must start with'),
+        (BBGT[:40], 2, '9 columns'),
+        (b'% bbGt version=3\nDog 1 2 nan 4\n', 2, "column is 'nan'"),
+        (b'% bbGt version=3\n\nDog 1 2 3 x\n', 3, "column is 'x'"),
+        (b'% bbGt version=3\r\nD\xff 1 2 3 4\r\n', 2, 'not UTF-8'),
+        ('% bbGt version=3\n'.encode('utf-16'), 1, 'not UTF-8'),
+    ],
+)
+def test_a_broken_bbgt_file_gives_one_error_with_its_line(content, line, reason):
     with pytest.raises(AnnotationError, match=reason) as error:
         parse_bbgt(content, 'a.txt')
     assert str(error.value).startswith(f'a.txt:{line}: ')
 
 
-@pytest.mark.parametrize('content, line, reason', [
-    (b'', 1, "must start with the count of the faces, not ''"),
-    (b'-1\n', 1, 'must start with the count'),
-    # Found by the noise below: strip() takes \x1c off, int() does not.
-    (b'\x1c0', 1, 'must start with the count'),
-    (b'3\n790 382 802 403\n', 1, '3 faces announced, 1 there'),
-    (b'2\n790 382 802 403\n783 39', 3, '2 columns'),
-    (b'1\n790 382 802 inf\n', 2, "column is 'inf'"),
-])
-def test_a_broken_dark_face_file_gives_one_error_with_its_line(
-        content, line, reason):
+@pytest.mark.parametrize(
+    'content, line, reason',
+    [
+        (b'', 1, "must start with the count of the faces, not ''"),
+        (b'-1\n', 1, 'must start with the count'),
+        # Found by the noise below: strip() takes \x1c off, int() does not.
+        (b'\x1c0', 1, 'must start with the count'),
+        (b'3\n790 382 802 403\n', 1, '3 faces announced, 1 there'),
+        (b'2\n790 382 802 403\n783 39', 3, '2 columns'),
+        (b'1\n790 382 802 inf\n', 2, "column is 'inf'"),
+    ],
+)
+def test_a_broken_dark_face_file_gives_one_error_with_its_line(content, line, reason):
     with pytest.raises(AnnotationError, match=reason) as error:
         parse_dark_face(content, '1.txt')
     assert str(error.value).startswith(f'1.txt:{line}: ')
 
 
-@pytest.mark.parametrize('content, line, reason', [
-    (b'a.png 1 2 1 1\na.png 13 2 1 1\n', 2, 'label 13 is not in 1 to 12'),
-    (b'a.png 1 11 1 1\n', 1, 'lighting 11 is not in 1 to 10'),
-    (b'a.png 1 1 0 1\n', 1, 'environment 0 is not in 1 to 2'),
-    (b'a.png 1 1 1 4\n', 1, 'split 4 is not in 1 to 3'),
-    (b'a.png\nb.png\nA.PNG\n', 3, "'A.PNG' is listed twice, .* line 1"),
-    (b'a.png\n\x00\x01\n', 2, 'is not a file name'),
-])
+@pytest.mark.parametrize(
+    'content, line, reason',
+    [
+        (b'a.png 1 2 1 1\na.png 13 2 1 1\n', 2, 'label 13 is not in 1 to 12'),
+        (b'a.png 1 11 1 1\n', 1, 'lighting 11 is not in 1 to 10'),
+        (b'a.png 1 1 0 1\n', 1, 'environment 0 is not in 1 to 2'),
+        (b'a.png 1 1 1 4\n', 1, 'split 4 is not in 1 to 3'),
+        (b'a.png\nb.png\nA.PNG\n', 3, "'A.PNG' is listed twice, .* line 1"),
+        (b'a.png\n\x00\x01\n', 2, 'is not a file name'),
+    ],
+)
 def test_a_broken_list_gives_one_error_with_its_line(content, line, reason):
     with pytest.raises(AnnotationError, match=reason) as error:
         parse_image_list(content, 'list.txt')
     assert str(error.value).startswith(f'list.txt:{line}: ')
 
 
-@pytest.mark.parametrize('old, new, reason', [
-    (b'"images"', b'"imgs"', "KeyError: 'images'"),
-    (b'"width": 8', b'"width": 0', 'image 7: it has no area'),
-    (b'"width": 8', b'"width": "8"', 'not COCO annotations'),
-    (b'"a.jpg"', b'["a"]', 'file_name is not a text'),
-    (b'"dog"', b'3', 'name is not a text'),
-    (b'"image_id": 7', b'"image_id": 8', 'there is no image 8'),
-    (b'"category_id": 1', b'"category_id": 2', 'there is no category 2'),
-    (b'[1, 2, 3, 4]', b'[1, 2, 3]', 'not COCO annotations'),
-    (b'[1, 2, 3, 4]', b'[1, 2, -3, 4]', 'negative width or height'),
-    (b'[1, 2, 3, 4]', b'[1, 2, NaN, 4]', 'NaN is not valid in JSON'),
-    (b'[1, 2, 3, 4]', b'[1, 2, 1e999, 4]', 'is outside of any image'),
-    (b'"area": 12', b'"area": -1', 'its area is negative'),
-    (b'}]}', b'}', 'incomplete JSON'),
-    (b'[1, 2, 3, 4]', b'[' * 100_000, r'not JSON \(.*recursion'),
-    (b'"area": 12', b'"area": ' + b'9' * 5000, r'not JSON \(.*digits'),
-    (b'a.jpg', b'\xff.jpg', 'not JSON'),
-])
+@pytest.mark.parametrize(
+    'old, new, reason',
+    [
+        (b'"images"', b'"imgs"', "KeyError: 'images'"),
+        (b'"width": 8', b'"width": 0', 'image 7: it has no area'),
+        (b'"width": 8', b'"width": "8"', 'not COCO annotations'),
+        (b'"a.jpg"', b'["a"]', 'file_name is not a text'),
+        (b'"dog"', b'3', 'name is not a text'),
+        (b'"image_id": 7', b'"image_id": 8', 'there is no image 8'),
+        (b'"category_id": 1', b'"category_id": 2', 'there is no category 2'),
+        (b'[1, 2, 3, 4]', b'[1, 2, 3]', 'not COCO annotations'),
+        (b'[1, 2, 3, 4]', b'[1, 2, -3, 4]', 'negative width or height'),
+        (b'[1, 2, 3, 4]', b'[1, 2, NaN, 4]', 'NaN is not valid in JSON'),
+        (b'[1, 2, 3, 4]', b'[1, 2, 1e999, 4]', 'is outside of any image'),
+        (b'"area": 12', b'"area": -1', 'its area is negative'),
+        (b'}]}', b'}', 'incomplete JSON'),
+        (b'[1, 2, 3, 4]', b'[' * 100_000, r'not JSON \(.*recursion'),
+        (b'"area": 12', b'"area": ' + b'9' * 5000, r'not JSON \(.*digits'),
+        (b'a.jpg', b'\xff.jpg', 'not JSON'),
+    ],
+)
 def test_broken_coco_annotations_give_one_error(old, new, reason):
     assert old in COCO
     with pytest.raises(AnnotationError, match=reason) as error:
@@ -282,9 +319,16 @@ def test_broken_coco_annotations_give_one_error(old, new, reason):
     assert str(error.value).startswith('a.json')
 
 
-@pytest.mark.parametrize('bbox, fault', [
-    ((0, 0, 1, 1), None), ((0, 0, 0, 1), 'no area'), ((0, 2, 1, 2), 'no area'),
-    ((3, 0, 1, 1), 'comes before'), ((0, 3, 1, 1), 'comes before')])
+@pytest.mark.parametrize(
+    'bbox, fault',
+    [
+        ((0, 0, 1, 1), None),
+        ((0, 0, 0, 1), 'no area'),
+        ((0, 2, 1, 2), 'no area'),
+        ((3, 0, 1, 1), 'comes before'),
+        ((0, 3, 1, 1), 'comes before'),
+    ],
+)
 def test_a_box_knows_what_is_wrong_with_it(bbox, fault):
     found = Box('Dog', bbox, 1).fault
     assert found is None if fault is None else fault in found
@@ -311,18 +355,68 @@ fuzz = settings(
     max_examples=int(os.environ.get('MMSDAG_FUZZ_EXAMPLES', 50)),
     deadline=10_000,
     derandomize='CI' in os.environ,
-    suppress_health_check=[HealthCheck.too_slow,
-                           HealthCheck.data_too_large])
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 PIECES = [
-    b'', b'\0', b'\xff', b'\xef\xbb\xbf', b'\n', b'\r', b' ', b'-', b'.',
-    b'e', b'nan', b'inf', b'1e308', b'9' * 30, b'\xd9\xa3', b'<', b'>', b'&',
-    b'&#0;', b'&#x110000;', b'<![CDATA[', b']]>', b'<!--', b'-->', b'<?xml',
-    b'?>', b'<!DOCTYPE a [', b'<!ENTITY a "b">', b'&a;', b'<a', b'</a>',
-    b'xmlns:a="', b'<?xml version="1.0" encoding="utf-16"?>', b'<object>',
-    b'</object>', b'<bndbox>', b'</bndbox>', b'<xmin>', b'</xmin>',
-    b'<name/>', b'%', b'|', b'[', b'{', b'}', b']', b'"', b':', b',', b'\\',
-    b'\\ud800', b'null', b'true', b'-1', b'1.5', b'{}', b'[]', b'"id"'
+    b'',
+    b'\0',
+    b'\xff',
+    b'\xef\xbb\xbf',
+    b'\n',
+    b'\r',
+    b' ',
+    b'-',
+    b'.',
+    b'e',
+    b'nan',
+    b'inf',
+    b'1e308',
+    b'9' * 30,
+    b'\xd9\xa3',
+    b'<',
+    b'>',
+    b'&',
+    b'&#0;',
+    b'&#x110000;',
+    b'<![CDATA[',
+    b']]>',
+    b'<!--',
+    b'-->',
+    b'<?xml',
+    b'?>',
+    b'<!DOCTYPE a [',
+    b'<!ENTITY a "b">',
+    b'&a;',
+    b'<a',
+    b'</a>',
+    b'xmlns:a="',
+    b'<?xml version="1.0" encoding="utf-16"?>',
+    b'<object>',
+    b'</object>',
+    b'<bndbox>',
+    b'</bndbox>',
+    b'<xmin>',
+    b'</xmin>',
+    b'<name/>',
+    b'%',
+    b'|',
+    b'[',
+    b'{',
+    b'}',
+    b']',
+    b'"',
+    b':',
+    b',',
+    b'\\',
+    b'\\ud800',
+    b'null',
+    b'true',
+    b'-1',
+    b'1.5',
+    b'{}',
+    b'[]',
+    b'"id"',
 ]
 
 
@@ -335,8 +429,9 @@ def damaged(draw, good):
         stop = min(len(content), start + draw(st.integers(0, 12)))
         piece = draw(
             st.one_of(
-                st.sampled_from(PIECES), st.binary(max_size=4),
-                st.just(content[start:stop] * 2)))
+                st.sampled_from(PIECES), st.binary(max_size=4), st.just(content[start:stop] * 2)
+            )
+        )
         content = content[:start] + piece + content[stop:]
     return content
 
@@ -353,8 +448,8 @@ def check(parse, content):
     if isinstance(found, Annotation):
         for box in found.boxes:
             assert all(
-                math.isfinite(edge) and abs(edge) <= 2 * MAX_COORDINATE + 1
-                for edge in box.bbox)
+                math.isfinite(edge) and abs(edge) <= 2 * MAX_COORDINATE + 1 for edge in box.bbox
+            )
             assert box.name and box.line >= 1
 
 

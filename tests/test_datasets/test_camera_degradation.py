@@ -1,4 +1,5 @@
 """Photographs retaken in the dark."""
+
 from __future__ import annotations
 
 import pytest
@@ -8,14 +9,13 @@ from mmsdag import functional as F
 from mmsdag.datasets.transforms import CameraDegradation
 
 #: Without these steps it is F.simulate_low_light.
-PLAIN = {name: 0. for name in CameraDegradation.PROBABILITIES}
+PLAIN = {name: 0.0 for name in CameraDegradation.PROBABILITIES}
 
 
 def test_without_further_steps_it_is_the_plain_camera():
     x = torch.rand(1, 3, 16, 16)
-    degradation = CameraDegradation(
-        keep=0., exposure=0.1, shot=1e-12, **PLAIN)
-    expected = F.simulate_low_light(x, 0.1, 0., 0., bits=8)
+    degradation = CameraDegradation(keep=0.0, exposure=0.1, shot=1e-12, **PLAIN)
+    expected = F.simulate_low_light(x, 0.1, 0.0, 0.0, bits=8)
     # So little noise changes no level by more than one.
     y = degradation.degrade(x)
     assert (y - expected).abs().max() <= 1 / 255 + 1e-6
@@ -23,7 +23,7 @@ def test_without_further_steps_it_is_the_plain_camera():
 
 def test_the_noise_has_the_variance_of_the_sensor():
     x = torch.full((1, 3, 200, 200), 0.5)
-    degradation = CameraDegradation(keep=0., exposure=1., shot=1e-3, **PLAIN)
+    degradation = CameraDegradation(keep=0.0, exposure=1.0, shot=1e-3, **PLAIN)
     light = F.srgb_to_linear(degradation.degrade(x))
     level = F.srgb_to_linear(x).mean()
     assert light.mean().item() == pytest.approx(level.item(), rel=0.01)
@@ -39,11 +39,10 @@ def test_a_share_of_the_images_stays_as_it_is():
 
 def test_the_tone_curve_shares_the_exposure():
     x = torch.full((64, 3, 8, 8), 0.6)
-    plain = CameraDegradation(keep=0., exposure=0.05, shot=1e-12, **PLAIN)
+    plain = CameraDegradation(keep=0.0, exposure=0.05, shot=1e-12, **PLAIN)
     curved = CameraDegradation(
-        keep=0., exposure=0.05, shot=1e-12, tone=2.5, **{
-            **PLAIN, 'p_tone': 1.
-        })
+        keep=0.0, exposure=0.05, shot=1e-12, tone=2.5, **{**PLAIN, 'p_tone': 1.0}
+    )
     # Nearly as dark: both after each other would be 0.05 times as bright.
     ratio = curved.degrade(x).mean() / plain.degrade(x).mean()
     assert 0.4 < ratio < 1.3
@@ -51,7 +50,7 @@ def test_the_tone_curve_shares_the_exposure():
 
 def test_images_become_darker_and_are_eight_bit_levels_in_range():
     x = torch.rand(50, 3, 24, 24)
-    y = CameraDegradation(keep=0.).degrade(x)
+    y = CameraDegradation(keep=0.0).degrade(x)
     assert y.mean() < 0.6 * x.mean()
     assert y.min() >= 0 and y.max() <= 1
     torch.testing.assert_close((y * 255).round() / 255, y)
@@ -61,15 +60,13 @@ def test_a_seed_makes_it_a_function_of_the_image():
     x = torch.rand(3, 3, 16, 16)
     degradation = CameraDegradation(seed=3)
     assert torch.equal(degradation.degrade(x), degradation.degrade(x))
-    assert not torch.equal(
-        degradation.degrade(x),
-        CameraDegradation(seed=4).degrade(x))
+    assert not torch.equal(degradation.degrade(x), CameraDegradation(seed=4).degrade(x))
 
 
 @pytest.mark.parametrize('size', [(1, 1), (3, 9), (33, 18)])
 def test_any_size_is_taken(size):
     x = torch.rand(8, 3, *size)
-    assert CameraDegradation(keep=0.).degrade(x).shape == x.shape
+    assert CameraDegradation(keep=0.0).degrade(x).shape == x.shape
 
 
 def test_an_unknown_probability_is_named():
@@ -77,7 +74,7 @@ def test_an_unknown_probability_is_named():
         CameraDegradation(p_fog=0.5)
 
 
-@pytest.mark.parametrize('options', [dict(keep=1.5), dict(p_jpeg=-1.)])
+@pytest.mark.parametrize('options', [dict(keep=1.5), dict(p_jpeg=-1.0)])
 def test_a_probability_out_of_range_is_refused(options):
     name = next(iter(options))
     with pytest.raises(ValueError, match=f'{name}=.*probability in'):

@@ -1,4 +1,5 @@
 """Datasets for mmpretrain classifiers."""
+
 from __future__ import annotations
 
 import cv2
@@ -19,8 +20,7 @@ def scope():
 
 
 def gtsrb(root, **kwargs):
-    return DATASETS.build(
-        dict(type='mmsdag.GTSRBDataset', data_root=str(root), **kwargs))
+    return DATASETS.build(dict(type='mmsdag.GTSRBDataset', data_root=str(root), **kwargs))
 
 
 def write_classes(root, tracks=2, frames=2, suffix='.ppm'):
@@ -30,8 +30,7 @@ def write_classes(root, tracks=2, frames=2, suffix='.ppm'):
         (folder / f'GT-{label:05d}.csv').write_text('Filename;ClassId\n')
         for track in range(tracks):
             for frame in range(frames):
-                cv2.imwrite(
-                    str(folder / f'{track:05d}_{frame:05d}{suffix}'), SIGN)
+                cv2.imwrite(str(folder / f'{track:05d}_{frame:05d}{suffix}'), SIGN)
 
 
 def test_gtsrb_reads_a_folder_for_each_class(tmp_path):
@@ -52,8 +51,7 @@ def test_gtsrb_splits_each_class_by_tracks(tmp_path):
         return {dataset.get_data_info(i)['track'] for i in range(len(dataset))}
 
     # Tracks 1 and 6 of 0 to 6: every fifth from the second on.
-    assert {t for t in tracks('val') if t.startswith('00002')} == {
-        '00002/00001', '00002/00006'}
+    assert {t for t in tracks('val') if t.startswith('00002')} == {'00002/00001', '00002/00006'}
     assert not tracks('train') & tracks('val')
     assert len(tracks('train') | tracks('val')) == 43 * 7
 
@@ -77,7 +75,8 @@ def test_gtsrb_reads_the_official_list_of_the_test_images(tmp_path):
     cv2.imwrite(str(tmp_path / '00001.ppm'), SIGN)
     (tmp_path / 'GT-final_test.csv').write_text(
         'Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId\n'
-        '00000.ppm;53;54;6;5;48;49;16\n00001.ppm;42;45;5;5;36;40;1\n')
+        '00000.ppm;53;54;6;5;48;49;16\n00001.ppm;42;45;5;5;36;40;1\n'
+    )
     dataset = gtsrb(tmp_path, ann_file='GT-final_test.csv')
     assert dataset.get_gt_labels().tolist() == [16, 1]
 
@@ -85,17 +84,19 @@ def test_gtsrb_reads_the_official_list_of_the_test_images(tmp_path):
 def test_gtsrb_keeps_a_range_of_gray_levels(tmp_path):
     for name in 'abc':
         cv2.imwrite(str(tmp_path / f'{name}.png'), SIGN)
-    (tmp_path / 'list.txt').write_text(
-        'a.png 7 19.9\nb.png 4 20.0\nc.png 3 30.0\n')
+    (tmp_path / 'list.txt').write_text('a.png 7 19.9\nb.png 4 20.0\nc.png 3 30.0\n')
     dataset = gtsrb(tmp_path, ann_file='list.txt', gray_range=(20, 30))
     assert dataset.get_gt_labels().tolist() == [4]
 
 
-@pytest.mark.parametrize(('text', 'reason'), [
-    ('a.png\n', 'list.txt:1: expected a name, a class'),
-    ('a.png 43\n', "class '43': must be from 0 to 42"),
-    ('a.png 4\na.png 4 dark\n', 'list.txt:2: mean gray level'),
-])
+@pytest.mark.parametrize(
+    ('text', 'reason'),
+    [
+        ('a.png\n', 'list.txt:1: expected a name, a class'),
+        ('a.png 43\n', "class '43': must be from 0 to 42"),
+        ('a.png 4\na.png 4 dark\n', 'list.txt:2: mean gray level'),
+    ],
+)
 def test_gtsrb_names_the_line_that_is_wrong(tmp_path, text, reason):
     (tmp_path / 'list.txt').write_text(text)
     with pytest.raises(AnnotationError, match=reason):
@@ -126,35 +127,31 @@ def test_gtsrb_names_a_missing_folder_and_image(tmp_path):
 
 def test_gtsrb_refuses_tracks_of_a_list(tmp_path):
     for option in (dict(tracks='val'), dict(other_than='bright')):
-        with pytest.raises(ValueError, match='only training images have a '
-                           "track, and ann_file='list.txt' is a list"):
+        with pytest.raises(
+            ValueError, match="only training images have a track, and ann_file='list.txt' is a list"
+        ):
             gtsrb(tmp_path, ann_file='list.txt', **option)
 
 
 def test_gtsrb_reads_all_dark_signs(shared):
-    dataset = gtsrb(
-        shared / 'gtsrb', ann_file='test_dark.txt', data_prefix='test_dark')
+    dataset = gtsrb(shared / 'gtsrb', ann_file='test_dark.txt', data_prefix='test_dark')
     assert len(dataset) == 1306
 
 
 def test_codan_reads_the_folders_of_a_split(tmp_path):
-    names = ('Bicycle', 'Car', 'Motorbike', 'Bus', 'Boat', 'Cat', 'Dog',
-             'Bottle', 'Cup', 'Chair')
+    names = ('Bicycle', 'Car', 'Motorbike', 'Bus', 'Boat', 'Cat', 'Dog', 'Bottle', 'Cup', 'Chair')
     for name in names:
         folder = tmp_path / 'test_night' / name
         folder.mkdir(parents=True)
         cv2.imwrite(str(folder / '1.jpg'), SIGN)
-    dataset = DATASETS.build(
-        dict(type='mmsdag.CODaNDataset', data_root=str(tmp_path)))
-    labels = {info['img_path'].split('/')[-2]: info['gt_label']
-              for info in map(dataset.get_data_info, range(len(dataset)))}
+    dataset = DATASETS.build(dict(type='mmsdag.CODaNDataset', data_root=str(tmp_path)))
+    labels = {
+        info['img_path'].split('/')[-2]: info['gt_label']
+        for info in map(dataset.get_data_info, range(len(dataset)))
+    }
     assert labels == {name: number for number, name in enumerate(names)}
 
 
 def test_codan_names_the_archive_of_a_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match='codan_train.tar.bz2'):
-        DATASETS.build(
-            dict(
-                type='mmsdag.CODaNDataset',
-                data_root=str(tmp_path),
-                split='train'))
+        DATASETS.build(dict(type='mmsdag.CODaNDataset', data_root=str(tmp_path), split='train'))

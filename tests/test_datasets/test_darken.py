@@ -1,4 +1,5 @@
 """Darkening of test sets."""
+
 from __future__ import annotations
 
 import math
@@ -20,7 +21,7 @@ def test_without_noise_the_light_is_multiplied_by_the_exposure():
     # sRGB 200/255: linear ((0.78431 + 0.055) / 1.055)^2.4 = 0.57758;
     # times 0.06 = 0.034655; sRGB 1.055 * 0.034655^(1/2.4) - 0.055 = 0.20475,
     # which is level 52.2.
-    dark = darken(exposure=0.06, shot=0., read=0.)
+    dark = darken(exposure=0.06, shot=0.0, read=0.0)
     assert np.unique(dark).tolist() == [52]
 
 
@@ -42,8 +43,7 @@ def test_noise_depends_on_levels_and_seed():
     # The same noise at half the light would be the same where it is black.
     other = darken(exposure=0.05, shot=2e-3).astype(int)
     centered = [image - image.mean() for image in (one, other)]
-    correlation = (centered[0] * centered[1]).mean() / (
-        centered[0].std() * centered[1].std())
+    correlation = (centered[0] * centered[1]).mean() / (centered[0].std() * centered[1].std())
     assert abs(correlation) < 0.05
 
 
@@ -52,8 +52,9 @@ def test_results_keep_their_index():
     assert results['sample_idx'] == 3
 
 
-@pytest.mark.parametrize('levels', [
-    dict(exposure=0), dict(exposure=1.5), dict(exposure=0.1, shot=-1.)])
+@pytest.mark.parametrize(
+    'levels', [dict(exposure=0), dict(exposure=1.5), dict(exposure=0.1, shot=-1.0)]
+)
 def test_levels_out_of_range_are_refused(levels):
     with pytest.raises(ValueError, match='of Darken'):
         Darken(**levels)
@@ -65,10 +66,8 @@ def test_an_image_without_a_name_is_refused():
 
 
 def test_a_pipeline_darkens_right_after_loading():
-    steps = darkened(
-        [dict(type='LoadImageFromFile'), dict(type='Resize')], exposure=0.1)
-    assert [step['type'] for step in steps] == [
-        'LoadImageFromFile', 'mmsdag.Darken', 'Resize']
+    steps = darkened([dict(type='LoadImageFromFile'), dict(type='Resize')], exposure=0.1)
+    assert [step['type'] for step in steps] == ['LoadImageFromFile', 'mmsdag.Darken', 'Resize']
 
 
 def test_a_pipeline_that_loads_no_image_is_refused():

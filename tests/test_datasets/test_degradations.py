@@ -1,5 +1,6 @@
 """The transforms: parameters, seeds, dtypes. The arithmetic is tested with
 the kernels."""
+
 import numpy as np
 import pytest
 import torch
@@ -52,7 +53,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def test_defaults_are_the_authors():
     x = images(2, 3, 8, 8)
-    assert torch.equal(GammaDegradation().degrade(x), x**(1 / 0.3))
+    assert torch.equal(GammaDegradation().degrade(x), x ** (1 / 0.3))
     noisy = GaussianNoiseDegradation().degrade(x, generator())
     noise = torch.randn(2, 3, 8, 8, generator=generator())
     assert torch.equal(noisy, x + 50 / 255 * noise)
@@ -67,11 +68,10 @@ def test_authors_order_is_gamma_then_noise():
 
 def test_camera_order_is_the_kernel_with_its_parameters():
     x = images(2, 3, 8, 8)
-    dark = LowLightDegradation(
-        order='camera', exposure=0.2, shot=0.01, read=0.001,
-        bits=6).degrade(x, generator())
-    expected = F.simulate_low_light(
-        x, 0.2, 0.01, 0.001, bits=6, generator=generator())
+    dark = LowLightDegradation(order='camera', exposure=0.2, shot=0.01, read=0.001, bits=6).degrade(
+        x, generator()
+    )
+    expected = F.simulate_low_light(x, 0.2, 0.01, 0.001, bits=6, generator=generator())
     assert torch.equal(dark, expected)
 
 
@@ -84,8 +84,7 @@ def test_one_image_is_a_batch_of_one(config):
 
 
 def test_each_image_of_a_batch_draws_its_own_parameters():
-    dark = GammaDegradation(gamma=(0.2, 0.5)).degrade(
-        torch.full((500, 1, 1, 1), 0.5))
+    dark = GammaDegradation(gamma=(0.2, 0.5)).degrade(torch.full((500, 1, 1, 1), 0.5))
     # x ** (1/gamma) = 0.5 ** (1/gamma), so gamma = log 0.5 / log x
     gammas = (np.log(0.5) / dark.log().flatten()).numpy()
     log_gamma = np.log(gammas)
@@ -96,26 +95,23 @@ def test_each_image_of_a_batch_draws_its_own_parameters():
 
 def test_each_channel_draws_its_own_gamma_when_asked_to():
     gray = torch.full((2, 3, 4, 4), 0.5)
-    tinted = GammaDegradation(
-        gamma=(0.6, 1.7), per_channel=True).degrade(gray, generator())
+    tinted = GammaDegradation(gamma=(0.6, 1.7), per_channel=True).degrade(gray, generator())
     levels = tinted[..., 0, 0]
     assert torch.equal(tinted, levels[..., None, None].expand_as(tinted))
     assert len(levels.unique()) == 6
     # x ** (1/gamma) = 0.5 ** (1/gamma)
-    assert 0.5**(1 / 0.6) <= levels.min() and levels.max() <= 0.5**(1 / 1.7)
+    assert 0.5 ** (1 / 0.6) <= levels.min() and levels.max() <= 0.5 ** (1 / 1.7)
 
 
 def test_sigma_is_drawn_uniformly_from_its_range():
-    noisy = GaussianNoiseDegradation(sigma=(0.1, 0.3)).degrade(
-        torch.zeros(300, 1, 40, 40))
+    noisy = GaussianNoiseDegradation(sigma=(0.1, 0.3)).degrade(torch.zeros(300, 1, 40, 40))
     sigmas = noisy.flatten(1).std(dim=1).numpy()
     # 1600 pixels give sigma to 1.8 %, little beside the range
     assert stats.kstest(sigmas, stats.uniform(0.1, 0.2).cdf).pvalue > 0.01
 
 
 def test_noise_levels_spread_as_in_brooks_et_al():
-    shot, read = PoissonGaussianNoiseDegradation().draw(
-        torch.zeros(2000, 3, 1, 1), generator())
+    shot, read = PoissonGaussianNoiseDegradation().draw(torch.zeros(2000, 3, 1, 1), generator())
     assert shot.min() >= 0.0001 and shot.max() <= 0.012
     spread = (read.log() - (2.18 * shot.log() + 1.20)) / 0.26
     assert stats.kstest(spread.numpy(), 'norm').pvalue > 0.01
@@ -139,8 +135,7 @@ def test_default_generator_decides_without_a_seed(config):
 def test_seed_fixes_tensors_and_touches_no_other_randomness(config):
     x = images(4, 3, 8, 8)
     state = torch.get_rng_state()
-    first, same = (
-        TRANSFORMS.build(dict(config, seed=3)).degrade(x) for _ in range(2))
+    first, same = (TRANSFORMS.build(dict(config, seed=3)).degrade(x) for _ in range(2))
     assert torch.equal(first, same)
     assert torch.equal(torch.get_rng_state(), state)
     other = TRANSFORMS.build(dict(config, seed=4)).degrade(x)
@@ -163,7 +158,8 @@ def test_gpu_gives_the_images_of_the_cpu(config):
     there = transform.degrade(x.cuda(), generator()).cpu()
     # 8-bit rounding may fall on the other side
     torch.testing.assert_close(
-        there, here, rtol=1e-4, atol=1.01 / 255 if 'order' in config else 1e-5)
+        there, here, rtol=1e-4, atol=1.01 / 255 if 'order' in config else 1e-5
+    )
 
 
 @pytest.mark.gpu
@@ -172,10 +168,7 @@ def test_generator_of_the_gpu_draws_there(config):
     transform = TRANSFORMS.build(config)
     x = images(4, 3, 16, 16).cuda()
     state = torch.get_rng_state()
-    dark = [
-        transform.degrade(x, torch.Generator('cuda').manual_seed(2))
-        for _ in range(2)
-    ]
+    dark = [transform.degrade(x, torch.Generator('cuda').manual_seed(2)) for _ in range(2)]
     assert torch.equal(*dark)
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -188,8 +181,9 @@ def test_tensors_of_other_shapes_are_refused():
 # --- pipelines ----------------------------------------------------------
 
 
-@pytest.mark.parametrize('dtype, white', [('uint8', 255), ('uint16', 65535),
-                                          ('float32', 255), ('float64', 255)])
+@pytest.mark.parametrize(
+    'dtype, white', [('uint8', 255), ('uint16', 65535), ('float32', 255), ('float64', 255)]
+)
 def test_pipeline_gives_what_the_tensor_path_gives(config, dtype, white):
     transform = TRANSFORMS.build(config)
     image = (photograph() / 255 * white).astype(dtype)
@@ -197,15 +191,16 @@ def test_pipeline_gives_what_the_tensor_path_gives(config, dtype, white):
     result = transform(dict(img=image.copy()))['img']
     torch.manual_seed(2)
     x = torch.from_numpy(image.astype(np.float64)).permute(2, 0, 1) / white
-    expected = transform.degrade(
-        x if dtype == 'float64' else x.float()).permute(1, 2, 0) * white
+    expected = transform.degrade(x if dtype == 'float64' else x.float()).permute(1, 2, 0) * white
     if dtype.startswith('uint'):
         expected = expected.round().clamp(0, white)
     assert result.dtype == dtype and result.flags.c_contiguous
     # 16-bit values: float32 rounding may fall on the other side
     np.testing.assert_allclose(
-        result.astype(np.float64), expected.double().numpy(),
-        atol=1.01 if dtype == 'uint16' else 1e-4)
+        result.astype(np.float64),
+        expected.double().numpy(),
+        atol=1.01 if dtype == 'uint16' else 1e-4,
+    )
 
 
 def test_8_bit_noise_is_clipped_instead_of_wrapping_around():
@@ -222,12 +217,11 @@ def test_float_images_stay_unclipped():
 
 def test_copy_goes_to_another_key_and_the_original_stays():
     image = photograph()
-    results = GammaDegradation(out_key='dark')(
-        dict(img=image, img_channel_order='bgr'))
+    results = GammaDegradation(out_key='dark')(dict(img=image, img_channel_order='bgr'))
     assert results['img'] is image
     assert np.array_equal(image, photograph())
     # 255 * (x/255) ** (1/0.3), rounded
-    expected = np.rint(255 * (image / 255)**(1 / 0.3))
+    expected = np.rint(255 * (image / 255) ** (1 / 0.3))
     np.testing.assert_array_equal(results['dark'], expected)
     assert results['dark_channel_order'] == 'bgr'
 
@@ -242,14 +236,12 @@ def test_input_array_is_not_written_to(config):
 def test_seed_gives_each_image_a_fixed_noise_of_its_own():
     transform = GaussianNoiseDegradation(seed=1)
     gray = np.full((8, 8, 3), 128, np.uint8)
-    first, again, other = (
-        transform(dict(img=gray, sample_idx=i))['img'] for i in (0, 0, 1))
+    first, again, other = (transform(dict(img=gray, sample_idx=i))['img'] for i in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 class Gray(BaseDataset):
-
     def load_data_list(self):
         return [dict(img=np.full((8, 8, 3), 128, np.uint8))] * 12
 
@@ -258,15 +250,15 @@ class Gray(BaseDataset):
             return super().__getitem__(idx)
 
 
-@pytest.mark.parametrize('config, seed', [
-    (DEGRADATIONS[0], None), (DEGRADATIONS[4], None), (DEGRADATIONS[4], 1)])
+@pytest.mark.parametrize(
+    'config, seed', [(DEGRADATIONS[0], None), (DEGRADATIONS[4], None), (DEGRADATIONS[4], 1)]
+)
 def test_workers_do_not_change_the_images(config, seed):
     dataset = Gray(pipeline=[dict(config, seed=seed)])
     draws = [DrawIndex(i % 12, i, seed=0) for i in range(14)]
 
     def images_with(num_workers):
-        loader = DataLoader(
-            dataset, sampler=draws, batch_size=2, num_workers=num_workers)
+        loader = DataLoader(dataset, sampler=draws, batch_size=2, num_workers=num_workers)
         return torch.cat([batch['img'] for batch in loader])
 
     alone = images_with(0)
@@ -279,8 +271,7 @@ def test_workers_do_not_change_the_images(config, seed):
 # --- configuration ------------------------------------------------------
 
 
-@pytest.mark.parametrize('value', [0, -1, (0, 0.3), (0.5, 0.2), float('nan'),
-                                   float('inf')])
+@pytest.mark.parametrize('value', [0, -1, (0, 0.3), (0.5, 0.2), float('nan'), float('inf')])
 def test_impossible_gammas_are_refused(value):
     with pytest.raises(ValueError, match='gamma='):
         GammaDegradation(gamma=value)
@@ -325,11 +316,14 @@ def test_a_missing_image_is_named():
         GammaDegradation(key='gt')(dict(img=photograph()))
 
 
-@pytest.mark.parametrize('image, error', [
-    (photograph().astype(np.int32), TypeError),
-    (torch.zeros(3, 8, 8), TypeError),
-    (photograph()[..., 0], ValueError),
-])
+@pytest.mark.parametrize(
+    'image, error',
+    [
+        (photograph().astype(np.int32), TypeError),
+        (torch.zeros(3, 8, 8), TypeError),
+        (photograph()[..., 0], ValueError),
+    ],
+)
 def test_other_arrays_are_refused_by_name(image, error):
     with pytest.raises(error, match="'img' must be"):
         GammaDegradation()(dict(img=image))
@@ -337,5 +331,5 @@ def test_other_arrays_are_refused_by_name(image, error):
 
 def test_repr_shows_the_parameters():
     assert repr(GammaDegradation(gamma=(0.2, 0.5), seed=1)) == (
-        "GammaDegradation(key='img', out_key='img', seed=1, gamma=(0.2, 0.5), "
-        'per_channel=False)')
+        "GammaDegradation(key='img', out_key='img', seed=1, gamma=(0.2, 0.5), per_channel=False)"
+    )

@@ -1,4 +1,5 @@
 """Enhancement in a pipeline: exact, in any process, cached safely."""
+
 from __future__ import annotations
 
 import multiprocessing
@@ -44,7 +45,7 @@ def photograph(seed: int) -> np.ndarray:
 
 
 def by_hand(image: np.ndarray) -> np.ndarray:
-    return np.rint((image / 255)**(1 / 2.2) * 255).astype(np.uint8)
+    return np.rint((image / 255) ** (1 / 2.2) * 255).astype(np.uint8)
 
 
 def save(path: Path, seed: int = 0) -> str:
@@ -65,7 +66,7 @@ def test_it_follows_loading_in_a_stock_pipeline(photo, tmp_path):
     mmcv.imwrite(photo, str(tmp_path / 'a.png'))
     pipeline = [
         TRANSFORMS.build(dict(type='LoadImageFromFile')),
-        TRANSFORMS.build(dict(type='mmsdag.EnhanceImage', enhancer=GAMMA))
+        TRANSFORMS.build(dict(type='mmsdag.EnhanceImage', enhancer=GAMMA)),
     ]
     results: dict = dict(img_path=str(tmp_path / 'a.png'))
     for transform in pipeline:
@@ -78,19 +79,24 @@ def test_it_follows_loading_in_a_stock_pipeline(photo, tmp_path):
 def test_albumentations_may_follow_it(photo):
     pytest.importorskip('albumentations')
     from mmdet.datasets.transforms import Albu
+
     flip = Albu(
-        transforms=[dict(type='HorizontalFlip', p=1.)],
+        transforms=[dict(type='HorizontalFlip', p=1.0)],
         bbox_params=dict(
             type='BboxParams',
             format='pascal_voc',
-            label_fields=['gt_bboxes_labels', 'gt_ignore_flags']),
-        keymap=dict(img='image', gt_bboxes='bboxes'))
+            label_fields=['gt_bboxes_labels', 'gt_ignore_flags'],
+        ),
+        keymap=dict(img='image', gt_bboxes='bboxes'),
+    )
     results = flip(
         dict(
             img=enhance(EnhanceImage(GAMMA), photo),
             gt_bboxes=np.array([[2, 5, 12, 15]], np.float32),
             gt_bboxes_labels=np.array([3]),
-            gt_ignore_flags=np.array([False])))
+            gt_ignore_flags=np.array([False]),
+        )
+    )
     np.testing.assert_array_equal(results['img'], by_hand(photo)[:, ::-1])
     # The photograph is 32 pixels wide.
     assert results['gt_bboxes'].tolist() == [[20, 5, 30, 15]]
@@ -107,8 +113,7 @@ def test_it_gives_what_the_inferencer_gives(photo, tmp_path):
 def test_a_config_file_with_a_generator_is_an_enhancer(photo, tmp_path):
     path = tmp_path / 'config.py'
     path.write_text(Config(dict(model=dict(generator=GAMMA))).pretty_text)
-    np.testing.assert_array_equal(
-        enhance(EnhanceImage(str(path)), photo), by_hand(photo))
+    np.testing.assert_array_equal(enhance(EnhanceImage(str(path)), photo), by_hand(photo))
 
 
 def test_a_trained_model_is_called_by_its_name(photo, tmp_path):
@@ -125,8 +130,7 @@ def test_floating_point_stays_so_and_is_not_cached(photo, tmp_path):
     transform = EnhanceImage(GAMMA, cache_dir=tmp_path)
     found = enhance(transform, photo.astype(np.float32))
     assert found.dtype == np.float32
-    np.testing.assert_allclose(
-        found, (photo / 255)**(1 / 2.2) * 255, atol=1e-3)
+    np.testing.assert_allclose(found, (photo / 255) ** (1 / 2.2) * 255, atol=1e-3)
     assert cached(tmp_path) == []
 
 
@@ -140,7 +144,7 @@ def test_a_second_time_comes_from_the_cache(photo, tmp_path, monkeypatch):
 
 def test_a_cached_file_is_a_png_that_others_read(photo, tmp_path):
     enhance(EnhanceImage(GAMMA, cache_dir=tmp_path), photo)
-    path, = cached(tmp_path)
+    (path,) = cached(tmp_path)
     assert path.suffix == '.png'
     np.testing.assert_array_equal(cv2.imread(str(path)), by_hand(photo))
 
@@ -150,24 +154,25 @@ def test_other_pixels_are_another_entry(photo, tmp_path):
     changed = photo.copy()
     changed[0, 0, 0] += 1
     for image in (photo, changed, photo.reshape(32, 24, 3), photo[:, ::-1]):
-        np.testing.assert_array_equal(
-            enhance(transform, image), by_hand(image))
+        np.testing.assert_array_equal(enhance(transform, image), by_hand(image))
     assert len(cached(tmp_path)) == 4
 
 
-@pytest.mark.parametrize('other', [
-    dict(enhancer=dict(type='mmsdag.GammaEnhancer', gamma=1.5)),
-    dict(enhancer=dict(type='mmsdag.HistogramEqualizationEnhancer')),
-    dict(enhancer=GAMMA, amp_dtype='bfloat16'),
-])
+@pytest.mark.parametrize(
+    'other',
+    [
+        dict(enhancer=dict(type='mmsdag.GammaEnhancer', gamma=1.5)),
+        dict(enhancer=dict(type='mmsdag.HistogramEqualizationEnhancer')),
+        dict(enhancer=GAMMA, amp_dtype='bfloat16'),
+    ],
+)
 def test_another_enhancer_does_not_share_entries(photo, tmp_path, other):
     enhance(EnhanceImage(GAMMA, cache_dir=tmp_path), photo)
     enhance(EnhanceImage(cache_dir=tmp_path, **other), photo)
     assert len(cached(tmp_path)) == 2
 
 
-def test_a_network_that_is_built_is_told_apart_by_its_weights(
-        photo, tmp_path):
+def test_a_network_that_is_built_is_told_apart_by_its_weights(photo, tmp_path):
     network = torch.nn.Conv2d(3, 3, 1)
     enhancer = dict(type='mmsdag.EnhancerWrapper', module=network)
     for bias in (0.25, 0.75):
@@ -182,8 +187,7 @@ def test_the_content_of_the_checkpoint_counts_not_its_name(photo, tmp_path):
     results = []
     for seed in (0, 1, 0):
         save(path, seed)
-        results.append(
-            enhance(EnhanceImage(ZERO_DCE, path, cache_dir=cache), photo))
+        results.append(enhance(EnhanceImage(ZERO_DCE, path, cache_dir=cache), photo))
     assert (results[0] != results[1]).any()
     np.testing.assert_array_equal(results[0], results[2])
     copy = Path(save(tmp_path / 'b.pth', 0))
@@ -193,20 +197,19 @@ def test_the_content_of_the_checkpoint_counts_not_its_name(photo, tmp_path):
 
 
 def cut(content: bytes) -> bytes:
-    return content[:len(content) // 2]
+    return content[: len(content) // 2]
 
 
 def flipped(content: bytes) -> bytes:
     middle = len(content) // 2
-    return (content[:middle] + bytes([content[middle] ^ 1]) +
-            content[middle + 1:])
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
 @pytest.mark.parametrize('damage', [cut, flipped, lambda content: b''])
 def test_a_damaged_entry_is_made_anew(photo, tmp_path, damage):
     transform = EnhanceImage(GAMMA, cache_dir=tmp_path)
     enhance(transform, photo)
-    path, = cached(tmp_path)
+    (path,) = cached(tmp_path)
     whole = path.read_bytes()
     path.write_bytes(damage(whole))
     np.testing.assert_array_equal(enhance(transform, photo), by_hand(photo))
@@ -228,14 +231,12 @@ def test_an_interrupted_write_leaves_nothing(photo, tmp_path, monkeypatch):
 @pytest.mark.parametrize('used', [False, True])
 def test_it_is_pickled_before_and_after_use(photo, tmp_path, used):
     transform = EnhanceImage(ZERO_DCE, save(tmp_path / 'a.pth'))
-    expected = enhance(
-        EnhanceImage(ZERO_DCE, save(tmp_path / 'b.pth')), photo)
+    expected = enhance(EnhanceImage(ZERO_DCE, save(tmp_path / 'b.pth')), photo)
     if used:
         enhance(transform, photo)
     content = pickle.dumps(transform)
     assert len(content) < 2000  # without the network
-    np.testing.assert_array_equal(
-        enhance(pickle.loads(content), photo), expected)
+    np.testing.assert_array_equal(enhance(pickle.loads(content), photo), expected)
 
 
 class Photographs(Dataset):
@@ -248,19 +249,15 @@ class Photographs(Dataset):
         return 12
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        return torch.from_numpy(
-            enhance(self.transform, photograph(index % 6)))
+        return torch.from_numpy(enhance(self.transform, photograph(index % 6)))
 
 
 def test_workers_share_a_cache(tmp_path):
     dataset = Photographs(EnhanceImage(GAMMA, cache_dir=tmp_path))
     dataset[0]  # the parent has built an enhancer before it forks
     loader = DataLoader(
-        dataset,
-        batch_size=2,
-        num_workers=2,
-        multiprocessing_context='fork',
-        timeout=60)
+        dataset, batch_size=2, num_workers=2, multiprocessing_context='fork', timeout=60
+    )
     images = torch.cat(list(loader)).numpy()
     for index, image in enumerate(images):
         np.testing.assert_array_equal(image, by_hand(photograph(index % 6)))
@@ -285,8 +282,7 @@ def test_two_processes_may_write_the_same_entries_at_once(tmp_path):
     context = multiprocessing.get_context('fork')
     barrier, failures = context.Barrier(2), context.SimpleQueue()
     processes = [
-        context.Process(
-            target=enhance_all, args=(str(tmp_path), barrier, failures))
+        context.Process(target=enhance_all, args=(str(tmp_path), barrier, failures))
         for _ in range(2)
     ]
     for process in processes:
@@ -298,28 +294,36 @@ def test_two_processes_may_write_the_same_entries_at_once(tmp_path):
     assert cached(tmp_path) == []  # nor any left-overs
 
 
-@pytest.mark.parametrize('options, error, message', [
-    (dict(enhancer=ZERO_DCE, checkpoint='nowhere.pth'), FileNotFoundError,
-     'nowhere.pth'),
-    (dict(enhancer='nowhere/at_all'), FileNotFoundError, 'nowhere/at_all'),
-    (dict(enhancer=None), TypeError, 'enhancer=None'),
-    (dict(enhancer=dict(gamma=2)), ValueError, 'no model.generator'),
-    (dict(enhancer=GAMMA, amp_dtype='int8'), ValueError, 'int8'),
-    (dict(enhancer=GAMMA, cache_dir=__file__), ValueError,
-     'cache_dir=.* is a file; name a folder'),
-])
+@pytest.mark.parametrize(
+    'options, error, message',
+    [
+        (dict(enhancer=ZERO_DCE, checkpoint='nowhere.pth'), FileNotFoundError, 'nowhere.pth'),
+        (dict(enhancer='nowhere/at_all'), FileNotFoundError, 'nowhere/at_all'),
+        (dict(enhancer=None), TypeError, 'enhancer=None'),
+        (dict(enhancer=dict(gamma=2)), ValueError, 'no model.generator'),
+        (dict(enhancer=GAMMA, amp_dtype='int8'), ValueError, 'int8'),
+        (
+            dict(enhancer=GAMMA, cache_dir=__file__),
+            ValueError,
+            'cache_dir=.* is a file; name a folder',
+        ),
+    ],
+)
 def test_a_wrong_argument_is_refused_at_once(options, error, message):
     with pytest.raises(error, match=message):
         EnhanceImage(**options)
 
 
-@pytest.mark.parametrize('results, message', [
-    (dict(img_path='a.jpg'), 'put it after LoadImageFromFile'),
-    (dict(img=np.zeros((4, 4, 3), np.int32)), 'an image of int32'),
-    (dict(img=np.full((4, 4, 3), 0.5)), 'look like \\[0, 1\\]'),
-    (dict(img=np.linspace(-2, 2, 48).reshape(4, 4, 3)), 'look normalized'),
-    (dict(img=np.ones((4, 4, 3)), img_norm_cfg={}), 'before Normalize'),
-])
+@pytest.mark.parametrize(
+    'results, message',
+    [
+        (dict(img_path='a.jpg'), 'put it after LoadImageFromFile'),
+        (dict(img=np.zeros((4, 4, 3), np.int32)), 'an image of int32'),
+        (dict(img=np.full((4, 4, 3), 0.5)), 'look like \\[0, 1\\]'),
+        (dict(img=np.linspace(-2, 2, 48).reshape(4, 4, 3)), 'look normalized'),
+        (dict(img=np.ones((4, 4, 3)), img_norm_cfg={}), 'before Normalize'),
+    ],
+)
 def test_a_wrong_image_is_refused(results, message):
     with pytest.raises(ValueError, match=message):
         EnhanceImage(GAMMA)(results)
@@ -335,8 +339,7 @@ def test_16_bit_images_are_enhanced_as_such():
 
 def test_the_older_name_of_the_checkpoint_is_known():
     with pytest.raises(FileNotFoundError, match='none.pth'):
-        EnhanceImage(
-            dict(type='mmsdag.ZeroDCENet'), enhancer_checkpoint='none.pth')
+        EnhanceImage(dict(type='mmsdag.ZeroDCENet'), enhancer_checkpoint='none.pth')
 
 
 def test_what_is_no_enhancer_is_refused_at_the_first_image(photo):

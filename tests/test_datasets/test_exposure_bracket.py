@@ -9,18 +9,14 @@ from PIL import Image
 
 from mmsdag.registry import DATASETS
 
-CONFIG = (Path(__file__).parents[2] /
-          'configs/_base_/datasets/brackets_detection.py')
+CONFIG = Path(__file__).parents[2] / 'configs/_base_/datasets/brackets_detection.py'
 # Two scenes: 1 to 2, and 3 to 4; the dark shots are 2 and 3.
 SCENES = [dict(images=['1.jpg', '2.jpg']), dict(images=['3.jpg', '4.jpg'])]
 COCO = dict(
-    images=[dict(id=n, file_name=f'{n}.jpg', width=32, height=24)
-            for n in (2, 3)],
-    annotations=[
-        dict(id=1, image_id=2, category_id=18, bbox=[1, 2, 3, 4], area=12,
-             iscrowd=0)
-    ],
-    categories=[dict(id=18, name='dog'), dict(id=1, name='person')])
+    images=[dict(id=n, file_name=f'{n}.jpg', width=32, height=24) for n in (2, 3)],
+    annotations=[dict(id=1, image_id=2, category_id=18, bbox=[1, 2, 3, 4], area=12, iscrowd=0)],
+    categories=[dict(id=18, name='dog'), dict(id=1, name='person')],
+)
 
 
 @pytest.fixture
@@ -41,21 +37,19 @@ def build(root, **kwargs):
             data_root=str(root),
             ann_file='dark.json',
             test_mode=True,
-            **kwargs))
+            **kwargs,
+        )
+    )
 
 
 def names(dataset):
-    return [
-        Path(dataset.get_data_info(i)['img_path']).name
-        for i in range(len(dataset))
-    ]
+    return [Path(dataset.get_data_info(i)['img_path']).name for i in range(len(dataset))]
 
 
 def test_boxes_and_paths_are_those_of_the_json(root):
     info = build(root).get_data_info(0)
     assert info['img_path'] == str(root / 'images' / '2.jpg')
-    assert [(i['bbox'], i['bbox_label']) for i in info['instances']] == [
-        ([1, 2, 4, 6], 1)]
+    assert [(i['bbox'], i['bbox_label']) for i in info['instances']] == [([1, 2, 4, 6], 1)]
 
 
 def test_labels_go_by_name_where_the_json_lacks_some_categories(root):
@@ -65,10 +59,16 @@ def test_labels_go_by_name_where_the_json_lacks_some_categories(root):
     assert label == 1
 
 
-@pytest.mark.parametrize('scenes, expected', [
-    ((None, None), ['2.jpg', '3.jpg']),
-    # 2.jpg is of scene 1, after its first image.
-    ((None, 1), ['2.jpg']), ((1, 2), ['2.jpg']), ((2, None), ['3.jpg'])])
+@pytest.mark.parametrize(
+    'scenes, expected',
+    [
+        ((None, None), ['2.jpg', '3.jpg']),
+        # 2.jpg is of scene 1, after its first image.
+        ((None, 1), ['2.jpg']),
+        ((1, 2), ['2.jpg']),
+        ((2, None), ['3.jpg']),
+    ],
+)
 def test_scenes_are_in_or_out_as_a_whole(root, scenes, expected):
     assert names(build(root, scene_range=scenes)) == expected
 
@@ -76,8 +76,7 @@ def test_scenes_are_in_or_out_as_a_whole(root, scenes, expected):
 def test_every_image_says_of_which_scene_it_is(root):
     def told(**kwargs):
         dataset = build(root, **kwargs)
-        return [dataset.get_data_info(i).get('scene')
-                for i in range(len(dataset))]
+        return [dataset.get_data_info(i).get('scene') for i in range(len(dataset))]
 
     assert told() == [1, 3]
     assert told(scene_range=(2, None)) == [3]
@@ -88,8 +87,9 @@ def test_every_image_says_of_which_scene_it_is(root):
 
 
 def test_a_range_without_images_is_refused(root):
-    with pytest.raises(ValueError, match='dark.json: no images of scenes 5 '
-                       'to None: widen scene_range'):
+    with pytest.raises(
+        ValueError, match='dark.json: no images of scenes 5 to None: widen scene_range'
+    ):
         build(root, scene_range=(5, None))
 
 
@@ -121,8 +121,7 @@ def test_the_config_gives_the_evaluator_its_boxes(root, monkeypatch):
 def test_the_brackets_split_into_scenes_that_share_no_image(shared):
     # dark.json has 77 images; counted by hand with scenes.json.
     parts = {
-        scenes: set(names(build(shared / 'brackets', scene_range=scenes,
-                                metainfo=None)))
+        scenes: set(names(build(shared / 'brackets', scene_range=scenes, metainfo=None)))
         for scenes in ((None, None), (None, 900), (901, None))
     }
     assert [len(part) for part in parts.values()] == [77, 45, 32]

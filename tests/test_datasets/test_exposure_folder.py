@@ -6,11 +6,16 @@ from PIL import Image
 from mmsdag.datasets import ExposureFolderDataset
 
 SCENES = [
-    dict(images=['01.png', '02.png', '03.png'], mean=[5, 99, 200],
-         bright='02.png', dark=['01.png']),
+    dict(
+        images=['01.png', '02.png', '03.png'], mean=[5, 99, 200], bright='02.png', dark=['01.png']
+    ),
     dict(images=['04.png'], mean=[99], bright=None, dark=[]),
-    dict(images=['05.png', '06.png', '07.png'], mean=[5, 9, 99],
-         bright='07.png', dark=['05.png', '06.png']),
+    dict(
+        images=['05.png', '06.png', '07.png'],
+        mean=[5, 9, 99],
+        bright='07.png',
+        dark=['05.png', '06.png'],
+    ),
 ]
 
 
@@ -25,14 +30,12 @@ def folder(tmp_path):
 
 def numbers(folder, **kwargs):
     dataset = ExposureFolderDataset(str(folder), **kwargs)
-    return [
-        int(dataset.get_data_info(i)['img_path'][-6:-4])
-        for i in range(len(dataset))
-    ]
+    return [int(dataset.get_data_info(i)['img_path'][-6:-4]) for i in range(len(dataset))]
 
 
-@pytest.mark.parametrize('shots, expected', [
-    ('all', [1, 2, 3, 4, 5, 6, 7]), ('dark', [1, 5, 6]), ('bright', [2, 7])])
+@pytest.mark.parametrize(
+    'shots, expected', [('all', [1, 2, 3, 4, 5, 6, 7]), ('dark', [1, 5, 6]), ('bright', [2, 7])]
+)
 def test_shots_choose_by_exposure(folder, shots, expected):
     assert numbers(folder, shots=shots) == expected
 
@@ -50,15 +53,16 @@ def test_shots_that_no_scene_has_are_refused(folder):
 
 
 def test_a_partner_is_drawn_among_the_other_chosen_shots(folder):
-    dataset = ExposureFolderDataset(
-        str(folder), paired='random', scene_range=(None, 4))
-    assert [dataset.get_data_info(i)['img_path'][-6:-4]
-            for i in range(len(dataset))] == ['01', '02', '03']
+    dataset = ExposureFolderDataset(str(folder), paired='random', scene_range=(None, 4))
+    assert [dataset.get_data_info(i)['img_path'][-6:-4] for i in range(len(dataset))] == [
+        '01',
+        '02',
+        '03',
+    ]
     drawn = {dataset.get_data_info(0)['gt_path'][-6:-4] for _ in range(40)}
     assert drawn == {'02', '03'}
     dark = ExposureFolderDataset(str(folder), paired='random', shots='dark')
-    assert [dark.get_data_info(i)['gt_path'][-6:-4] for i in range(2)] == [
-        '06', '05']
+    assert [dark.get_data_info(i)['gt_path'][-6:-4] for i in range(2)] == ['06', '05']
     assert len(dark) == 2
 
 
@@ -100,16 +104,19 @@ def test_the_brackets_split_into_scenes_that_share_no_image(shared):
                 data_prefix=dict(img_path='images'),
                 shots=shots,
                 scene_range=scenes,
-                min_size=512)
+                min_size=512,
+            )
             sets[shots, scenes[0]] = {
-                dataset.get_data_info(i)['img_path']
-                for i in range(len(dataset))
+                dataset.get_data_info(i)['img_path'] for i in range(len(dataset))
             }
     sizes = {key: len(paths) for key, paths in sets.items()}
     assert sizes == {
-        ('all', None): 905, ('all', 901): 395,
-        ('dark', None): 128, ('dark', 901): 61,
-        ('bright', None): 117, ('bright', 901): 47,
+        ('all', None): 905,
+        ('all', 901): 395,
+        ('dark', None): 128,
+        ('dark', 901): 61,
+        ('bright', None): 117,
+        ('bright', 901): 47,
     }
     assert not sets['all', None] & sets['all', 901]
 
@@ -117,22 +124,19 @@ def test_the_brackets_split_into_scenes_that_share_no_image(shared):
 def pairs(folder, **kwargs):
     dataset = ExposureFolderDataset(str(folder), paired=True, **kwargs)
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    return [(info['img_path'][-6:-4], info['gt_path'][-6:-4])
-            for info in infos]
+    return [(info['img_path'][-6:-4], info['gt_path'][-6:-4]) for info in infos]
 
 
 def test_pairs_are_shots_and_the_well_exposed_one_of_their_scene(folder):
-    assert pairs(folder, shots='dark') == [('01', '02'), ('05', '07'),
-                                           ('06', '07')]
+    assert pairs(folder, shots='dark') == [('01', '02'), ('05', '07'), ('06', '07')]
 
 
 def test_shots_of_scenes_without_a_well_exposed_one_have_no_pair(folder):
-    assert ('04', ) not in [pair[:1] for pair in pairs(folder, shots='all')]
+    assert ('04',) not in [pair[:1] for pair in pairs(folder, shots='all')]
     assert len(pairs(folder, shots='all')) == 6
 
 
 def test_pairs_of_different_sizes_are_refused_by_name(folder):
     Image.new('RGB', (9, 8)).save(folder / '07.png')
-    with pytest.raises(
-            ValueError, match='2 of 3 shots(.|\n)*05.png: 8x8.*07.png: 8x9'):
+    with pytest.raises(ValueError, match='2 of 3 shots(.|\n)*05.png: 8x8.*07.png: 8x9'):
         pairs(folder, shots='dark')

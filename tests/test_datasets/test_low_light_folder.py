@@ -21,7 +21,7 @@ class RandomCrop:
     def __call__(self, results):
         image = results['img']
         y, x = (np.random.randint(side - 7) for side in image.shape[:2])
-        crop = image[y:y + 8, x:x + 8]
+        crop = image[y : y + 8, x : x + 8]
         crop[:] = 255 - crop
         return dict(img=crop.copy(), name=results['img_path'][-5:])
 
@@ -29,12 +29,12 @@ class RandomCrop:
 def save(path, value=100, size=(16, 12)):
     """Save an image of one gray; size is (width, height)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new('RGB', size, (value, ) * 3).save(path)
+    Image.new('RGB', size, (value,) * 3).save(path)
 
 
 def truncate(path, keep=0.5):
     content = path.read_bytes()
-    path.write_bytes(content[:int(len(content) * keep)])
+    path.write_bytes(content[: int(len(content) * keep)])
 
 
 @pytest.fixture
@@ -58,8 +58,7 @@ def warnings():
 
 def names(dataset):
     return [
-        os.path.relpath(
-            dataset.get_data_info(i)['img_path'], str(dataset.folder))
+        os.path.relpath(dataset.get_data_info(i)['img_path'], str(dataset.folder))
         for i in range(len(dataset))
     ]
 
@@ -72,7 +71,13 @@ def test_all_images_below_the_folder_are_found_in_order(folder):
     save(folder / 'a' / 'y.webp')
     (folder / 'notes.txt').write_text('no image')
     assert names(LowLightFolderDataset(str(folder))) == [
-        '0.png', '1.png', '2.png', '3.png', '4.png', 'a/y.webp', 'b/c/X.JPG'
+        '0.png',
+        '1.png',
+        '2.png',
+        '3.png',
+        '4.png',
+        'a/y.webp',
+        'b/c/X.JPG',
     ]
 
 
@@ -105,8 +110,7 @@ def test_a_list_chooses_and_orders(folder):
 
 def test_images_may_be_in_a_folder_inside_the_root(folder):
     save(folder / 'dark' / 'x.png')
-    dataset = LowLightFolderDataset(
-        str(folder), data_prefix=dict(img_path='dark'))
+    dataset = LowLightFolderDataset(str(folder), data_prefix=dict(img_path='dark'))
     assert names(dataset) == ['x.png']
 
 
@@ -124,8 +128,7 @@ def test_sizes_are_those_of_the_upright_image(folder):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match='no folder .*nowhere.*check '
-                       'data_root='):
+    with pytest.raises(FileNotFoundError, match='no folder .*nowhere.*check data_root='):
         LowLightFolderDataset(str(tmp_path / 'nowhere'))
 
 
@@ -161,7 +164,7 @@ def test_broken_files_are_left_out_named_and_counted(folder, warnings):
     (folder / '2.png').write_bytes(b'')
     (folder / '3.png').write_text('<html>404</html>')
     assert names(LowLightFolderDataset(str(folder))) == ['0.png', '4.png']
-    (warning, ) = warnings
+    (warning,) = warnings
     assert '3 of 5 images' in warning
     assert '2.png: empty file (0 bytes)' in warning
     assert '3.png: not an image' in warning
@@ -193,8 +196,7 @@ def test_images_smaller_than_the_crop_are_refused_by_name(folder):
 
 def test_images_smaller_than_the_crop_can_be_left_out(folder, warnings):
     save(folder / '2.png', size=(7, 16))
-    dataset = LowLightFolderDataset(
-        str(folder), min_size=(12, 16), small='skip')
+    dataset = LowLightFolderDataset(str(folder), min_size=(12, 16), small='skip')
     assert names(dataset) == ['0.png', '1.png', '3.png', '4.png']
     assert '1 of 5' in warnings[0] and '2.png: 16x7' in warnings[0]
 
@@ -204,8 +206,7 @@ def test_a_folder_of_small_images_is_refused_whatever_small_says(folder):
         LowLightFolderDataset(str(folder), min_size=64, small='skip')
 
 
-@pytest.mark.parametrize('wrong', [dict(small='resize'),
-                                   dict(min_size=(1, 2, 3))])
+@pytest.mark.parametrize('wrong', [dict(small='resize'), dict(min_size=(1, 2, 3))])
 def test_impossible_options_are_refused(folder, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         LowLightFolderDataset(str(folder), **wrong)
@@ -230,8 +231,7 @@ def test_a_big_folder_shows_progress(folder, monkeypatch):
 
 def breaking_later(folder, **kwargs):
     """A dataset of which 1.png breaks after the check."""
-    dataset = LowLightFolderDataset(
-        str(folder), pipeline=LOAD + [RandomCrop()], **kwargs)
+    dataset = LowLightFolderDataset(str(folder), pipeline=LOAD + [RandomCrop()], **kwargs)
     truncate(folder / '1.png')
     return dataset
 
@@ -240,7 +240,7 @@ def test_a_file_that_breaks_later_is_replaced_and_named_once(folder, warnings):
     dataset = breaking_later(folder)
     drawn = {dataset[1]['name'] for _ in range(20)}
     assert drawn and '1.png' not in drawn
-    (warning, ) = warnings
+    (warning,) = warnings
     assert '1.png: ' in warning and 'broken files met' in warning
 
 
@@ -252,7 +252,8 @@ def test_the_replacement_depends_on_the_draw_alone(folder):
             dataset,
             sampler=ResumableSampler(dataset, seed=3),
             batch_size=4,
-            num_workers=num_workers)
+            num_workers=num_workers,
+        )
         batches = iter(loader)
         return [next(batches) for _ in range(6)]
 
@@ -299,8 +300,7 @@ def test_images_in_memory_are_those_of_the_files(folder):
 
 
 def test_transforms_in_place_leave_the_images_in_memory_alone(folder):
-    dataset = LowLightFolderDataset(
-        str(folder), pipeline=LOAD + [RandomCrop()], in_memory=True)
+    dataset = LowLightFolderDataset(str(folder), pipeline=LOAD + [RandomCrop()], in_memory=True)
     assert dataset[1]['img'].max() == 255 - 40
     assert (dataset.get_data_info(1)['img'] == 40).all()
 
@@ -309,8 +309,7 @@ def test_a_file_that_breaks_while_loading_is_replaced(folder, monkeypatch):
     read_image = 'mmsdag.datasets.low_light_folder.inspect_image'
     monkeypatch.setattr(read_image, lambda path: (12, 16))
     truncate(folder / '1.png')
-    dataset = LowLightFolderDataset(
-        str(folder), pipeline=LOAD + [RandomCrop()], in_memory=True)
+    dataset = LowLightFolderDataset(str(folder), pipeline=LOAD + [RandomCrop()], in_memory=True)
     assert len(dataset) == 5
     assert dataset[1]['name'] != '1.png'
 
@@ -327,8 +326,6 @@ def test_loaded_images_carry_what_mmcv_and_mmagic_ask_for(folder):
 
 def test_it_is_built_from_a_config(folder):
     config = dict(
-        type='mmsdag.LowLightFolderDataset',
-        data_root=str(folder),
-        pipeline=LOAD,
-        min_size=8)
+        type='mmsdag.LowLightFolderDataset', data_root=str(folder), pipeline=LOAD, min_size=8
+    )
     assert len(DATASETS.build(config)) == 5

@@ -1,4 +1,5 @@
 """Pairs of photographs in two folders."""
+
 from __future__ import annotations
 
 import cv2
@@ -9,8 +10,7 @@ from mmsdag.registry import DATASETS
 
 
 def paired(root, **kwargs):
-    dataset = dict(
-        type='mmsdag.PairedFolderDataset', data_root=str(root), **kwargs)
+    dataset = dict(type='mmsdag.PairedFolderDataset', data_root=str(root), **kwargs)
     return DATASETS.build(dataset)
 
 

@@ -1,4 +1,5 @@
 """The sampler that can start anywhere."""
+
 from __future__ import annotations
 
 from itertools import islice
@@ -12,8 +13,7 @@ from mmsdag.registry import DATA_SAMPLERS
 DATASET = list('abcdefg')
 
 
-def draws(count: int, rank: int = 0, world_size: int = 1, start: int = 0,
-          **kwargs) -> list:
+def draws(count: int, rank: int = 0, world_size: int = 1, start: int = 0, **kwargs) -> list:
     sampler = ResumableSampler(DATASET, **{'seed': 3, **kwargs})
     sampler.rank, sampler.world_size = rank, world_size
     sampler.start = start
@@ -69,15 +69,13 @@ def test_an_empty_dataset_is_an_error():
 
 
 def test_it_is_found_by_name():
-    built = DATA_SAMPLERS.build(
-        dict(type='mmsdag.ResumableSampler', dataset=DATASET))
+    built = DATA_SAMPLERS.build(dict(type='mmsdag.ResumableSampler', dataset=DATASET))
     assert isinstance(built, ResumableSampler)
 
 
 def test_worker_processes_get_the_numbers():
 
     class Numbers:
-
         def __len__(self) -> int:
             return 4
 
@@ -89,5 +87,6 @@ def test_worker_processes_get_the_numbers():
         batch_size=2,
         num_workers=1,
         sampler=ResumableSampler(Numbers(), seed=0),
-        collate_fn=list)
+        collate_fn=list,
+    )
     assert list(islice(loader, 3)) == [[0, 1], [2, 3], [4, 5]]

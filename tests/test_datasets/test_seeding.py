@@ -1,4 +1,5 @@
 """Random numbers of samples and steps."""
+
 from __future__ import annotations
 
 import pickle
@@ -7,13 +8,7 @@ import random
 import numpy as np
 import torch
 
-from mmsdag.datasets.seeding import (
-    DrawIndex,
-    preserved_rng_state,
-    seed_step,
-    seeded,
-    shuffled,
-)
+from mmsdag.datasets.seeding import DrawIndex, preserved_rng_state, seed_step, seeded, shuffled
 
 
 def numbers() -> tuple:
@@ -80,7 +75,6 @@ def test_a_step_depends_on_seed_rank_and_iteration():
 
 
 def test_each_pass_has_an_order_of_its_own():
-    orders = [tuple(shuffled(20, seed, epoch))
-              for seed, epoch in ((0, 0), (0, 1), (1, 0))]
+    orders = [tuple(shuffled(20, seed, epoch)) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
     assert len(set(orders)) == 3
     assert all(sorted(order) == list(range(20)) for order in orders)

@@ -1,4 +1,5 @@
 """Random numbers of a sample survive the wrappers of MMEngine and torch."""
+
 from __future__ import annotations
 
 import logging
@@ -6,12 +7,7 @@ import random
 
 import pytest
 import torch.utils.data as torch_data
-from mmengine.dataset import (
-    BaseDataset,
-    ClassBalancedDataset,
-    ConcatDataset,
-    RepeatDataset,
-)
+from mmengine.dataset import BaseDataset, ClassBalancedDataset, ConcatDataset, RepeatDataset
 
 from mmsdag.datasets import samplers
 from mmsdag.datasets.samplers import ResumableSampler
@@ -41,12 +37,15 @@ def drawn(draw: int) -> float:
         return random.random()
 
 
-@pytest.mark.parametrize('wrap', [
-    lambda: RepeatDataset(Numbers(), 2),
-    lambda: ConcatDataset([Numbers(), Numbers()]),
-    lambda: torch_data.ConcatDataset([Numbers(), Numbers()]),
-    lambda: torch_data.ConcatDataset([RepeatDataset(Numbers(), 2)] * 2),
-])
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda: RepeatDataset(Numbers(), 2),
+        lambda: ConcatDataset([Numbers(), Numbers()]),
+        lambda: torch_data.ConcatDataset([Numbers(), Numbers()]),
+        lambda: torch_data.ConcatDataset([RepeatDataset(Numbers(), 2)] * 2),
+    ],
+)
 def test_a_wrapped_dataset_draws_by_the_position_of_the_sampler(wrap):
     dataset = wrap()
     for index in (2, 7):
@@ -55,20 +54,22 @@ def test_a_wrapped_dataset_draws_by_the_position_of_the_sampler(wrap):
         assert number == drawn(40 + index)
 
 
-@pytest.mark.parametrize('wrap, name', [
-    (lambda: ClassBalancedDataset(Numbers(), 1e-3), 'ClassBalancedDataset'),
-    (lambda: torch_data.ConcatDataset(
-        [Numbers(), ClassBalancedDataset(Numbers(), 1e-3)]),
-     'ClassBalancedDataset'),
-    (lambda: torch_data.Subset(Numbers(), [1, 2]), 'Subset'),
-])
-def test_a_wrapper_that_loses_the_position_is_named_at_the_start(
-        wrap, name, monkeypatch):
+@pytest.mark.parametrize(
+    'wrap, name',
+    [
+        (lambda: ClassBalancedDataset(Numbers(), 1e-3), 'ClassBalancedDataset'),
+        (
+            lambda: torch_data.ConcatDataset([Numbers(), ClassBalancedDataset(Numbers(), 1e-3)]),
+            'ClassBalancedDataset',
+        ),
+        (lambda: torch_data.Subset(Numbers(), [1, 2]), 'Subset'),
+    ],
+)
+def test_a_wrapper_that_loses_the_position_is_named_at_the_start(wrap, name, monkeypatch):
     said = []
-    monkeypatch.setattr(samplers, 'print_log',
-                        lambda *args: said.append(args))
+    monkeypatch.setattr(samplers, 'print_log', lambda *args: said.append(args))
     ResumableSampler(wrap(), seed=0)
-    (message, _, level), = said
+    ((message, _, level),) = said
     assert message.startswith(name)
     assert 'a resumed training will differ' in message
     assert level == logging.WARNING
@@ -76,7 +77,6 @@ def test_a_wrapper_that_loses_the_position_is_named_at_the_start(
 
 def test_a_dataset_that_keeps_the_position_is_not_reported(monkeypatch):
     said = []
-    monkeypatch.setattr(samplers, 'print_log',
-                        lambda *args: said.append(args))
+    monkeypatch.setattr(samplers, 'print_log', lambda *args: said.append(args))
     ResumableSampler(RepeatDataset(Numbers(), 2), seed=0)
     assert not said

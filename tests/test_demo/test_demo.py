@@ -24,31 +24,40 @@ pytestmark = pytest.mark.slow
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 # Three iterations on tiny crops of tiny photographs.
 TINY = [
-    '--max-side', '64', '--cfg-options', 'train_cfg.max_iters=3',
-    'default_hooks.logger.interval=1', 'default_hooks.checkpoint.interval=1',
+    '--max-side',
+    '64',
+    '--cfg-options',
+    'train_cfg.max_iters=3',
+    'default_hooks.logger.interval=1',
+    'default_hooks.checkpoint.interval=1',
     'default_hooks.checkpoint.max_keep_ckpts=3',
     'train_dataloader.batch_size=2',
     'train_dataloader.dataset.min_size=32',
-    'train_dataloader.dataset.pipeline.1.crop_size=(32,32)', '--scenes', '0'
+    'train_dataloader.dataset.pipeline.1.crop_size=(32,32)',
+    '--scenes',
+    '0',
 ]
 # Two iterations on three scenes.
 RECOGNITION = [
-    '--scenes', '3', '--scenes-options', 'train_cfg.max_iters=2',
-    'train_dataloader.batch_size=2', 'param_scheduler.total_steps=2'
+    '--scenes',
+    '3',
+    '--scenes-options',
+    'train_cfg.max_iters=2',
+    'train_dataloader.batch_size=2',
+    'param_scheduler.total_steps=2',
 ]
 VERSIONS = {
     'dark input': 'dark',
     'Zero-DCE, unguided': 'unguided',
     'Zero-DCE, guided': 'guided',
-    'well-lit original': 'reference'
+    'well-lit original': 'reference',
 }
 
 
 def run_demo(*args: str | Path) -> str:
     done = subprocess.run(
-        [sys.executable, TOOLS / 'demo.py', *TINY, *args],
-        capture_output=True,
-        text=True)
+        [sys.executable, TOOLS / 'demo.py', *TINY, *args], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -59,10 +68,9 @@ def extractor(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp('weights') / 'sdag.pth'
     weights = VGGExtractor(init_cfg=None).state_dict()
     torch.save(
-        dict(state_dict={
-            f'generator.extractor.{name}': value
-            for name, value in weights.items()
-        }), path)
+        dict(state_dict={f'generator.extractor.{name}': value for name, value in weights.items()}),
+        path,
+    )
     return path
 
 
@@ -133,8 +141,7 @@ def page(demo) -> Page:
 def network(cls: type, path: Path, **kwargs) -> torch.nn.Module:
     weights = torch.load(path, weights_only=True)['state_dict']
     net = cls(**kwargs)
-    net.load_state_dict(
-        {name[len('generator.'):]: value for name, value in weights.items()})
+    net.load_state_dict({name[len('generator.') :]: value for name, value in weights.items()})
     return net.eval()
 
 
@@ -150,7 +157,8 @@ def similarity(reference: np.ndarray, picture: np.ndarray) -> float:
         channel_axis=2,
         gaussian_weights=True,
         sigma=1.5,
-        use_sample_covariance=False)
+        use_sample_covariance=False,
+    )
 
 
 def as_batch(picture: np.ndarray) -> torch.Tensor:
@@ -168,7 +176,8 @@ def recomputed(out: Path) -> dict[tuple[str, str], list[str]]:
     sdag = network(
         SDAGNet,
         out / 'checkpoints' / 'sdag.pth',
-        extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None))
+        extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None),
+    )
     cells = {}
     for path in (out / 'photographs' / 'held_out').iterdir():
         dark = as_batch(rgb(path))
@@ -187,21 +196,19 @@ def recomputed(out: Path) -> dict[tuple[str, str], list[str]]:
                 closeness = [
                     f'{peak_signal_noise_ratio(reference, picture):.2f}',
                     f'{peak_signal_noise_ratio(reference, matched):.2f}',
-                    f'{similarity(reference, picture):.4f}'
+                    f'{similarity(reference, picture):.4f}',
                 ]
             cells[path.stem, name] = [
                 f'{(image - sdag(image)).abs().mean():.4f}',
-                f'{image.mean():.3f}', *closeness
+                f'{image.mean():.3f}',
+                *closeness,
             ]
     return cells
 
 
 def test_the_report_refers_to_no_file_and_no_server(page):
     assert page.images
-    outside = [
-        address for address in page.addresses
-        if not address.startswith(('data:', '#'))
-    ]
+    outside = [address for address in page.addresses if not address.startswith(('data:', '#'))]
     assert outside == []
     assert re.findall(r'url\((?!#)|@import|<script', page.text) == []
 
@@ -216,16 +223,16 @@ def test_the_table_equals_a_recomputation_from_the_checkpoints(demo, page):
             if wanted == '–':
                 assert there == wanted
                 continue
-            unit = 10.**-len(wanted.partition('.')[2])
-            assert float(there) == pytest.approx(
-                float(wanted), abs=1.01 * unit), key
+            unit = 10.0 ** -len(wanted.partition('.')[2])
+            assert float(there) == pytest.approx(float(wanted), abs=1.01 * unit), key
 
 
 def test_the_mean_is_that_of_the_photographs(page):
     shown = page.figures()
     for version in ('dark', 'unguided', 'guided'):
         psnr = [
-            float(cells[2]) for (photo, name), cells in shown.items()
+            float(cells[2])
+            for (photo, name), cells in shown.items()
             if name == version and photo != 'mean of 3'
         ]
         mean = float(shown['mean of 3', version][2])
@@ -236,8 +243,7 @@ def test_each_version_is_shown_with_its_error_map(demo, page):
     for photo in ('chelsea', 'china', 'coffee'):
         size = Image.open(demo / 'photographs/held_out' / f'{photo}.png').size
         for title in VERSIONS:
-            for alt in (f'{photo}, {title}',
-                        f'error map of {photo}, {title}'):
+            for alt in (f'{photo}, {title}', f'error map of {photo}, {title}'):
                 data = page.images[alt].partition('base64,')[2]
                 image = Image.open(io.BytesIO(base64.b64decode(data)))
                 assert image.size == size, alt
@@ -246,9 +252,13 @@ def test_each_version_is_shown_with_its_error_map(demo, page):
 def test_recognition_is_shown_as_it_was_measured(demo, page):
     content = json.loads((demo / 'recognition/figures.json').read_text())
     titles = dict(
-        day='daylight', night='night, as it is', gamma='night, gamma 1/2.2',
-        unguided='night, Zero-DCE', guided='night, Zero-DCE + SDAG',
-        consistent='night, BlendUNet + recognizers')
+        day='daylight',
+        night='night, as it is',
+        gamma='night, gamma 1/2.2',
+        unguided='night, Zero-DCE',
+        guided='night, Zero-DCE + SDAG',
+        consistent='night, BlendUNet + recognizers',
+    )
     assert content['figures'].keys() == titles.keys()
     for name, row in content['figures'].items():
         cells = [f'{row["mIoU"]:.1f}', f'{row["mAP50"]:.1f}']
@@ -258,9 +268,9 @@ def test_recognition_is_shown_as_it_was_measured(demo, page):
 
 
 def test_recognition_is_by_the_enhancers_just_trained(demo):
-    config, = (demo / 'recognition/tests/guided_detection').glob('*.py')
+    (config,) = (demo / 'recognition/tests/guided_detection').glob('*.py')
     assert str(demo / 'checkpoints' / 'guided.pth') in config.read_text()
-    config, = (demo / 'recognition/tests/night_detection').glob('*.py')
+    (config,) = (demo / 'recognition/tests/night_detection').glob('*.py')
     assert 'enhancer' not in config.read_text()
 
 
@@ -281,9 +291,7 @@ def test_held_out_photographs_do_not_train(demo):
     training = [path.stem for path in (folder / 'dark').iterdir()]
     training += [path.stem for path in (folder / 'bright').iterdir()]
     assert held_out == {'chelsea', 'china', 'coffee'}
-    assert not [
-        name for name in training if name.startswith(tuple(held_out))
-    ]
+    assert not [name for name in training if name.startswith(tuple(held_out))]
     # Two views of one scene count as one photograph.
     assert sum(name.startswith('motorcycle') for name in training) == 2 * 5
 
@@ -291,7 +299,7 @@ def test_held_out_photographs_do_not_train(demo):
 def test_both_zero_dce_trainings_begin_alike(demo):
     first = []
     for name in ('unguided', 'guided'):
-        log, = (demo / 'training' / name).glob('*/vis_data/scalars.json')
+        (log,) = (demo / 'training' / name).glob('*/vis_data/scalars.json')
         first.append(json.loads(log.read_text().splitlines()[0]))
     for term in ('loss_tv', 'loss_spa', 'loss_col', 'loss_exp'):
         assert first[0][term] == first[1][term]
@@ -299,8 +307,7 @@ def test_both_zero_dce_trainings_begin_alike(demo):
     assert first[1]['loss_sdag'] > 0
 
 
-def test_a_second_call_trains_nothing_and_an_interrupted_stage_goes_on(
-        demo, extractor):
+def test_a_second_call_trains_nothing_and_an_interrupted_stage_goes_on(demo, extractor):
     work_dir = demo / 'training' / 'guided'
     weights = demo / 'checkpoints' / 'guided.pth'
     before = torch.load(weights, weights_only=True)['state_dict']
@@ -327,14 +334,15 @@ def test_own_photographs_are_measured_without_originals(own):
 
 
 def test_sdag_learns_on_what_zero_dce_makes_of_own_photographs(own):
-    config, = (own / 'training' / 'sdag').glob('*.py')
+    (config,) = (own / 'training' / 'sdag').glob('*.py')
     assert str(own / 'checkpoints' / 'unguided.pth') in config.read_text()
 
 
 def test_own_photographs_held_out_are_others(own):
-    digests = [{rgb(path).tobytes() for path in folder.iterdir()}
-               for folder in (own / 'photographs' / 'dark',
-                              own / 'photographs' / 'held_out')]
+    digests = [
+        {rgb(path).tobytes() for path in folder.iterdir()}
+        for folder in (own / 'photographs' / 'dark', own / 'photographs' / 'held_out')
+    ]
     assert len(digests[0]) == 16 and len(digests[1]) == 4
     assert not digests[0] & digests[1]
 
@@ -345,19 +353,17 @@ def error_of(capsys, *args: str | Path) -> str:
     return capsys.readouterr().err
 
 
-def test_a_missing_checkpoint_is_named_before_anything_is_done(
-        capsys, tmp_path):
+def test_a_missing_checkpoint_is_named_before_anything_is_done(capsys, tmp_path):
     out = tmp_path / 'out'
-    error = error_of(capsys, '--out', out, '--extractor',
-                     tmp_path / 'none.pth')
+    error = error_of(capsys, '--out', out, '--extractor', tmp_path / 'none.pth')
     assert 'none.pth' in error and '--extractor' in error
     assert not out.exists()
 
 
-def test_a_missing_folder_of_photographs_is_named(capsys, tmp_path,
-                                                  extractor):
-    error = error_of(capsys, '--out', tmp_path, '--extractor',
-                     extractor, '--data', tmp_path / 'nowhere')
+def test_a_missing_folder_of_photographs_is_named(capsys, tmp_path, extractor):
+    error = error_of(
+        capsys, '--out', tmp_path, '--extractor', extractor, '--data', tmp_path / 'nowhere'
+    )
     assert '--data' in error and 'nowhere' in error
 
 
@@ -365,17 +371,14 @@ def test_a_single_photograph_is_too_few(capsys, tmp_path, extractor):
     photos = tmp_path / 'photos'
     photos.mkdir()
     Image.new('RGB', (200, 200)).save(photos / 'one.png')
-    error = error_of(capsys, '--out', tmp_path / 'out', '--extractor',
-                     extractor, '--data', photos)
+    error = error_of(capsys, '--out', tmp_path / 'out', '--extractor', extractor, '--data', photos)
     assert '1 usable photograph' in error
 
 
-def test_a_foreign_folder_is_not_overwritten(capsys, tmp_path,
-                                             extractor):
+def test_a_foreign_folder_is_not_overwritten(capsys, tmp_path, extractor):
     precious = tmp_path / 'photographs' / 'precious.jpg'
     precious.parent.mkdir()
     precious.write_bytes(b'holiday')
-    error = error_of(capsys, '--out', tmp_path, '--extractor',
-                     extractor)
+    error = error_of(capsys, '--out', tmp_path, '--extractor', extractor)
     assert 'photographs was not made by this demo' in error
     assert precious.read_bytes() == b'holiday'

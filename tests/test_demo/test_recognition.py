@@ -1,4 +1,5 @@
 """The benchmark on rendered scenes: recognizers by day and by night."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -12,12 +13,7 @@ from mmsdag.cli import night_scenes_benchmark as tool
 from mmsdag.demo import recognition
 from mmsdag.demo import recognition_setup as setup
 from mmsdag.demo.options import RecognitionOptions
-from mmsdag.demo.recognition_setup import (
-    TASKS,
-    conditions,
-    restorer_config,
-    task_config,
-)
+from mmsdag.demo.recognition_setup import TASKS, conditions, restorer_config, task_config
 from mmsdag.demo.steps import loss_history
 from mmsdag.utils.image_io import read_image
 
@@ -25,16 +21,21 @@ pytestmark = pytest.mark.slow
 
 CONDITIONS = ['day', 'night', 'gamma', 'unguided', 'guided', 'consistent']
 TINY = [
-    '--train', '3', '--test', '2', '--cfg-options', 'train_cfg.max_iters=2',
-    'train_dataloader.batch_size=2', 'param_scheduler.total_steps=2'
+    '--train',
+    '3',
+    '--test',
+    '2',
+    '--cfg-options',
+    'train_cfg.max_iters=2',
+    'train_dataloader.batch_size=2',
+    'param_scheduler.total_steps=2',
 ]
 
 
 @pytest.fixture(scope='module')
 def done(tmp_path_factory) -> tuple[RecognitionOptions, dict]:
     out = tmp_path_factory.mktemp('benchmark')
-    options = RecognitionOptions(**vars(
-        tool.parse_args(['--out', str(out), *TINY])))
+    options = RecognitionOptions(**vars(tool.parse_args(['--out', str(out), *TINY])))
     return options, recognition.run_recognition(options)
 
 
@@ -67,21 +68,20 @@ def test_recognizers_learn_by_day_only(done):
 def test_the_recognizers_of_this_run_guide_by_day_only(done):
     options, _ = done
     cfg = restorer_config(options)
-    assert cfg.train_dataloader.dataset.data_prefix == dict(
-        img_path='day/train')
-    hook, = cfg.custom_hooks
+    assert cfg.train_dataloader.dataset.data_prefix == dict(img_path='day/train')
+    (hook,) = cfg.custom_hooks
     assert [(Path(r.config).name, r.checkpoint) for r in hook.recognizers] == [
-        (task.config, str(options.weights(task.name))) for task in TASKS]
+        (task.config, str(options.weights(task.name))) for task in TASKS
+    ]
     assert loss_history(Path(cfg.work_dir))['loss_consistency'][2] > 0
-    assert conditions(options)['consistent'].checkpoint == str(
-        options.weights('blend-unet'))
+    assert conditions(options)['consistent'].checkpoint == str(options.weights('blend-unet'))
 
 
-@pytest.mark.parametrize('number, plug_in', [
-    (0, 'mmsdag.EnhancedSegDataPreprocessor'),
-    (1, 'mmsdag.EnhancedDetDataPreprocessor')])
-def test_a_night_test_is_stock_but_for_the_plug_in(
-        done, number, plug_in):
+@pytest.mark.parametrize(
+    'number, plug_in',
+    [(0, 'mmsdag.EnhancedSegDataPreprocessor'), (1, 'mmsdag.EnhancedDetDataPreprocessor')],
+)
+def test_a_night_test_is_stock_but_for_the_plug_in(done, number, plug_in):
     options, _ = done
     task = TASKS[number]
     cfg = task_config(task, options)
@@ -94,7 +94,8 @@ def test_a_night_test_is_stock_but_for_the_plug_in(
     assert 'night/test' in folders.values()
     assert bright.model.data_preprocessor.pop('type') == plug_in
     assert bright.model.data_preprocessor.pop('enhancer') == dict(
-        type='mmsdag.GammaEnhancer', gamma=2.2)
+        type='mmsdag.GammaEnhancer', gamma=2.2
+    )
     bright.model.data_preprocessor.pop('checkpoint')
     dark.model.data_preprocessor.pop('type')
     assert bright.model == dark.model
@@ -110,8 +111,8 @@ def test_pictures_show_each_condition(done):
                 path = options.picture(number, name, task)
                 assert Image.open(path).size == (256, 256)
     night, gamma = (
-        read_image(options.picture(0, name, 'plain')).mean()
-        for name in ('night', 'gamma'))
+        read_image(options.picture(0, name, 'plain')).mean() for name in ('night', 'gamma')
+    )
     assert gamma > 2 * night
 
 
@@ -119,20 +120,22 @@ def test_gamma_pictures_are_gamma_of_the_night(done):
     options, _ = done
     pictures = recognition.Pictures(options, scale=1)
     condition = conditions(options)['gamma']
-    dark = np.asarray(
-        Image.open(options.out / 'scenes/night/test/0000.png'), np.float64)
-    expected = 255 * (dark / 255)**(1 / 2.2)
+    dark = np.asarray(Image.open(options.out / 'scenes/night/test/0000.png'), np.float64)
+    expected = 255 * (dark / 255) ** (1 / 2.2)
     assert np.abs(pictures.plain(0, condition) - expected).max() <= 1
 
 
 def test_only_sure_boxes_are_drawn():
     from mmdet.structures import DetDataSample
     from mmengine.structures import InstanceData
+
     sample = DetDataSample(
         pred_instances=InstanceData(
-            bboxes=torch.tensor([[2., 3., 12., 11.], [20., 20., 30., 30.]]),
+            bboxes=torch.tensor([[2.0, 3.0, 12.0, 11.0], [20.0, 20.0, 30.0, 30.0]]),
             labels=torch.tensor([0, 1]),
-            scores=torch.tensor([0.9, 0.1])))
+            scores=torch.tensor([0.9, 0.1]),
+        )
+    )
     pictures = recognition.Pictures(RecognitionOptions(), scale=2)
     drawn = pictures.draw(np.zeros((80, 80, 3), np.uint8), sample)
     ys, xs = np.nonzero(drawn.any(-1))
@@ -141,18 +144,17 @@ def test_only_sure_boxes_are_drawn():
 
 
 def metrics_of(**values: float) -> dict:
-    return {
-        name: dict(mIoU=value, mAP50=value) for name, value in values.items()
-    }
+    return {name: dict(mIoU=value, mAP50=value) for name, value in values.items()}
 
 
-@pytest.mark.parametrize('guided, words', [
-    (42., 'SDAG gains it 2.0'), (39., 'SDAG costs it 1.0'),
-    (40., 'SDAG makes no difference')])
+@pytest.mark.parametrize(
+    'guided, words',
+    [(42.0, 'SDAG gains it 2.0'), (39.0, 'SDAG costs it 1.0'), (40.0, 'SDAG makes no difference')],
+)
 def test_the_verdict_follows_the_metrics(guided, words):
     sentences = recognition.verdict(
-        metrics_of(day=60., night=20., gamma=35., unguided=40., guided=guided,
-                   consistent=50.))
+        metrics_of(day=60.0, night=20.0, gamma=35.0, unguided=40.0, guided=guided, consistent=50.0)
+    )
     assert len(sentences) == 2
     for sentence in sentences:
         assert words in sentence
@@ -163,8 +165,8 @@ def test_the_verdict_follows_the_metrics(guided, words):
 
 def test_the_verdict_admits_that_nothing_helps():
     sentences = recognition.verdict(
-        metrics_of(day=60., night=30., gamma=25., unguided=20., guided=10.,
-                   consistent=9.))
+        metrics_of(day=60.0, night=30.0, gamma=25.0, unguided=20.0, guided=10.0, consistent=9.0)
+    )
     assert all('None of them helps it' in text for text in sentences)
 
 
@@ -174,12 +176,13 @@ def error_of(capsys, *args: str) -> str:
     return capsys.readouterr().err
 
 
-def test_wrong_options_are_named_before_anything_is_done(
-        capsys, tmp_path):
+def test_wrong_options_are_named_before_anything_is_done(capsys, tmp_path):
     out = tmp_path / 'out'
     for options, words in (
-        (['--guided', 'none.pth'], 'none.pth'), (['--train', '0'], '0 scenes'),
-        (['--cfg-options', 'train_cfg.max_iter=3'], 'max_iter')):
+        (['--guided', 'none.pth'], 'none.pth'),
+        (['--train', '0'], '0 scenes'),
+        (['--cfg-options', 'train_cfg.max_iter=3'], 'max_iter'),
+    ):
         error = error_of(capsys, '--out', str(out), *options)
         assert words in error
         assert not out.exists()

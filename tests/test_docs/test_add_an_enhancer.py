@@ -1,4 +1,5 @@
 """The example of docs/add_an_enhancer.md does what it says."""
+
 from __future__ import annotations
 
 import csv
@@ -30,9 +31,7 @@ TOOLS = dict(train=train_main, benchmark_downstream=benchmark_main)
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / 'docs' / 'add_an_enhancer.md').read_text()
 FILES = {
-    name: body
-    for name, body in re.findall(r'```python\n# (\w+\.py)\n(.*?)```', TEXT,
-                                 re.DOTALL)
+    name: body for name, body in re.findall(r'```python\n# (\w+\.py)\n(.*?)```', TEXT, re.DOTALL)
 }
 COMMANDS = re.search(r'```bash\n(.*?)```', TEXT, re.DOTALL)[1]
 # Small images and short runs, in the place of the document's.
@@ -63,22 +62,27 @@ def write_data(folder: Path) -> None:
     images, boxes = [], []
     for i in range(4):
         pixels = random.integers(5, 40, (48, 40, 3)).astype(np.uint8)
-        pixels[6:20, 4 + i:14 + i] = 120
+        pixels[6:20, 4 + i : 14 + i] = 120
         cv2.imwrite(str(folder / 'photos' / f'{i}.png'), pixels)
-        images.append(
-            dict(id=i + 1, file_name=f'{i}.png', width=40, height=48))
+        images.append(dict(id=i + 1, file_name=f'{i}.png', width=40, height=48))
         boxes.append(
-            dict(id=i + 1, image_id=i + 1, category_id=7, area=140,
-                 bbox=[4 + i, 6, 10, 14], iscrowd=0))
-    (folder / 'boxes.json').write_text(json.dumps(dict(
-        images=images, annotations=boxes,
-        categories=[dict(id=7, name='bicycle')])))
+            dict(
+                id=i + 1,
+                image_id=i + 1,
+                category_id=7,
+                area=140,
+                bbox=[4 + i, 6, 10, 14],
+                iscrowd=0,
+            )
+        )
+    (folder / 'boxes.json').write_text(
+        json.dumps(dict(images=images, annotations=boxes, categories=[dict(id=7, name='bicycle')]))
+    )
 
 
 def write_benchmark(folder: Path) -> None:
     """A detector and data in the place of YOLOX-nano and the brackets."""
-    torch.save(dict(state_dict=dict(threshold=torch.tensor(100.))),
-               folder / 'detector.pth')
+    torch.save(dict(state_dict=dict(threshold=torch.tensor(100.0))), folder / 'detector.pth')
     (folder / 'detector.py').write_text("""
 default_scope = 'mmdet'
 model = dict(type='mmsdag.BrightDetector',
@@ -115,9 +119,7 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         status = package_main(arguments)
     else:
         name = Path(arguments[0]).stem
-        status = TOOLS[name](
-            arguments[1:]
-            + (['--cfg-options', *TINY] if name == 'train' else []))
+        status = TOOLS[name](arguments[1:] + (['--cfg-options', *TINY] if name == 'train' else []))
     assert not status, command
 
 
@@ -129,8 +131,10 @@ def done(example, tmp_path, monkeypatch) -> Path:
     (tmp_path / 'checkpoints').symlink_to(ROOT / 'checkpoints')
     for name, body in FILES.items():
         (tmp_path / name).write_text(
-            body.replace('mmsdag::benchmark/brackets.py',
-                         'tiny_benchmark.py').replace('iter_1000', 'iter_3'))
+            body.replace('mmsdag::benchmark/brackets.py', 'tiny_benchmark.py').replace(
+                'iter_1000', 'iter_3'
+            )
+        )
     monkeypatch.chdir(tmp_path)
     for command in COMMANDS.replace('\\\n', ' ').splitlines():
         run(command.replace('iter_1000', 'iter_3'), monkeypatch)
@@ -146,23 +150,24 @@ def test_the_example_trains_guides_enhances_and_measures(done):
     assert terms('my_config') == ['loss_exp', 'loss_spa']
     assert terms('my_config_sdag') == ['loss_exp', 'loss_sdag', 'loss_spa']
     plain, guided = (
-        torch.load(
-            done / f'work_dirs/{name}/iter_3.pth', weights_only=False)
-        ['state_dict'] for name in ('my_config', 'my_config_sdag'))
+        torch.load(done / f'work_dirs/{name}/iter_3.pth', weights_only=False)['state_dict']
+        for name in ('my_config', 'my_config_sdag')
+    )
     assert any(not torch.equal(plain[key], guided[key]) for key in plain)
     before, after = (
-        cv2.imread(str(done / folder / '0.png')).mean()
-        for folder in ('photos', 'bright'))
+        cv2.imread(str(done / folder / '0.png')).mean() for folder in ('photos', 'bright')
+    )
     assert after > 1.5 * before
     table = (done / 'work_dirs/benchmark/my_benchmark/figures.csv').read_text()
     rows = list(csv.DictReader(io.StringIO(table)))
     assert {row['enhancer'] for row in rows} == {'raw', 'mine', 'mine_sdag'}
-    assert any(row['enhancer'] == 'mine_sdag' and row['minus'] == 'mine'
-               for row in rows)
+    assert any(row['enhancer'] == 'mine_sdag' and row['minus'] == 'mine' for row in rows)
 
 
 def test_the_example_is_short():
-    lines = [*COMMANDS.splitlines(),
-             *(line for body in FILES.values() for line in body.splitlines())]
+    lines = [
+        *COMMANDS.splitlines(),
+        *(line for body in FILES.values() for line in body.splitlines()),
+    ]
     assert len(FILES) == 4
     assert sum(bool(line.strip()) for line in lines) < 60

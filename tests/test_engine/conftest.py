@@ -1,4 +1,5 @@
 """Fixtures for the tests of hooks and loops: tiny trainings."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -66,20 +67,20 @@ def make_runner(tmp_path):
                 num_workers=0,
                 dataset=samples,
                 collate_fn=lambda batch: dict(inputs=batch),
-                sampler=dict(type='mmsdag.ResumableSampler')),
+                sampler=dict(type='mmsdag.ResumableSampler'),
+            ),
             train_cfg=dict(type='mmsdag.ResumableTrainLoop', max_iters=6),
             optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.1)),
             default_hooks=dict(
                 logger=dict(type='LoggerHook', interval=100),
-                checkpoint=dict(
-                    type='mmsdag.AtomicCheckpointHook',
-                    interval=1,
-                    by_epoch=False),
-                seed=dict(type='mmsdag.SeedHook')),
+                checkpoint=dict(type='mmsdag.AtomicCheckpointHook', interval=1, by_epoch=False),
+                seed=dict(type='mmsdag.SeedHook'),
+            ),
             log_processor=dict(by_epoch=False),
             default_scope='mmsdag',
             randomness=dict(seed=5),
-            experiment_name=f'{tmp_path.name}_{id(samples)}')
+            experiment_name=f'{tmp_path.name}_{id(samples)}',
+        )
         runner = Runner(**{**config, **changes})
         runner.samples = samples
         return runner

@@ -1,4 +1,5 @@
 """Guidance by a recognizer's features, in a training."""
+
 from __future__ import annotations
 
 import pytest
@@ -15,8 +16,9 @@ from mmsdag.registry import HOOKS, MODELS
 HALF = dict(
     type='mmsdag.SelfSupervisedRestorer',
     generator=dict(type='mmsdag.HalfOfIt'),
-    degradation=dict(type='mmsdag.GaussianNoiseDegradation', sigma=0.),
-    dark_degradation=dict(type='mmsdag.GaussianNoiseDegradation', sigma=0.))
+    degradation=dict(type='mmsdag.GaussianNoiseDegradation', sigma=0.0),
+    dark_degradation=dict(type='mmsdag.GaussianNoiseDegradation', sigma=0.0),
+)
 
 
 @MODELS.register_module(force=True)
@@ -35,8 +37,7 @@ class HalfOfIt(nn.Module):
 @MODELS.register_module(force=True)
 class Shrinks(BaseModel):
     def __init__(self) -> None:
-        super().__init__(
-            data_preprocessor=dict(type='mmsdag.ImageDataPreprocessor'))
+        super().__init__(data_preprocessor=dict(type='mmsdag.ImageDataPreprocessor'))
         self.generator = nn.Conv2d(3, 3, 1, stride=2)
 
     def forward(self, inputs, data_samples=None, mode='tensor'):
@@ -56,8 +57,9 @@ def hook(tmp_path) -> dict:
         type='mmsdag.ConsistencyGuidanceHook',
         recognizers=dict(
             config=linear_recognizer.config(),
-            checkpoint=linear_recognizer.save_checkpoint(
-                tmp_path / 'linear.pth')))
+            checkpoint=linear_recognizer.save_checkpoint(tmp_path / 'linear.pth'),
+        ),
+    )
 
 
 def expected_term(images: torch.Tensor) -> float:
@@ -74,18 +76,17 @@ def first_batch() -> torch.Tensor:
     return torch.stack([Photographs()[i]['inputs'] for i in range(2)])
 
 
-def test_the_term_compares_with_the_image_before_its_degradation(
-        hook, tmp_path):
+def test_the_term_compares_with_the_image_before_its_degradation(hook, tmp_path):
     recorder = Recorder()
-    train(tmp_path, HALF, [dict(hook, loss_weight=2.), recorder], iters=1)
+    train(tmp_path, HALF, [dict(hook, loss_weight=2.0), recorder], iters=1)
     assert recorder.losses[0]['loss_consistency'].item() == pytest.approx(
-        2 * expected_term(first_batch()), rel=1e-4)
+        2 * expected_term(first_batch()), rel=1e-4
+    )
 
 
 def test_it_changes_the_weights(hook, tmp_path):
     gains = [
-        train(tmp_path, HALF, hooks, iters=1).model.generator.gain.item()
-        for hooks in ([], [hook])
+        train(tmp_path, HALF, hooks, iters=1).model.generator.gain.item() for hooks in ([], [hook])
     ]
     # The pixels and the features both ask for more.
     assert 0.5 < gains[0] < gains[1]
@@ -98,13 +99,11 @@ def test_a_dark_image_is_compared_with_its_own_restoration(hook, tmp_path):
         num_workers=0,
         dataset=DarkPhotographs(),
         collate_fn=dict(type='pseudo_collate'),
-        sampler=dict(type='InfiniteSampler', shuffle=False))
-    train(
-        tmp_path, HALF, [hook, recorder], iters=1,
-        train_dataloader=dataloader)
+        sampler=dict(type='InfiniteSampler', shuffle=False),
+    )
+    train(tmp_path, HALF, [hook, recorder], iters=1, train_dataloader=dataloader)
     # Nothing was degraded: both are the halved image.
-    assert recorder.losses[0]['loss_consistency'].item() == pytest.approx(
-        0, abs=1e-6)
+    assert recorder.losses[0]['loss_consistency'].item() == pytest.approx(0, abs=1e-6)
 
 
 def test_an_output_of_another_size_is_refused(hook, tmp_path):
@@ -112,8 +111,7 @@ def test_an_output_of_another_size_is_refused(hook, tmp_path):
         train(tmp_path, dict(type='mmsdag.Shrinks'), [hook], iters=1)
 
 
-def test_a_missing_checkpoint_ends_the_run_before_the_training(
-        hook, tmp_path):
+def test_a_missing_checkpoint_ends_the_run_before_the_training(hook, tmp_path):
     hook['recognizers']['checkpoint'] = 'nowhere.pth'
     recorder = Recorder()
     with pytest.raises(FileNotFoundError, match='nowhere.pth'):

@@ -1,18 +1,12 @@
 """The guidance hook adds its term to models that know nothing of it."""
+
 from __future__ import annotations
 
 from importlib.util import find_spec
 
 import pytest
 import torch
-from helpers.guided_training import (
-    SDAG_NET,
-    ZERO_DCE,
-    Recorder,
-    frozen_net,
-    guidance,
-    train,
-)
+from helpers.guided_training import SDAG_NET, ZERO_DCE, Recorder, frozen_net, guidance, train
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
@@ -28,14 +22,14 @@ NAFNET = dict(
         mid_channels=4,
         enc_blk_nums=[1],
         middle_blk_num=1,
-        dec_blk_nums=[1]),
+        dec_blk_nums=[1],
+    ),
     pixel_loss=dict(type='mmsdag.SpatialConsistencyLoss'),
     data_preprocessor=dict(
-        type='mmagic.DataPreprocessor',
-        mean=[0., 0., 0.],
-        std=[255., 255., 255.]))
-NEEDS_MMAGIC = pytest.mark.skipif(
-    find_spec('mmagic') is None, reason='needs MMagic')
+        type='mmagic.DataPreprocessor', mean=[0.0, 0.0, 0.0], std=[255.0, 255.0, 255.0]
+    ),
+)
+NEEDS_MMAGIC = pytest.mark.skipif(find_spec('mmagic') is None, reason='needs MMagic')
 
 
 class TinyNormNet(torch.nn.Module):
@@ -50,10 +44,9 @@ class TinyNormNet(torch.nn.Module):
         return self.norm(self.conv(x))
 
 
-def test_term_is_the_weighted_mean_error_of_sdags_reconstruction(
-        tmp_path, checkpoint):
+def test_term_is_the_weighted_mean_error_of_sdags_reconstruction(tmp_path, checkpoint):
     seen = Recorder()
-    train(tmp_path, ZERO_DCE, [guidance(checkpoint, loss_weight=7.), seen])
+    train(tmp_path, ZERO_DCE, [guidance(checkpoint, loss_weight=7.0), seen])
     enhanced = seen.images[0][0].detach()
     expected = 7 * (enhanced - frozen_net(checkpoint)(enhanced)).abs().mean()
     torch.testing.assert_close(seen.losses[0]['loss_sdag'], expected)
@@ -64,8 +57,7 @@ def test_term_is_the_weighted_mean_error_of_sdags_reconstruction(
 @NEEDS_MMAGIC
 def test_stock_mmagic_model_is_guided_by_config_alone(tmp_path, checkpoint):
     seen = Recorder()
-    runner = train(tmp_path, NAFNET,
-                   [guidance(checkpoint, channel_order='bgr'), seen])
+    runner = train(tmp_path, NAFNET, [guidance(checkpoint, channel_order='bgr'), seen])
     rgb = seen.images[0].detach().flip(1)
     expected = (rgb - frozen_net(checkpoint)(rgb)).abs().mean()
     torch.testing.assert_close(seen.losses[0]['loss_sdag'], expected)
@@ -79,6 +71,7 @@ class Gradients(Hook):
     Args:
         by_hand: From what the generator puts out to the expected loss.
     """
+
     priority = 'LOWEST'
 
     def __init__(self, by_hand) -> None:
@@ -87,25 +80,24 @@ class Gradients(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         model = runner.model
         images = []
-        handle = model.generator.register_forward_hook(
-            lambda module, args, out: images.append(out))
+        handle = model.generator.register_forward_hook(lambda module, args, out: images.append(out))
         data = model.data_preprocessor(data_batch, True)
         loss = model(**data, mode='loss')['loss_sdag']
         handle.remove()
         weights = list(model.generator.parameters())
-        self.expected = torch.autograd.grad(
-            self.by_hand(images[0]), weights, retain_graph=True)
+        self.expected = torch.autograd.grad(self.by_hand(images[0]), weights, retain_graph=True)
         self.found = torch.autograd.grad(loss, weights)
 
 
-@pytest.mark.parametrize('path', [
-    pytest.param('nafnet/nafnet-sdag_1xb8-10k_folder', marks=NEEDS_MMAGIC),
-    pytest.param(
-        'restormer/restormer-sdag_1xb8-10k_folder', marks=NEEDS_MMAGIC),
-    'deeplab_head/deeplab-head-sdag_1xb8-10k_folder',
-])
-def test_gradient_reaches_the_first_layer_of_a_foreign_network(
-        path, tmp_path, checkpoint):
+@pytest.mark.parametrize(
+    'path',
+    [
+        pytest.param('nafnet/nafnet-sdag_1xb8-10k_folder', marks=NEEDS_MMAGIC),
+        pytest.param('restormer/restormer-sdag_1xb8-10k_folder', marks=NEEDS_MMAGIC),
+        'deeplab_head/deeplab-head-sdag_1xb8-10k_folder',
+    ],
+)
+def test_gradient_reaches_the_first_layer_of_a_foreign_network(path, tmp_path, checkpoint):
     cfg = Config.fromfile(find_config(path))
     options = {k: v for k, v in cfg.custom_hooks[0].items() if k != 'type'}
     net = frozen_net(checkpoint)
@@ -115,15 +107,13 @@ def test_gradient_reaches_the_first_layer_of_a_foreign_network(
         return (rgb - net(rgb)).abs().mean()
 
     seen = Gradients(by_hand)
-    train(tmp_path, cfg.model,
-          [guidance(**{**options, 'checkpoint': checkpoint}), seen], iters=1)
+    train(tmp_path, cfg.model, [guidance(**{**options, 'checkpoint': checkpoint}), seen], iters=1)
     torch.testing.assert_close(seen.found, seen.expected)
     # The others too, but for what a zero of the initialization cuts off.
     assert seen.found[0].abs().max() > 0
 
 
-def test_gradient_reaches_the_generator_through_both_terms(
-        tmp_path, checkpoint):
+def test_gradient_reaches_the_generator_through_both_terms(tmp_path, checkpoint):
     runner = train(tmp_path, ZERO_DCE, [guidance(checkpoint)], iters=1)
     hook = next(h for h in runner.hooks if hasattr(h, 'weight_at'))
     image = torch.rand(1, 3, 16, 16, requires_grad=True)
@@ -132,20 +122,19 @@ def test_gradient_reaches_the_generator_through_both_terms(
     (copy - frozen_net(checkpoint)(copy)).abs().mean().backward()
     torch.testing.assert_close(image.grad, copy.grad)
     detached = image.detach().clone().requires_grad_()
-    (detached - frozen_net(checkpoint)(detached).detach()).abs().mean() \
-        .backward()
+    (detached - frozen_net(checkpoint)(detached).detach()).abs().mean().backward()
     assert not torch.allclose(image.grad, detached.grad)
 
 
-def test_guidance_changes_the_weights_and_nothing_else_does(
-        tmp_path, checkpoint):
+def test_guidance_changes_the_weights_and_nothing_else_does(tmp_path, checkpoint):
     plain = train(tmp_path / 'a', ZERO_DCE, []).model.state_dict()
-    off = train(tmp_path / 'b', ZERO_DCE,
-                [guidance('missing.pth', loss_weight=0.)]).model.state_dict()
-    late = train(tmp_path / 'c', ZERO_DCE,
-                 [guidance(checkpoint, begin=9)]).model.state_dict()
-    on = train(tmp_path / 'd', ZERO_DCE,
-               [guidance(checkpoint, loss_weight=50.)]).model.state_dict()
+    off = train(
+        tmp_path / 'b', ZERO_DCE, [guidance('missing.pth', loss_weight=0.0)]
+    ).model.state_dict()
+    late = train(tmp_path / 'c', ZERO_DCE, [guidance(checkpoint, begin=9)]).model.state_dict()
+    on = train(
+        tmp_path / 'd', ZERO_DCE, [guidance(checkpoint, loss_weight=50.0)]
+    ).model.state_dict()
     for name, value in plain.items():
         torch.testing.assert_close(off[name], value, rtol=0, atol=0)
         torch.testing.assert_close(late[name], value, rtol=0, atol=0)
@@ -175,8 +164,7 @@ def test_ramp_raises_the_weight_linearly_after_its_beginning(checkpoint):
 
 def test_ramp_is_applied_to_the_logged_loss(tmp_path, checkpoint):
     seen = Recorder()
-    train(tmp_path, ZERO_DCE,
-          [guidance(checkpoint, begin=1, ramp_iters=2), seen])
+    train(tmp_path, ZERO_DCE, [guidance(checkpoint, begin=1, ramp_iters=2), seen])
     assert 'loss_sdag' not in seen.losses[0]
     enhanced = seen.images[-1][0].detach()
     expected = (enhanced - frozen_net(checkpoint)(enhanced)).abs().mean() / 2
@@ -199,51 +187,53 @@ def test_output_picks_from_tuples_and_dicts(checkpoint):
     assert first._as_image((image, None)) is image
 
 
-def test_degraded_similarity_ranks_the_image_above_its_degraded_self(
-        tmp_path, checkpoint):
+def test_degraded_similarity_ranks_the_image_above_its_degraded_self(tmp_path, checkpoint):
     seen = Recorder()
-    train(tmp_path, ZERO_DCE, [
-        guidance(
-            checkpoint,
-            form='degraded_similarity',
-            degradations=dict(
-                gamma=dict(type='mmsdag.GammaDegradation', gamma=0.3))), seen
-    ])
+    train(
+        tmp_path,
+        ZERO_DCE,
+        [
+            guidance(
+                checkpoint,
+                form='degraded_similarity',
+                degradations=dict(gamma=dict(type='mmsdag.GammaDegradation', gamma=0.3)),
+            ),
+            seen,
+        ],
+    )
     e = seen.images[0][0].detach()
     net = frozen_net(checkpoint)
-    dark = e**(1 / 0.3)
+    dark = e ** (1 / 0.3)
 
     def sim(a, b):
         a, b = a.flatten(1), b.flatten(1)
         return (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))
 
     expected = (0.5 - sim(net(e), e) + sim(net(dark), dark)).clamp(0).mean()
-    torch.testing.assert_close(
-        seen.losses[0]['loss_sdag'], expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(seen.losses[0]['loss_sdag'], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_bfloat16_stays_close_to_float32(tmp_path, checkpoint):
     exact, fast = Recorder(), Recorder()
     train(tmp_path / 'a', ZERO_DCE, [guidance(checkpoint), exact], 1)
-    train(tmp_path / 'b', ZERO_DCE,
-          [guidance(checkpoint, amp_dtype='bfloat16'), fast], 1)
+    train(tmp_path / 'b', ZERO_DCE, [guidance(checkpoint, amp_dtype='bfloat16'), fast], 1)
     torch.testing.assert_close(
-        fast.losses[0]['loss_sdag'],
-        exact.losses[0]['loss_sdag'],
-        rtol=0.02,
-        atol=0)
+        fast.losses[0]['loss_sdag'], exact.losses[0]['loss_sdag'], rtol=0.02, atol=0
+    )
 
 
-@pytest.mark.parametrize('kwargs, message', [
-    (dict(target='genrator'), "target='genrator'.*'generator'"),
-    (dict(target='generator.conv1'), r"'generator\.conv1'.*\(2, 4, 32, 32\)"),
-    (dict(output=1), r'output=1.*\(2, 24, 32, 32\)'),
-    (dict(output='img'), "output='img'.*a tuple"),
-    (dict(target='data_preprocessor'), 'not an image tensor'),
-    (dict(target='tv_loss', output=0), 'tv_loss'),
-])
-def test_wrong_target_ends_the_run_before_the_first_update(
-        tmp_path, checkpoint, kwargs, message):
+@pytest.mark.parametrize(
+    'kwargs, message',
+    [
+        (dict(target='genrator'), "target='genrator'.*'generator'"),
+        (dict(target='generator.conv1'), r"'generator\.conv1'.*\(2, 4, 32, 32\)"),
+        (dict(output=1), r'output=1.*\(2, 24, 32, 32\)'),
+        (dict(output='img'), "output='img'.*a tuple"),
+        (dict(target='data_preprocessor'), 'not an image tensor'),
+        (dict(target='tv_loss', output=0), 'tv_loss'),
+    ],
+)
+def test_wrong_target_ends_the_run_before_the_first_update(tmp_path, checkpoint, kwargs, message):
     seen = Recorder()
     with pytest.raises(ValueError, match=message):
         train(tmp_path, ZERO_DCE, [guidance(checkpoint, **kwargs), seen])
@@ -280,22 +270,24 @@ def test_authors_own_file_is_met_with_the_converter(tmp_path):
         train(tmp_path, ZERO_DCE, [guidance(str(tmp_path / 'authors.pth'))])
 
 
-@pytest.mark.parametrize('kwargs, message', [
-    (dict(loss_weight=-1.), 'loss_weight=-1'),
-    (dict(begin=-1), 'begin=-1'),
-    (dict(channel_order='grb'), "channel_order='grb'"),
-    (dict(value_range=(1, 0)), r'value_range=\(1, 0\)'),
-])
+@pytest.mark.parametrize(
+    'kwargs, message',
+    [
+        (dict(loss_weight=-1.0), 'loss_weight=-1'),
+        (dict(begin=-1), 'begin=-1'),
+        (dict(channel_order='grb'), "channel_order='grb'"),
+        (dict(value_range=(1, 0)), r'value_range=\(1, 0\)'),
+    ],
+)
 def test_bad_arguments_are_named(checkpoint, kwargs, message):
     with pytest.raises(ValueError, match=message):
         HOOKS.build(guidance(checkpoint, **kwargs))
 
 
-@pytest.mark.parametrize('kwargs, message', [
-    (dict(form='similar'), "form='similar'"),
-    (dict(amp_dtype='int8'), "amp_dtype='int8'"),
-])
-def test_bad_loss_arguments_end_the_run_early(tmp_path, checkpoint, kwargs,
-                                              message):
+@pytest.mark.parametrize(
+    'kwargs, message',
+    [(dict(form='similar'), "form='similar'"), (dict(amp_dtype='int8'), "amp_dtype='int8'")],
+)
+def test_bad_loss_arguments_end_the_run_early(tmp_path, checkpoint, kwargs, message):
     with pytest.raises(ValueError, match=message):
         train(tmp_path, ZERO_DCE, [guidance(checkpoint, **kwargs)])

@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmsdag.evaluation import (
-    DetectionMatches,
-    PixelCounts,
-    interval,
-    match_detections,
-    resample,
-)
+from mmsdag.evaluation import DetectionMatches, PixelCounts, interval, match_detections, resample
 
 pytest.importorskip('pycocotools')
 from pycocotools.coco import COCO  # noqa: E402
@@ -37,12 +31,14 @@ def random_annotation(images: int = 12, seed: int = 0) -> dict:
                     category_id=int(random.choice(CATEGORIES)),
                     bbox=[x, y, w, h],
                     area=w * h,
-                    iscrowd=int(random.random() < 0.1)))
+                    iscrowd=int(random.random() < 0.1),
+                )
+            )
     return dict(
-        images=[dict(id=i, width=100, height=100)
-                for i in range(1, images + 1)],
+        images=[dict(id=i, width=100, height=100) for i in range(1, images + 1)],
         categories=[dict(id=c, name=str(c)) for c in CATEGORIES],
-        annotations=annotations)
+        annotations=annotations,
+    )
 
 
 def random_detections(annotation: dict, seed: int = 1) -> list[dict]:
@@ -67,7 +63,9 @@ def random_detections(annotation: dict, seed: int = 1) -> list[dict]:
                 img_id=image['id'],
                 bboxes=np.array(boxes, float).reshape(-1, 4),
                 scores=random.random(len(boxes)),
-                labels=np.array(labels, int)))
+                labels=np.array(labels, int),
+            )
+        )
     return found
 
 
@@ -79,18 +77,19 @@ def as_coco(annotation: dict) -> COCO:
     return coco
 
 
-def by_pycocotools(annotation: dict, found: list[dict],
-                   max_dets: int = 100) -> np.ndarray:
+def by_pycocotools(annotation: dict, found: list[dict], max_dets: int = 100) -> np.ndarray:
     """Its precision (T, R, K) over all areas; -1 where there is no box."""
     rows = [
         dict(
             image_id=image['img_id'],
             bbox=[x1, y1, x2 - x1, y2 - y1],
             score=score,
-            category_id=CATEGORIES[label]) for image in found
+            category_id=CATEGORIES[label],
+        )
+        for image in found
         for (x1, y1, x2, y2), score, label in zip(
-            image['bboxes'].tolist(), image['scores'].tolist(),
-            image['labels'])
+            image['bboxes'].tolist(), image['scores'].tolist(), image['labels']
+        )
     ]
     truth = as_coco(annotation)
     with contextlib.redirect_stdout(io.StringIO()):
@@ -109,27 +108,24 @@ def mean_precision(precision: np.ndarray) -> float:
 def example() -> tuple[dict, list[dict], DetectionMatches]:
     annotation = random_annotation()
     found = random_detections(annotation)
-    return annotation, found, match_detections(
-        as_coco(annotation), found, CATEGORIES)
+    return annotation, found, match_detections(as_coco(annotation), found, CATEGORIES)
 
 
 def test_with_every_image_once_the_figures_are_those_of_pycocotools(example):
     annotation, found, matches = example
     precision = by_pycocotools(annotation, found)
     overall, classes = matches.summarise()
-    assert overall['bbox_mAP'][0] == pytest.approx(
-        mean_precision(precision), abs=1e-12)
-    assert overall['bbox_mAP_50'][0] == pytest.approx(
-        mean_precision(precision[0]), abs=1e-12)
+    assert overall['bbox_mAP'][0] == pytest.approx(mean_precision(precision), abs=1e-12)
+    assert overall['bbox_mAP_50'][0] == pytest.approx(mean_precision(precision[0]), abs=1e-12)
     for k in range(len(CATEGORIES)):
         assert classes['bbox_mAP_50'][0, k] == pytest.approx(
-            mean_precision(precision[0, :, k]), abs=1e-12)
+            mean_precision(precision[0, :, k]), abs=1e-12
+        )
     assert 0.05 < overall['bbox_mAP'][0] < 0.95
 
 
 @pytest.mark.parametrize('seed', range(5))
-def test_a_resample_has_the_figures_of_images_that_are_really_repeated(
-        example, seed):
+def test_a_resample_has_the_figures_of_images_that_are_really_repeated(example, seed):
     annotation, found, matches = example
     weights = resample(len(found), 1, seed)
     repeated: dict = dict(annotation, images=[], annotations=[])
@@ -139,7 +135,8 @@ def test_a_resample_has_the_figures_of_images_that_are_really_repeated(
             new = len(repeated['images']) + 1
             repeated['images'].append(dict(image, id=new))
             repeated['annotations'] += [
-                dict(a, image_id=new) for a in annotation['annotations']
+                dict(a, image_id=new)
+                for a in annotation['annotations']
                 if a['image_id'] == image['id']
             ]
             repeated_found.append(dict(result, img_id=new))
@@ -147,16 +144,14 @@ def test_a_resample_has_the_figures_of_images_that_are_really_repeated(
         box['id'] = number
     precision = by_pycocotools(repeated, repeated_found)
     overall, _ = matches.summarise(weights)
-    assert overall['bbox_mAP'][0] == pytest.approx(
-        mean_precision(precision), abs=1e-12)
+    assert overall['bbox_mAP'][0] == pytest.approx(mean_precision(precision), abs=1e-12)
 
 
 def test_only_the_best_detections_of_an_image_count(example):
     annotation, found, matches = example
     precision = by_pycocotools(annotation, found, max_dets=2)
     average = matches.average_precision(max_dets=2)
-    assert average[0].mean() == pytest.approx(
-        mean_precision(precision), abs=1e-12)
+    assert average[0].mean() == pytest.approx(mean_precision(precision), abs=1e-12)
     assert average[0].mean() < matches.average_precision()[0].mean()
 
 
@@ -164,9 +159,15 @@ def one_class(hits: list[bool], boxes: int) -> DetectionMatches:
     """One image and class, one threshold, detections by falling score."""
     count = len(hits)
     return DetectionMatches(
-        np.linspace(.9, .1, count), np.zeros(count, int),
-        np.zeros(count, int), np.arange(count), np.array([hits], bool),
-        np.zeros((1, count), bool), np.array([[boxes]]), np.array([0.5]))
+        np.linspace(0.9, 0.1, count),
+        np.zeros(count, int),
+        np.zeros(count, int),
+        np.arange(count),
+        np.array([hits], bool),
+        np.zeros((1, count), bool),
+        np.array([[boxes]]),
+        np.array([0.5]),
+    )
 
 
 def test_average_precision_by_hand():
@@ -180,10 +181,9 @@ def test_without_detections_the_precision_is_zero():
     annotation = random_annotation()
     nothing = [
         dict(
-            img_id=image['id'],
-            bboxes=np.zeros((0, 4)),
-            scores=np.zeros(0),
-            labels=np.zeros(0, int)) for image in annotation['images']
+            img_id=image['id'], bboxes=np.zeros((0, 4)), scores=np.zeros(0), labels=np.zeros(0, int)
+        )
+        for image in annotation['images']
     ]
     matches = match_detections(as_coco(annotation), nothing, CATEGORIES)
     assert (matches.average_precision() == 0).all()
@@ -201,8 +201,7 @@ def test_matches_survive_saving(example, tmp_path):
     with np.load(tmp_path / 'matches.npz') as arrays:
         again = DetectionMatches.from_arrays(arrays)
     weights = resample(matches.images, 3)
-    assert np.array_equal(
-        matches.average_precision(weights), again.average_precision(weights))
+    assert np.array_equal(matches.average_precision(weights), again.average_precision(weights))
 
 
 def test_weights_of_another_number_of_images_are_refused(example):
@@ -220,11 +219,8 @@ def test_pixels_are_counted_as_mmseg_counts_them():
         found, label = torch.randint(0, 3, (2, 16, 16), generator=random)
         label[:2] = 255
         metric.process(
-            {}, [
-                dict(
-                    pred_sem_seg=dict(data=found[None]),
-                    gt_sem_seg=dict(data=label[None]))
-            ])
+            {}, [dict(pred_sem_seg=dict(data=found[None]), gt_sem_seg=dict(data=label[None]))]
+        )
         intersect, union, _, labeled = metric.results[-1]
         counts.append((intersect, union, labeled))
     pixels = PixelCounts(*(np.stack(c) for c in zip(*counts)))
@@ -238,7 +234,8 @@ def test_intersection_over_union_of_a_resample_by_hand():
     pixels = PixelCounts(
         intersect=np.array([[4, 1], [2, 0]]),
         union=np.array([[6, 3], [2, 0]]),
-        label=np.array([[5, 2], [2, 0]]))
+        label=np.array([[5, 2], [2, 0]]),
+    )
     # The first image once and the second twice; then the second alone, in
     # which there is no second class.
     overall, classes = pixels.summarise(np.array([[1, 2], [0, 1]]))
@@ -265,19 +262,21 @@ def test_images_of_a_group_are_drawn_together():
 
 
 def test_images_of_no_group_are_drawn_alone():
-    assert np.array_equal(
-        resample(4, 20, groups=[None] * 4), resample(4, 20))
+    assert np.array_equal(resample(4, 20, groups=[None] * 4), resample(4, 20))
     weights = resample(4, 200, groups=[7, None, 7, None])
     assert np.array_equal(weights[:, 0], weights[:, 2])
     assert not np.array_equal(weights[:, 1], weights[:, 3])
     assert (weights[:, [0, 1, 3]].sum(1) == 3).all()
 
 
-@pytest.mark.parametrize('arguments, words', [
-    (dict(images=0), 'images=0'),
-    (dict(images=3, samples=0), 'samples=0'),
-    (dict(images=3, groups=['a']), '1 images of 3'),
-])
+@pytest.mark.parametrize(
+    'arguments, words',
+    [
+        (dict(images=0), 'images=0'),
+        (dict(images=3, samples=0), 'samples=0'),
+        (dict(images=3, groups=['a']), '1 images of 3'),
+    ],
+)
 def test_impossible_draws_are_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         resample(**arguments)
@@ -285,14 +284,14 @@ def test_impossible_draws_are_refused(arguments, words):
 
 def test_the_interval_is_the_middle_of_the_samples():
     # Of 0, 1, …, 1000 the middle 95 % are from 25 to 975.
-    low, high = interval(np.append(np.arange(1001.), np.nan))
+    low, high = interval(np.append(np.arange(1001.0), np.nan))
     assert (low, high) == pytest.approx((25, 975))
-    assert interval(np.arange(1001.), 0.5) == pytest.approx((250, 750))
+    assert interval(np.arange(1001.0), 0.5) == pytest.approx((250, 750))
 
 
-@pytest.mark.parametrize('values, noise', [
-    ([1, 2, 3], False), ([-3, -2], False), ([-1, 1], True), ([0, 0], True),
-    ([np.nan], True)
-])
+@pytest.mark.parametrize(
+    'values, noise',
+    [([1, 2, 3], False), ([-3, -2], False), ([-1, 1], True), ([0, 0], True), ([np.nan], True)],
+)
 def test_a_difference_around_zero_is_noise(values, noise):
     assert interval(np.array(values, float)).includes_zero == noise

@@ -1,4 +1,5 @@
 """How images look, by hand, by other libraries and by the papers."""
+
 import json
 import math
 from pathlib import Path
@@ -22,7 +23,8 @@ from mmsdag.registry import DATASETS, METRICS, MODELS
 
 lpips = pytest.importorskip('lpips')
 NEEDS_STATISTICS = pytest.mark.skipif(
-    niqe_statistics() is None, reason="needs NIQE's statistics, of MMagic")
+    niqe_statistics() is None, reason="needs NIQE's statistics, of MMagic"
+)
 CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_'
 
 
@@ -50,11 +52,19 @@ def photograph() -> np.ndarray:
 def alexnet() -> nn.Sequential:
     """AlexNet's convolutions (Krizhevsky 2014), numbered as torchvision's."""
     return nn.Sequential(
-        nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(),
-        nn.MaxPool2d(3, 2), nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(),
-        nn.MaxPool2d(3, 2), nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU())
+        nn.Conv2d(3, 64, 11, stride=4, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(64, 192, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(192, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1),
+        nn.ReLU(),
+    )
 
 
 # Against a ground truth
@@ -64,11 +74,8 @@ def test_psnr_is_that_of_a_calculation_by_hand():
     good = np.full((20, 20, 3), 100, np.uint8)
     made = good + np.float32([10, 20, 30])
     # Mean square (100 + 400 + 900) / 3; of the second image, 100.
-    found = figures('PSNR', sample(made, gt_img=good),
-                    sample(good + np.float32(10), gt_img=good))
-    expected = [
-        10 * math.log10(255**2 / square) for square in (1400 / 3, 100)
-    ]
+    found = figures('PSNR', sample(made, gt_img=good), sample(good + np.float32(10), gt_img=good))
+    expected = [10 * math.log10(255**2 / square) for square in (1400 / 3, 100)]
     assert found['PSNR'] == pytest.approx(sum(expected) / 2, rel=1e-5)
 
 
@@ -76,9 +83,14 @@ def test_ssim_is_scikit_images(photograph):
     good = photograph[:150, :100]
     made = np.clip(good * 0.6 + 20, 0, 255).astype(np.float32)
     expected = structural_similarity(
-        good.astype(float), made.astype(float), data_range=255,
-        channel_axis=-1, gaussian_weights=True, sigma=1.5,
-        use_sample_covariance=False)
+        good.astype(float),
+        made.astype(float),
+        data_range=255,
+        channel_axis=-1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
     found = figures('SSIM', sample(made, gt_img=good))['SSIM']
     assert found == pytest.approx(expected, abs=1e-5)
 
@@ -101,8 +113,7 @@ def test_luma_alone_is_compared_on_request(photograph):
 def test_a_border_is_left_out_on_request(photograph):
     made = photograph.astype(np.float32)
     made[:3] = 0
-    assert figures('PSNR', sample(made, gt_img=photograph),
-                   crop_border=3)['PSNR'] == math.inf
+    assert figures('PSNR', sample(made, gt_img=photograph), crop_border=3)['PSNR'] == math.inf
 
 
 def test_a_missing_ground_truth_is_named():
@@ -111,25 +122,20 @@ def test_a_missing_ground_truth_is_named():
         figures('PSNR', sample(black, input=black))
 
 
-def test_niqe_without_its_statistics_is_left_out_with_the_remedy(
-        monkeypatch, photograph):
+def test_niqe_without_its_statistics_is_left_out_with_the_remedy(monkeypatch, photograph):
     said = []
     monkeypatch.setattr(image_quality, 'niqe_statistics', lambda: None)
-    monkeypatch.setattr(
-        image_quality, 'print_log', lambda text, *_: said.append(text))
+    monkeypatch.setattr(image_quality, 'print_log', lambda text, *_: said.append(text))
     assert figures('NIQE', sample(photograph, input=photograph)) == {}
     assert 'pip install --no-deps mmagic==1.2.0' in said[0]
     with pytest.raises(FileNotFoundError, match="'missing.npz' of NIQE"):
-        figures('NIQE', sample(photograph, input=photograph),
-                parameters='missing.npz')
+        figures('NIQE', sample(photograph, input=photograph), parameters='missing.npz')
 
 
-def test_lpips_is_the_papers_formula_on_alexnets_features(
-        photograph, tmp_path):
+def test_lpips_is_the_papers_formula_on_alexnets_features(photograph, tmp_path):
     features = alexnet()
     torch.save(features.state_dict(prefix='features.'), tmp_path / 'a.pth')
-    learned = torch.load(f'{lpips.__path__[0]}/weights/v0.1/alex.pth',
-                         'cpu', weights_only=True)
+    learned = torch.load(f'{lpips.__path__[0]}/weights/v0.1/alex.pth', 'cpu', weights_only=True)
     good = photograph[100:228, 200:296]
     made = (good * 0.5).astype(np.float32)
 
@@ -144,16 +150,15 @@ def test_lpips_is_the_papers_formula_on_alexnets_features(
                 yield x / x.norm(dim=1, keepdim=True)
 
     def distance(good, made):
-        return sum(((a - b)**2 * learned[f'lin{stage}.model.1.weight']
-                    ).sum(1).mean().item()
-                   for stage, (a, b) in enumerate(
-                       zip(stages(good), stages(made))))
+        return sum(
+            ((a - b) ** 2 * learned[f'lin{stage}.model.1.weight']).sum(1).mean().item()
+            for stage, (a, b) in enumerate(zip(stages(good), stages(made)))
+        )
 
     with torch.no_grad():
         expected = distance(good, made)
         swapped = distance(good[..., ::-1], made[..., ::-1])
-    found = figures('LPIPS', sample(made, gt_img=good),
-                    weights=str(tmp_path / 'a.pth'))['LPIPS']
+    found = figures('LPIPS', sample(made, gt_img=good), weights=str(tmp_path / 'a.pth'))['LPIPS']
     # lpips rounds ImageNet's means and deviations.
     assert found == pytest.approx(expected, rel=0.005)
     assert swapped != pytest.approx(expected, rel=0.02)
@@ -161,19 +166,17 @@ def test_lpips_is_the_papers_formula_on_alexnets_features(
 
 def test_lpips_without_its_weights_says_how_to_get_them_or_do_without():
     with pytest.raises(
-            FileNotFoundError,
-            match="weights='missing.pth'.*MMSDAG_ALEXNET; 'none' leaves"):
+        FileNotFoundError, match="weights='missing.pth'.*MMSDAG_ALEXNET; 'none' leaves"
+    ):
         METRICS.build(dict(type='mmsdag.LPIPS', weights='missing.pth'))
     black = np.zeros((64, 64, 3), np.float32)
     assert figures('LPIPS', sample(black), weights='none') == {}
 
 
 def test_lpips_refuses_the_weights_of_another_network(tmp_path):
-    torch.save(dict(state_dict={'conv.weight': torch.ones(3)}),
-               tmp_path / 'other.pth')
+    torch.save(dict(state_dict={'conv.weight': torch.ones(3)}), tmp_path / 'other.pth')
     with pytest.raises(ValueError, match="other.pth' of LPIPS are not those"):
-        METRICS.build(
-            dict(type='mmsdag.LPIPS', weights=str(tmp_path / 'other.pth')))
+        METRICS.build(dict(type='mmsdag.LPIPS', weights=str(tmp_path / 'other.pth')))
 
 
 # Against the input, or nothing
@@ -182,8 +185,7 @@ def test_lpips_refuses_the_weights_of_another_network(tmp_path):
 @NEEDS_STATISTICS
 def test_niqe_of_a_gray_image_is_that_of_its_authors_program():
     image = data.camera()[..., None].repeat(3, -1)
-    found = figures(
-        'NIQE', sample(image.astype(np.float32), input=image))['NIQE']
+    found = figures('NIQE', sample(image.astype(np.float32), input=image))['NIQE']
     # Their release in MATLAB, run in Octave 7.3.
     assert found == pytest.approx(3.0962022, rel=1e-4)
 
@@ -194,7 +196,8 @@ def test_niqe_takes_colors_in_their_order_and_no_ground_truth(photograph):
     expected = niqe(gray, niqe_statistics())
     found, swapped = (
         figures('NIQE', sample(image.astype(np.float32), input=image))['NIQE']
-        for image in (photograph, photograph[..., ::-1]))
+        for image in (photograph, photograph[..., ::-1])
+    )
     # Pillow rounds the gray levels in another way.
     assert found == pytest.approx(expected, rel=1e-3)
     assert swapped != pytest.approx(expected, rel=1e-3)
@@ -202,18 +205,15 @@ def test_niqe_takes_colors_in_their_order_and_no_ground_truth(photograph):
 
 @NEEDS_STATISTICS
 def test_niqe_leaves_out_images_that_have_none(photograph):
-    images = [photograph[:192, :96], photograph[:191, :100],
-              np.zeros((200, 200, 3), np.uint8)]
-    parts = [sample(image.astype(np.float32), input=image)
-             for image in images]
+    images = [photograph[:192, :96], photograph[:191, :100], np.zeros((200, 200, 3), np.uint8)]
+    parts = [sample(image.astype(np.float32), input=image) for image in images]
     assert figures('NIQE', *parts) == figures('NIQE', parts[0])
     assert math.isnan(figures('NIQE', *parts[1:])['NIQE'])
 
 
 def naive_order_error(image, enhanced) -> float:
     """Wang et al., equations 22 to 24, pixel by pixel."""
-    before, after = ([max(pixel) for row in x.tolist() for pixel in row]
-                     for x in (image, enhanced))
+    before, after = ([max(pixel) for row in x.tolist() for pixel in row] for x in (image, enhanced))
     total = 0
     for p in range(len(before)):
         for q in range(len(before)):
@@ -225,14 +225,13 @@ def test_loe_is_the_sum_over_all_pairs_of_pixels():
     rng = np.random.default_rng(0)
     # Few levels: many are equal.
     image, enhanced = rng.integers(0, 6, (2, 9, 13, 3))
-    found = figures(
-        'LightnessOrderError',
-        sample(enhanced.astype(np.float32), input=image))['LOE']
+    found = figures('LightnessOrderError', sample(enhanced.astype(np.float32), input=image))['LOE']
     assert found == pytest.approx(naive_order_error(image, enhanced))
     # By hand: 10 and 20 change places, 30 stays. Two of the nine ordered
     # pairs differ, over three pixels.
-    row, other = (np.array(levels)[None, :, None].repeat(3, -1)
-                  for levels in ([10, 20, 30], [20, 10, 30]))
+    row, other = (
+        np.array(levels)[None, :, None].repeat(3, -1) for levels in ([10, 20, 30], [20, 10, 30])
+    )
     assert lightness_order_error(row, other) == pytest.approx(2 / 3)
 
 
@@ -245,7 +244,7 @@ def test_loe_of_a_large_image_is_that_of_a_grid_of_50():
 
 def test_loe_is_zero_for_a_curve_that_rises(photograph):
     darker = photograph // 2  # levels 0 to 127
-    brighter = np.float32([round(255 * (v / 127)**0.9) for v in range(128)])
+    brighter = np.float32([round(255 * (v / 127) ** 0.9) for v in range(128)])
     assert len(set(brighter)) == 128
     assert lightness_order_error(darker, brighter[darker]) == 0
 
@@ -261,8 +260,7 @@ def test_statistics_are_those_of_levels_colors_and_gray(photograph):
     image[:2, :, 2] = 255
     found = figures('ImageStatistics', sample(image))
     # Eight of 48 values are 1.
-    assert found == pytest.approx(
-        dict(mean=1 / 6, contrast=math.sqrt(1 / 6 - 1 / 36), entropy=1.))
+    assert found == pytest.approx(dict(mean=1 / 6, contrast=math.sqrt(1 / 6 - 1 / 36), entropy=1.0))
     gray = photograph[..., :1].repeat(3, -1)
     found = figures('ImageStatistics', sample(gray.astype(np.float32)))
     assert found['entropy'] == pytest.approx(shannon_entropy(gray[..., 0]))
@@ -272,24 +270,21 @@ def test_statistics_are_those_of_levels_colors_and_gray(photograph):
 # Together
 
 
-def test_colors_of_output_and_ground_truth_meet_in_a_test_config(
-        tmp_path, monkeypatch):
+def test_colors_of_output_and_ground_truth_meet_in_a_test_config(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     dark = rng.integers(0, 60, (24, 32, 3), np.uint8)
     bright = dark * 3 + np.uint8([60, 20, 0])  # red above green above blue
     (tmp_path / 'images').mkdir()
     for name, pixels in (('0901.png', dark), ('0902.png', bright)):
         Image.fromarray(pixels).save(tmp_path / 'images' / name)
-    scene = dict(
-        images=['0901.png', '0902.png'], dark=['0901.png'], bright='0902.png')
+    scene = dict(images=['0901.png', '0902.png'], dark=['0901.png'], bright='0902.png')
     (tmp_path / 'scenes.json').write_text(json.dumps([scene]))
     monkeypatch.setenv('MMSDAG_BRACKETS', str(tmp_path))
     monkeypatch.setenv('MMSDAG_ALEXNET', 'none')
     cfg = Config.fromfile(CONFIGS / 'datasets' / 'brackets_test.py')
     model = MODELS.build(
-        dict(
-            type='mmsdag.ZeroDCE',
-            generator=dict(type='mmsdag.ZeroDCENet'))).eval()
+        dict(type='mmsdag.ZeroDCE', generator=dict(type='mmsdag.ZeroDCENet'))
+    ).eval()
     # Curves of 0 leave images as they are.
     torch.nn.init.zeros_(model.generator.conv7.weight)
     torch.nn.init.zeros_(model.generator.conv7.bias)
@@ -299,7 +294,7 @@ def test_colors_of_output_and_ground_truth_meet_in_a_test_config(
     evaluator = Evaluator(cfg.test_evaluator[:-1])  # but SDAG's
     evaluator.process(outputs)
     found = evaluator.evaluate(1)
-    square = np.mean((bright.astype(float) - dark)**2)
+    square = np.mean((bright.astype(float) - dark) ** 2)
     assert found['PSNR'] == pytest.approx(10 * np.log10(255**2 / square))
     assert found['mean'] == pytest.approx(dark.mean() / 255)
     assert found['LOE'] == 0

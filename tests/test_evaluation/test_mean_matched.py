@@ -1,4 +1,5 @@
 """PSNR after matching the mean."""
+
 from __future__ import annotations
 
 import math
@@ -30,20 +31,18 @@ def test_gray_means_are_matched():
 def test_what_exceeds_white_is_clipped():
     # Means 100 and 50: the gain 2 would make 300 of 150; the other half is
     # black. Ground truth 100 everywhere: errors 155 and 100.
-    gt = torch.full((3, 2, 2), 100.)
+    gt = torch.full((3, 2, 2), 100.0)
     pred = torch.zeros(3, 2, 2)
     pred[:, 0] = 150
     gain = 100 / 75
-    expected = ((150 * gain - 100)**2 + 100**2) / 2
-    assert value(gt, pred) == pytest.approx(
-        10 * math.log10(255**2 / expected), abs=1e-4)
-    pred[:, 0] = torch.tensor([150., 0.])[:, None].T
+    expected = ((150 * gain - 100) ** 2 + 100**2) / 2
+    assert value(gt, pred) == pytest.approx(10 * math.log10(255**2 / expected), abs=1e-4)
+    pred[:, 0] = torch.tensor([150.0, 0.0])[:, None].T
     # One quarter at 150 of mean 37.5: gain 2.667 makes 400, clipped to 255.
     expected = (155**2 + 3 * 100**2) / 4
-    assert value(gt, pred) == pytest.approx(
-        10 * math.log10(255**2 / expected), abs=1e-4)
+    assert value(gt, pred) == pytest.approx(10 * math.log10(255**2 / expected), abs=1e-4)
 
 
 def test_a_black_image_is_compared_as_it_is():
-    gt = torch.full((3, 2, 2), 255.)
+    gt = torch.full((3, 2, 2), 255.0)
     assert value(gt, torch.zeros(3, 2, 2)) == pytest.approx(0)

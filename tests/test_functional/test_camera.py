@@ -1,4 +1,5 @@
 """Expected values: hand calculations, OpenCV, SciPy."""
+
 from __future__ import annotations
 
 import math
@@ -19,28 +20,27 @@ def numbers(*values: float) -> torch.Tensor:
 def test_the_tone_curve_is_a_power_times_the_contrast():
     x = torch.full((1, 3, 2, 2), 0.5)
     # 0.8 * 0.5 ** 2 = 0.2
-    y = camera.tone_curve(x, numbers(2.), numbers(0.), numbers(0.8))
+    y = camera.tone_curve(x, numbers(2.0), numbers(0.0), numbers(0.8))
     torch.testing.assert_close(y, torch.full_like(x, 0.2))
 
 
 def test_a_positive_black_level_is_cut_off():
-    x = numbers(0.05, 0.2, 1.).view(1, 1, 1, 3)
-    y = camera.tone_curve(x, numbers(1.), numbers(0.1), numbers(1.))
+    x = numbers(0.05, 0.2, 1.0).view(1, 1, 1, 3)
+    y = camera.tone_curve(x, numbers(1.0), numbers(0.1), numbers(1.0))
     # (0.2 - 0.1) / 0.9 = 0.1111
-    torch.testing.assert_close(y.flatten(), numbers(0., 0.1 / 0.9, 1.))
+    torch.testing.assert_close(y.flatten(), numbers(0.0, 0.1 / 0.9, 1.0))
 
 
 def test_a_negative_black_level_is_a_veil():
-    x = numbers(0., 0.5, 1.).view(1, 1, 1, 3)
-    y = camera.tone_curve(x, numbers(1.), numbers(-0.1), numbers(1.))
+    x = numbers(0.0, 0.5, 1.0).view(1, 1, 1, 3)
+    y = camera.tone_curve(x, numbers(1.0), numbers(-0.1), numbers(1.0))
     # 0.5 * 0.9 + 0.1 = 0.55
-    torch.testing.assert_close(y.flatten(), numbers(0.1, 0.55, 1.))
+    torch.testing.assert_close(y.flatten(), numbers(0.1, 0.55, 1.0))
 
 
 def test_each_image_has_its_own_curve():
     x = torch.full((2, 1, 1, 1), 0.5)
-    y = camera.tone_curve(x, numbers(1., 3.), numbers(0., 0.),
-                          numbers(1., 1.))
+    y = camera.tone_curve(x, numbers(1.0, 3.0), numbers(0.0, 0.0), numbers(1.0, 1.0))
     torch.testing.assert_close(y.flatten(), numbers(0.5, 0.125))
 
 
@@ -54,16 +54,14 @@ def test_the_light_map_passes_through_the_corners_of_its_grid():
 
 def test_a_lamp_is_a_gaussian_spot_in_units_of_the_diagonal():
     # 30 x 40 pixels have a diagonal of 50: 0.1 of it is 5 pixels.
-    spot = camera.lamp_map(
-        torch.tensor([[[0.5, 0.5]]]), torch.tensor([[0.1]]), (30, 40))[0, 0]
+    spot = camera.lamp_map(torch.tensor([[[0.5, 0.5]]]), torch.tensor([[0.1]]), (30, 40))[0, 0]
     assert spot[15, 20] == 1
     assert spot[15, 25].item() == pytest.approx(math.exp(-0.5), rel=1e-5)
     assert spot[20, 20].item() == pytest.approx(math.exp(-0.5), rel=1e-5)
 
 
 def test_a_lamp_of_radius_zero_gives_no_light():
-    lamps = camera.lamp_map(
-        torch.tensor([[[0.5, 0.5]]]), torch.tensor([[0.]]), (30, 40))
+    lamps = camera.lamp_map(torch.tensor([[[0.5, 0.5]]]), torch.tensor([[0.0]]), (30, 40))
     assert not lamps.any()
 
 
@@ -72,19 +70,17 @@ def test_the_blur_is_that_of_scipy():
     y = camera.gaussian_blur(x, numbers(0.8, 1.5), radius=3)
     for image, blurred, sigma in zip(x, y, (0.8, 1.5)):
         for plane, got in zip(image.numpy(), blurred.numpy()):
-            expected = ndimage.gaussian_filter(
-                plane, sigma, mode='mirror', radius=3)
+            expected = ndimage.gaussian_filter(plane, sigma, mode='mirror', radius=3)
             np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
 def test_no_blur_leaves_an_image_as_it_is():
     x = torch.rand(1, 3, 8, 8)
-    torch.testing.assert_close(camera.gaussian_blur(x, numbers(0.)), x)
+    torch.testing.assert_close(camera.gaussian_blur(x, numbers(0.0)), x)
 
 
 def opencv_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    coded = cv2.imencode('.jpg', image,
-                         [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    coded = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return cv2.imdecode(coded, cv2.IMREAD_COLOR)
 
 
@@ -116,7 +112,7 @@ def test_the_jpeg_of_smooth_colors_is_near_that_of_opencv(quality):
 
 def test_the_jpeg_takes_any_size_and_each_image_its_own_quality():
     x = torch.rand(2, 3, 17, 23)
-    y = camera.jpeg_round_trip(x, numbers(100., 5.))
+    y = camera.jpeg_round_trip(x, numbers(100.0, 5.0))
     assert y.shape == x.shape
     error = (y - x).abs().mean((1, 2, 3))
     assert error[1] > error[0]

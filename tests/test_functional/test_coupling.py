@@ -1,4 +1,5 @@
 """The coupling's affine step is its published formula."""
+
 from __future__ import annotations
 
 import pytest
@@ -18,16 +19,17 @@ def test_scales_by_the_exponential_of_a_bounded_sigmoid():
 
 def test_gradients_are_those_of_the_formula():
     x, logits, shift = (
-        torch.randn(SHAPE, dtype=torch.float64, requires_grad=True)
-        for _ in range(3))
+        torch.randn(SHAPE, dtype=torch.float64, requires_grad=True) for _ in range(3)
+    )
     assert torch.autograd.gradcheck(
-        lambda *tensors: affine_coupling(*tensors, 0.8), (x, logits, shift))
+        lambda *tensors: affine_coupling(*tensors, 0.8), (x, logits, shift)
+    )
 
 
 def test_gain_is_bounded_by_the_clamp():
     # tanh(x / 2) is 1 far out: e^0.5 and e^-0.5.
-    gain = coupling_gain(torch.tensor([-100., 0., 100.]), 0.5)
-    assert gain.tolist() == pytest.approx([0.60653, 1., 1.64872], rel=1e-5)
+    gain = coupling_gain(torch.tensor([-100.0, 0.0, 100.0]), 0.5)
+    assert gain.tolist() == pytest.approx([0.60653, 1.0, 1.64872], rel=1e-5)
 
 
 def test_inputs_are_left_as_they_were():

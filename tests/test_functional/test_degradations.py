@@ -1,4 +1,5 @@
 """Expected values: hand calculations, scipy, scikit-image."""
+
 import math
 
 import numpy as np
@@ -15,7 +16,8 @@ KERNELS = dict(
     poisson_gaussian=lambda x: F.add_poisson_gaussian_noise(x, 0.01, 0.0),
     camera=lambda x: F.simulate_low_light(x, 0.1, 0.01, 1e-5, bits=0),
     decode=F.srgb_to_linear,
-    encode=F.linear_to_srgb)
+    encode=F.linear_to_srgb,
+)
 NOISE_KERNELS = {k: KERNELS[k] for k in ('gaussian', 'poisson_gaussian')}
 
 
@@ -73,8 +75,7 @@ def test_gaussian_noise_is_normal_with_the_authors_sigma():
 
 def test_poisson_gaussian_noise_has_the_standard_deviation_by_hand():
     x = torch.tensor([[[0.0, 0.5, -1.0]]])
-    noisy = F.add_poisson_gaussian_noise(
-        x, shot=0.02, read=0.0004, noise=torch.ones_like(x))
+    noisy = F.add_poisson_gaussian_noise(x, shot=0.02, read=0.0004, noise=torch.ones_like(x))
     # sqrt(0.0004) = 0.02; sqrt(0.01 + 0.0004) = 0.1019804; no light, no shot
     # noise: 0.02
     expected = torch.tensor([[[0.02, 0.6019804, -0.98]]])
@@ -121,10 +122,7 @@ def test_noise_repeats_with_the_default_generator_of_the_cpu(add):
 def test_noise_of_a_generator_leaves_the_default_one_alone():
     x = images(1, 3, 8, 8)
     state = torch.get_rng_state()
-    noisy = [
-        F.add_gaussian_noise(x, generator=torch.Generator().manual_seed(7))
-        for _ in range(2)
-    ]
+    noisy = [F.add_gaussian_noise(x, generator=torch.Generator().manual_seed(7)) for _ in range(2)]
     assert torch.equal(*noisy)
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -132,8 +130,7 @@ def test_noise_of_a_generator_leaves_the_default_one_alone():
 def test_noise_does_not_depend_on_the_dtype():
     x = torch.zeros(1, 3, 8, 8)
     draws = [
-        F.add_gaussian_noise(
-            x.to(dtype), generator=torch.Generator().manual_seed(7))
+        F.add_gaussian_noise(x.to(dtype), generator=torch.Generator().manual_seed(7))
         for dtype in (torch.float32, torch.float64, torch.float16)
     ]
     torch.testing.assert_close(draws[1].float(), draws[0])
@@ -154,8 +151,7 @@ def test_a_cpu_generator_gives_the_same_images_on_the_gpu(kernel):
 
 def test_noise_of_another_shape_is_refused():
     with pytest.raises(ValueError, match='one number a pixel'):
-        F.add_gaussian_noise(
-            torch.zeros(2, 3, 4, 4), noise=torch.zeros(3, 4, 4))
+        F.add_gaussian_noise(torch.zeros(2, 3, 4, 4), noise=torch.zeros(3, 4, 4))
 
 
 # --- sRGB and the camera ------------------------------------------------
@@ -179,8 +175,7 @@ def test_encoding_is_that_of_scikit_image():
 
 def test_encoding_undoes_decoding_in_and_out_of_range():
     x = torch.linspace(-0.2, 1.5, 500, dtype=torch.float64)
-    torch.testing.assert_close(
-        F.linear_to_srgb(F.srgb_to_linear(x)), x, atol=1e-6, rtol=0)
+    torch.testing.assert_close(F.linear_to_srgb(F.srgb_to_linear(x)), x, atol=1e-6, rtol=0)
 
 
 def test_camera_darkens_in_linear_light():
@@ -251,8 +246,10 @@ def test_input_is_left_as_it_was(kernel):
 def test_channels_are_treated_alike():
     x = images(1, 3, 8, 8)
     noise = torch.randn(1, 3, 8, 8)
-    for kernel in (lambda x, n: F.darken_gamma(x, 0.3),
-                   lambda x, n: F.simulate_low_light(x, .2, .01, 1e-5, 8, n)):
+    for kernel in (
+        lambda x, n: F.darken_gamma(x, 0.3),
+        lambda x, n: F.simulate_low_light(x, 0.2, 0.01, 1e-5, 8, n),
+    ):
         rgb = kernel(x, noise)
         assert torch.equal(kernel(x.flip(1), noise.flip(1)), rgb.flip(1))
 

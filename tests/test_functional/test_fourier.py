@@ -1,15 +1,12 @@
 """Filters in the frequency domain, by NumPy."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
 
-from mmsdag.functional import (
-    filter_by_matrices,
-    filter_frequencies,
-    frequencies,
-)
+from mmsdag.functional import filter_by_matrices, filter_frequencies, frequencies
 
 SIZES = [(8, 12), (9, 12), (8, 7), (15, 11)]
 
@@ -19,8 +16,7 @@ def test_frequencies_are_those_of_numpy(size):
     vertical, horizontal = frequencies(size, torch.zeros(()).double())
     np.testing.assert_allclose(vertical[:, 0].numpy(), np.fft.fftfreq(size[0]))
     # NumPy calls the highest frequency of an even size positive, too.
-    np.testing.assert_allclose(horizontal[0].numpy(),
-                               np.fft.rfftfreq(size[1]))
+    np.testing.assert_allclose(horizontal[0].numpy(), np.fft.rfftfreq(size[1]))
 
 
 @pytest.mark.parametrize('apply', [filter_frequencies, filter_by_matrices])
@@ -35,7 +31,7 @@ def test_filter_equals_that_of_the_whole_spectrum(apply, size):
     magnitude, phase = rng.normal(size=(2, height, width // 2 + 1))
     half = magnitude * np.exp(1j * phase)
     whole = np.zeros((height, width), complex)
-    whole[:, :width // 2 + 1] = half
+    whole[:, : width // 2 + 1] = half
     rows = -np.arange(height) % height
     for column in range(width // 2 + 1, width):
         whole[:, column] = half[rows, width - column].conj()

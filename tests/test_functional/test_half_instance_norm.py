@@ -1,4 +1,5 @@
 """Half instance norm, and the block around it, equal the plain operations."""
+
 from __future__ import annotations
 
 import pytest
@@ -19,10 +20,13 @@ def expected(x, weight, bias):
     return F.leaky_relu(torch.cat((first, second), dim=1), 0.2)
 
 
-def inputs(dtype=torch.float32, layout=torch.channels_last, offset=0.):
+def inputs(dtype=torch.float32, layout=torch.channels_last, offset=0.0):
     x = torch.randn(3, 6, 7, 5, dtype=dtype) + offset
-    return (x.contiguous(memory_format=layout), torch.randn(3, dtype=dtype),
-            torch.randn(3, dtype=dtype))
+    return (
+        x.contiguous(memory_format=layout),
+        torch.randn(3, dtype=dtype),
+        torch.randn(3, dtype=dtype),
+    )
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
@@ -51,7 +55,7 @@ def test_layout_is_kept():
 
 def test_far_from_zero_no_digits_are_lost():
     # E[x^2] - E[x]^2 in float32 would be wrong in the second digit here.
-    x, weight, bias = inputs(offset=1000.)
+    x, weight, bias = inputs(offset=1000.0)
     out = half_instance_norm(x, weight, bias)
     right = expected(x.double(), weight.double(), bias.double())
     assert (out - right)[:, :3].abs().max() < 1e-3
@@ -59,9 +63,8 @@ def test_far_from_zero_no_digits_are_lost():
 
 def test_flat_images_become_the_bias():
     _, weight, bias = inputs()
-    out = half_instance_norm(torch.full((1, 6, 4, 4), 7.), weight, bias)
-    torch.testing.assert_close(
-        out[0, :3, 0, 0], F.leaky_relu(bias, 0.2), rtol=0, atol=1e-5)
+    out = half_instance_norm(torch.full((1, 6, 4, 4), 7.0), weight, bias)
+    torch.testing.assert_close(out[0, :3, 0, 0], F.leaky_relu(bias, 0.2), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
@@ -84,12 +87,10 @@ def test_float16_squares_do_not_overflow():
     x = torch.randn(1, 2, 8, 8) * 1000
     out = half_instance_norm(x.half(), torch.ones(1), torch.zeros(1))
     right = expected(x, torch.ones(1), torch.zeros(1))
-    torch.testing.assert_close(out[:, 0].float(), right[:, 0], rtol=.01,
-                               atol=.01)
+    torch.testing.assert_close(out[:, 0].float(), right[:, 0], rtol=0.01, atol=0.01)
 
 
 class Block(nn.Module):
-
     def __init__(self, channels=4, width=6):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, width, 3, padding=1)
@@ -101,7 +102,8 @@ class Block(nn.Module):
 
     def forward(self, x, residual=None):
         return half_instance_norm_block(
-            x, self.conv1, self.norm, self.conv2, self.identity, residual)
+            x, self.conv1, self.norm, self.conv2, self.identity, residual
+        )
 
     def plain(self, x, residual=0):
         y = expected(self.conv1(x), self.norm.weight, self.norm.bias)
@@ -113,16 +115,14 @@ def one_step(run) -> bool:
     """Whether the block is computed as a whole."""
     with torch.profiler.profile() as profile:
         run()
-    return any(event.key == '_HalfInstanceNormBlock'
-               for event in profile.key_averages())
+    return any(event.key == '_HalfInstanceNormBlock' for event in profile.key_averages())
 
 
 @pytest.mark.parametrize('channels', [1, 4])
 @pytest.mark.parametrize('size', [(7, 5), (1, 5), (5, 1)])
 @pytest.mark.parametrize('layout', LAYOUTS)
 @pytest.mark.parametrize('with_residual', [True, False])
-def test_block_and_its_gradients_equal_the_plain_ones(with_residual, layout,
-                                                      size, channels):
+def test_block_and_its_gradients_equal_the_plain_ones(with_residual, layout, size, channels):
     block, right = Block(channels), Block(channels).double()
     right.load_state_dict(block.state_dict())
     x = torch.randn(3, channels, *size)
@@ -136,11 +136,9 @@ def test_block_and_its_gradients_equal_the_plain_ones(with_residual, layout,
     torch.testing.assert_close(out.double(), of_plain, rtol=0, atol=1e-5)
     (out * toward).sum().backward()
     (of_plain * toward).sum().backward()
-    pairs = zip([*inputs, *block.parameters()], [*doubles,
-                                                 *right.parameters()])
+    pairs = zip([*inputs, *block.parameters()], [*doubles, *right.parameters()])
     for ours, theirs in pairs:
-        torch.testing.assert_close(
-            ours.grad.double(), theirs.grad, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(ours.grad.double(), theirs.grad, rtol=1e-4, atol=1e-4)
 
 
 def test_block_is_one_step_in_float32_alone():
@@ -161,8 +159,7 @@ def test_block_leaves_what_it_gets_as_it_is():
     assert all(map(torch.equal, (*inputs, grad), copies))
 
 
-@pytest.mark.parametrize('frozen', [(), ('conv1', ), ('conv1', 'conv2', 'norm',
-                                                      'identity')])
+@pytest.mark.parametrize('frozen', [(), ('conv1',), ('conv1', 'conv2', 'norm', 'identity')])
 @pytest.mark.parametrize('needs_x', [True, False])
 def test_block_of_which_some_is_frozen(needs_x, frozen):
     block = Block()
@@ -178,18 +175,20 @@ def test_block_of_which_some_is_frozen(needs_x, frozen):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize('kind', [
-    'forward_hook', 'forward_pre_hook', 'full_backward_hook',
-    'full_backward_pre_hook'
-])
-@pytest.mark.parametrize('register', [
-    lambda conv, kind: getattr(conv, f'register_{kind}'),
-    lambda conv, kind: getattr(modules, f'register_module_{kind}')
-], ids=['of the module', 'of all modules'])
+@pytest.mark.parametrize(
+    'kind', ['forward_hook', 'forward_pre_hook', 'full_backward_hook', 'full_backward_pre_hook']
+)
+@pytest.mark.parametrize(
+    'register',
+    [
+        lambda conv, kind: getattr(conv, f'register_{kind}'),
+        lambda conv, kind: getattr(modules, f'register_module_{kind}'),
+    ],
+    ids=['of the module', 'of all modules'],
+)
 def test_block_shows_its_convolutions_to_hooks(register, kind):
     block, x, seen = Block(), torch.randn(1, 4, 7, 5), []
-    handle = register(block.identity, kind)(
-        lambda module, *args: seen.append(module))
+    handle = register(block.identity, kind)(lambda module, *args: seen.append(module))
     try:
         hooked = block(x)
         hooked.sum().backward()
@@ -201,21 +200,24 @@ def test_block_shows_its_convolutions_to_hooks(register, kind):
 
 
 class Twice(nn.Conv2d):
-
     def forward(self, x):
         return super().forward(x) * 2
 
 
-@pytest.mark.parametrize('change', [
-    dict(conv1=Twice(4, 6, 3, padding=1)),
-    dict(conv2=nn.Conv2d(6, 6, 3, padding=1, padding_mode='reflect')),
-    dict(conv2=nn.Conv2d(6, 6, 3, padding=2, dilation=2)),
-    dict(conv1=nn.Conv2d(4, 6, 5, padding=2)),
-    dict(conv1=nn.Conv2d(4, 6, 3, padding=1, bias=False)),
-    dict(conv2=nn.Conv2d(6, 6, 3, padding=1, bias=False)),
-    dict(identity=nn.Conv2d(4, 6, 1, bias=False)),
-    dict(identity=nn.Conv2d(4, 6, 1, groups=2)),
-], ids=str)
+@pytest.mark.parametrize(
+    'change',
+    [
+        dict(conv1=Twice(4, 6, 3, padding=1)),
+        dict(conv2=nn.Conv2d(6, 6, 3, padding=1, padding_mode='reflect')),
+        dict(conv2=nn.Conv2d(6, 6, 3, padding=2, dilation=2)),
+        dict(conv1=nn.Conv2d(4, 6, 5, padding=2)),
+        dict(conv1=nn.Conv2d(4, 6, 3, padding=1, bias=False)),
+        dict(conv2=nn.Conv2d(6, 6, 3, padding=1, bias=False)),
+        dict(identity=nn.Conv2d(4, 6, 1, bias=False)),
+        dict(identity=nn.Conv2d(4, 6, 1, groups=2)),
+    ],
+    ids=str,
+)
 def test_block_of_other_convolutions_is_computed_by_them(change):
     block, x = Block(), torch.randn(2, 4, 7, 5, requires_grad=True)
     for name, conv in change.items():
@@ -227,7 +229,9 @@ def test_block_of_other_convolutions_is_computed_by_them(change):
     torch.testing.assert_close(
         torch.autograd.grad(out.square().sum(), wanted),
         torch.autograd.grad(right.square().sum(), wanted),
-        rtol=1e-4, atol=1e-4)
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 def test_block_of_a_parametrized_convolution_is_one_step_still():
@@ -253,7 +257,7 @@ def test_block_keeps_the_digits_of_its_residual():
 
 def test_flat_maps_keep_their_digits_in_the_block():
     block = Block()
-    x = torch.full((1, 4, 16, 16), 50.) + torch.randn(1, 4, 16, 16) * 1e-3
+    x = torch.full((1, 4, 16, 16), 50.0) + torch.randn(1, 4, 16, 16) * 1e-3
     out = block(x).double()
     right = block.double().plain(x.double())
     plain = block.float().plain(x).double()

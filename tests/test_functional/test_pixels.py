@@ -1,4 +1,5 @@
 """Pixels go to an enhancer and back as the plain formulas say."""
+
 from __future__ import annotations
 
 import pytest
@@ -39,11 +40,9 @@ def test_floating_point_is_clipped(is_bgr):
 
 @ORDERS
 @SIZES
-@pytest.mark.parametrize('layout',
-                         [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
 def test_results_are_rounded_and_turned_back(layout, size, is_bgr):
-    images = (torch.rand(2, 3, *size) * 1.4 - 0.2).contiguous(
-        memory_format=layout)
+    images = (torch.rand(2, 3, *size) * 1.4 - 0.2).contiguous(memory_format=layout)
     copy = images.clone()
     back = to_uint8(images, is_bgr)
     expected = ordered(images, is_bgr).clamp(0, 1).mul(255).round()
@@ -58,10 +57,19 @@ def test_there_and_back_nothing_changes(is_bgr):
     assert torch.equal(to_uint8(to_unit_rgb(levels, is_bgr), is_bgr), levels)
 
 
-@pytest.mark.parametrize('value, level', [
-    (0.5, 0), (1.5, 2), (2.5, 2), (254.5, 254), (-300., 0), (300., 255),
-    (float('inf'), 255), (float('-inf'), 0)
-])
+@pytest.mark.parametrize(
+    'value, level',
+    [
+        (0.5, 0),
+        (1.5, 2),
+        (2.5, 2),
+        (254.5, 254),
+        (-300.0, 0),
+        (300.0, 255),
+        (float('inf'), 255),
+        (float('-inf'), 0),
+    ],
+)
 def test_halves_go_to_even_and_the_rest_is_clipped(value, level):
     images = torch.full((1, 3, 2, 2), value / 255)
     assert to_uint8(images, False).unique().tolist() == [level]
@@ -69,5 +77,4 @@ def test_halves_go_to_even_and_the_rest_is_clipped(value, level):
 
 def test_half_precision_is_taken():
     images = torch.rand(1, 3, 4, 4).to(torch.bfloat16)
-    assert torch.equal(
-        to_uint8(images, False).float(), images.float().mul(255).round())
+    assert torch.equal(to_uint8(images, False).float(), images.float().mul(255).round())

@@ -1,4 +1,5 @@
 """A 1x1 convolution by a matrix product is the convolution."""
+
 from __future__ import annotations
 
 import pytest
@@ -14,17 +15,14 @@ LAYOUTS = [torch.contiguous_format, torch.channels_last]
 @pytest.mark.parametrize('outputs', [3, 32])
 @pytest.mark.parametrize('biased', [True, False])
 @pytest.mark.parametrize('dtype', [torch.float64, torch.bfloat16])
-def test_it_and_its_gradients_are_those_of_the_convolution(
-        layout, outputs, biased, dtype):
+def test_it_and_its_gradients_are_those_of_the_convolution(layout, outputs, biased, dtype):
     tensors = [
         torch.rand(2, 5, 7, 9).contiguous(memory_format=layout),
-        torch.randn(outputs, 5, 1, 1)
+        torch.randn(outputs, 5, 1, 1),
     ] + [torch.randn(outputs)] * biased
     results = []
     for function in (pointwise_conv, F.conv2d):
-        copies = [
-            t.detach().to(dtype).requires_grad_() for t in tensors
-        ]
+        copies = [t.detach().to(dtype).requires_grad_() for t in tensors]
         y = function(*copies)
         results.append([y, *torch.autograd.grad(y.square().sum(), copies)])
     for own, expected in zip(*results):

@@ -1,4 +1,5 @@
 """Without PyTorch's private operators everything is computed, and equal."""
+
 from __future__ import annotations
 
 import os
@@ -30,9 +31,10 @@ def fused(run) -> tuple[torch.Tensor, set[str]]:
     with torch.profiler.profile() as profile:
         result = run()
     return result, {
-        event.key for event in profile.key_averages()
-        if event.key.startswith(('mkldnn::_convolution_pointwise',
-                                 '_HalfInstanceNormBlock'))}
+        event.key
+        for event in profile.key_averages()
+        if event.key.startswith(('mkldnn::_convolution_pointwise', '_HalfInstanceNormBlock'))
+    }
 
 
 def test_a_convolution_of_parts_is_not_fused(private_ops):
@@ -53,8 +55,12 @@ def test_a_convolution_of_parts_is_not_fused(private_ops):
 
 
 def test_a_half_instance_norm_block_takes_several_steps(private_ops):
-    convs = (nn.Conv2d(4, 6, 3, padding=1), nn.InstanceNorm2d(3, affine=True),
-             nn.Conv2d(6, 6, 3, padding=1), nn.Conv2d(4, 6, 1))
+    convs = (
+        nn.Conv2d(4, 6, 3, padding=1),
+        nn.InstanceNorm2d(3, affine=True),
+        nn.Conv2d(6, 6, 3, padding=1),
+        nn.Conv2d(4, 6, 1),
+    )
     x = torch.rand(2, 4, 7, 5, requires_grad=True)
     wanted = [x, *(p for conv in convs for p in conv.parameters())]
 
@@ -70,11 +76,11 @@ def test_a_half_instance_norm_block_takes_several_steps(private_ops):
     torch.testing.assert_close(results, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize('network', [
-    dict(type='mmsdag.SDAGNet'),
-    dict(type='mmsdag.ZeroDCENet'),
-    dict(type='mmsdag.ZeroDCEPPNet'),
-], ids=lambda config: config['type'])
+@pytest.mark.parametrize(
+    'network',
+    [dict(type='mmsdag.SDAGNet'), dict(type='mmsdag.ZeroDCENet'), dict(type='mmsdag.ZeroDCEPPNet')],
+    ids=lambda config: config['type'],
+)
 def test_images_of_a_network_are_equal(network, private_ops):
     net, x = MODELS.build(network).eval(), torch.rand(1, 3, 32, 48)
     with torch.no_grad():
@@ -86,13 +92,20 @@ def test_images_of_a_network_are_equal(network, private_ops):
     torch.testing.assert_close(images, expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize('value, printed', [
-    ('0', 'False'), ('1', 'True'), ('no', "MMSDAG_PRIVATE_OPS='no': must be"),
-])
+@pytest.mark.parametrize(
+    'value, printed', [('0', 'False'), ('1', 'True'), ('no', "MMSDAG_PRIVATE_OPS='no': must be")]
+)
 def test_the_environment_switches_them(value, printed):
     run = subprocess.run(
-        [sys.executable, '-c', 'from mmsdag.functional import '
-         'uses_private_ops; print(uses_private_ops())'],
-        env={**os.environ, 'MMSDAG_PRIVATE_OPS': value}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        [
+            sys.executable,
+            '-c',
+            'from mmsdag.functional import uses_private_ops; print(uses_private_ops())',
+        ],
+        env={**os.environ, 'MMSDAG_PRIVATE_OPS': value},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
     assert printed in run.stdout

@@ -1,4 +1,5 @@
 """The smoothness over 24 neighbors is the plain formula's, at less cost."""
+
 from __future__ import annotations
 
 import pytest
@@ -7,8 +8,7 @@ import torch
 from mmsdag.functional import flattened_ycbcr, neighbor_smoothness
 
 
-def plain(values: torch.Tensor, guide: torch.Tensor,
-          sigma: float = 10.) -> torch.Tensor:
+def plain(values: torch.Tensor, guide: torch.Tensor, sigma: float = 10.0) -> torch.Tensor:
     """All 24 neighbors, each with its own copies, by autograd."""
     height, width = values.shape[-2:]
     total = values.new_zeros(())
@@ -16,10 +16,16 @@ def plain(values: torch.Tensor, guide: torch.Tensor,
         for column in range(-2, 3):
             if (row, column) == (0, 0):
                 continue
-            here = (..., slice(max(0, -row), height - max(0, row)),
-                    slice(max(0, -column), width - max(0, column)))
-            there = (..., slice(max(0, row), height - max(0, -row)),
-                     slice(max(0, column), width - max(0, -column)))
+            here = (
+                ...,
+                slice(max(0, -row), height - max(0, row)),
+                slice(max(0, -column), width - max(0, column)),
+            )
+            there = (
+                ...,
+                slice(max(0, row), height - max(0, -row)),
+                slice(max(0, column), width - max(0, -column)),
+            )
             distance = (guide[here] - guide[there]).square().sum(1)
             weight = torch.exp(-distance / (2 * sigma**2))
             change = (values[here] - values[there]).abs().sum(1)
@@ -27,17 +33,15 @@ def plain(values: torch.Tensor, guide: torch.Tensor,
     return total
 
 
-@pytest.mark.parametrize('shape', [(2, 3, 16, 16), (1, 3, 17, 31),
-                                   (3, 1, 3, 3)])
-@pytest.mark.parametrize('sigma', [10., 0.3])
+@pytest.mark.parametrize('shape', [(2, 3, 16, 16), (1, 3, 17, 31), (3, 1, 3, 3)])
+@pytest.mark.parametrize('sigma', [10.0, 0.3])
 def test_value_and_gradients_are_those_of_the_plain_formula(shape, sigma):
     values = torch.rand(shape, requires_grad=True)
     guide = torch.rand(shape, requires_grad=True)
     results = []
     for function in (plain, neighbor_smoothness):
         value = function(values, guide, sigma)
-        results.append(
-            (value, *torch.autograd.grad(3 * value, (values, guide))))
+        results.append((value, *torch.autograd.grad(3 * value, (values, guide))))
     for expected, computed in zip(*results, strict=True):
         torch.testing.assert_close(computed, expected, rtol=1e-5, atol=1e-6)
 
@@ -65,16 +69,15 @@ def test_smoothness_passes_the_gradient_check():
     values = torch.rand(2, 2, 4, 5, dtype=torch.float64, requires_grad=True)
     images = torch.rand(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda v, i: neighbor_smoothness(v, flattened_ycbcr(i), 0.5),
-        (values, images))
+        lambda v, i: neighbor_smoothness(v, flattened_ycbcr(i), 0.5), (values, images)
+    )
 
 
 def test_gradient_is_computed_for_those_who_ask_alone():
     values = torch.rand(1, 3, 8, 8, requires_grad=True)
     neighbor_smoothness(values, torch.rand(1, 3, 8, 8)).backward()
     assert values.grad.abs().sum() > 0
-    assert not neighbor_smoothness(values.detach(), values.detach()
-                                   ).requires_grad
+    assert not neighbor_smoothness(values.detach(), values.detach()).requires_grad
 
 
 def test_half_precision_is_computed_in_single():
@@ -94,8 +97,7 @@ def test_memory_layout_does_not_matter():
     x = torch.rand(2, 3, 9, 10)
     last = x.contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(flattened_ycbcr(last), flattened_ycbcr(x))
-    torch.testing.assert_close(
-        neighbor_smoothness(last, last), neighbor_smoothness(x, x))
+    torch.testing.assert_close(neighbor_smoothness(last, last), neighbor_smoothness(x, x))
 
 
 def test_guide_mixes_three_values_in_a_row_as_the_authors_do():

@@ -1,4 +1,5 @@
 """The maximum over windows and its gradient."""
+
 from __future__ import annotations
 
 import pytest
@@ -9,15 +10,12 @@ from mmsdag.functional import window_maximum
 
 @pytest.mark.parametrize('requires_grad', [False, True])
 def test_each_pixel_sees_right_and_below_and_zero_beyond(requires_grad):
-    x = torch.tensor([[1., 2., 0.], [4., 3., 5.]])[None, None]
-    expected = torch.tensor([[4., 5., 5.], [4., 5., 5.]])[None, None]
-    torch.testing.assert_close(
-        window_maximum(x.requires_grad_(requires_grad)).detach(), expected)
+    x = torch.tensor([[1.0, 2.0, 0.0], [4.0, 3.0, 5.0]])[None, None]
+    expected = torch.tensor([[4.0, 5.0, 5.0], [4.0, 5.0, 5.0]])[None, None]
+    torch.testing.assert_close(window_maximum(x.requires_grad_(requires_grad)).detach(), expected)
 
 
-@pytest.mark.parametrize('layout', [
-    torch.contiguous_format, torch.channels_last
-])
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
 def test_gradient_is_that_of_torch(layout):
     x = torch.rand(2, 3, 6, 7).contiguous(memory_format=layout)
     x.requires_grad_()
@@ -27,13 +25,13 @@ def test_gradient_is_that_of_torch(layout):
     assert torch.equal(own, expected)
     weight = torch.rand_like(own)
     torch.testing.assert_close(
-        *(torch.autograd.grad((weight * y).sum(), x)[0]
-          for y in (own, expected)))
+        *(torch.autograd.grad((weight * y).sum(), x)[0] for y in (own, expected))
+    )
 
 
 def test_of_equal_values_the_upper_left_one_gets_the_gradient():
     x = torch.ones(1, 1, 2, 2, requires_grad=True)
-    gradient, = torch.autograd.grad(window_maximum(x)[0, 0, 0, 0], x)
+    (gradient,) = torch.autograd.grad(window_maximum(x)[0, 0, 0, 0], x)
     assert gradient[0, 0].tolist() == [[1, 0], [0, 0]]
 
 

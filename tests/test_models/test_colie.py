@@ -1,4 +1,5 @@
 """CoLIE fits an illumination to each image."""
+
 from __future__ import annotations
 
 import pytest
@@ -24,7 +25,8 @@ def enhancer(**options) -> CoLIEEnhancer:
 def test_the_network_has_the_weights_of_the_authors():
     # 1 and 2 to 256, each to 128, 256 to 256, 256 to 1.
     assert sum(p.numel() for p in SineNet(torch.Generator()).parameters()) == (
-        512 + 768 + 2 * 32896 + 65792 + 257)
+        512 + 768 + 2 * 32896 + 65792 + 257
+    )
 
 
 def test_the_fit_lowers_the_loss_and_is_that_of_its_seed():
@@ -32,7 +34,6 @@ def test_the_fit_lowers_the_loss_and_is_that_of_its_seed():
     losses = []
 
     class Recorded(CoLIEEnhancer):
-
         def _loss(self, *parts):
             losses.append(super()._loss(*parts))
             return losses[-1]
@@ -49,10 +50,12 @@ def test_the_loss_is_that_of_a_hand_calculation():
     illumination[..., 8:, :] = 0.3
     enhanced = torch.full((1, 1, 16, 16), 0.4)
     # One of 15 rows of differences is 0.1.
-    expected = (1 * (0.1**2 + 0.2**2) / 2 + 20 * 2 * 0.1**2 / 15
-                + 8 * (0.25**0.5 - 0.6)**2 + 5 * 0.4)
-    assert CoLIEEnhancer(level=0.6)._loss(
-        value, illumination, enhanced).item() == pytest.approx(expected)
+    expected = (
+        1 * (0.1**2 + 0.2**2) / 2 + 20 * 2 * 0.1**2 / 15 + 8 * (0.25**0.5 - 0.6) ** 2 + 5 * 0.4
+    )
+    assert CoLIEEnhancer(level=0.6)._loss(value, illumination, enhanced).item() == pytest.approx(
+        expected
+    )
 
 
 def test_a_dark_image_becomes_lighter_and_keeps_its_colors():
@@ -62,8 +65,7 @@ def test_a_dark_image_becomes_lighter_and_keeps_its_colors():
     assert out.mean() > 1.5 * x.mean()
     # The same pixel for pixel, so hue and saturation are.
     ratio = out / x
-    torch.testing.assert_close(
-        ratio, ratio[:, :1].expand_as(ratio), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(ratio, ratio[:, :1].expand_as(ratio), atol=1e-3, rtol=1e-3)
 
 
 def test_images_of_a_batch_are_fitted_one_by_one():

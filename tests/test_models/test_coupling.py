@@ -1,4 +1,5 @@
 """The coupling block can be undone."""
+
 import pytest
 import torch
 

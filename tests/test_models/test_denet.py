@@ -1,4 +1,5 @@
 """DENet: its size, its pyramid, what its modules do."""
+
 from __future__ import annotations
 
 import cv2
@@ -36,43 +37,39 @@ def test_pyramid_equals_that_of_opencv():
         expected = current - cv2.pyrUp(low)
         # At the right and lower border OpenCV scales up otherwise.
         np.testing.assert_allclose(
-            detail[0].permute(1, 2, 0).numpy()[:-2, :-2],
-            expected[:-2, :-2], atol=1e-6)
+            detail[0].permute(1, 2, 0).numpy()[:-2, :-2], expected[:-2, :-2], atol=1e-6
+        )
         current = low
-    np.testing.assert_allclose(
-        rest[0].permute(1, 2, 0).numpy(), current, atol=1e-6)
+    np.testing.assert_allclose(rest[0].permute(1, 2, 0).numpy(), current, atol=1e-6)
 
 
 @pytest.mark.parametrize('size', [(64, 48), (37, 23), (5, 9)])
 def test_without_its_residuals_it_leaves_an_image_as_it_is(net, size):
-    silence(net.global_module.decoder[-1],
-            *(module.decode for module in net.detail_modules))
+    silence(net.global_module.decoder[-1], *(module.decode for module in net.detail_modules))
     x = torch.rand(2, 3, *size)
     with torch.no_grad():
         torch.testing.assert_close(net(x), x, atol=1e-5, rtol=0)
 
 
 def test_the_global_module_shifts_the_light_of_all_pixels(net):
-    silence(net.global_module.decoder[-1],
-            *(module.decode for module in net.detail_modules))
+    silence(net.global_module.decoder[-1], *(module.decode for module in net.detail_modules))
     net.global_module.decoder[-1].bias.data = torch.tensor([0.1, 0.2, 0.3])
     x = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         shift = net(x) - x
     torch.testing.assert_close(
-        shift,
-        torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1).expand_as(x),
-        atol=1e-5, rtol=0)
+        shift, torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1).expand_as(x), atol=1e-5, rtol=0
+    )
 
 
 def test_details_are_scaled_and_shifted_by_the_guide(net):
     # Two channels of the features: h + h * 2 + 0.5 where the guide is 1.
     module = net.detail_modules[0]
     silence(module.encode[0], module.scale, module.shift, module.decode)
-    module.encode[0].weight.data[0, 0, 1, 1] = 1.
-    module.scale.weight.data[0, 1, 1, 1] = 2.
+    module.encode[0].weight.data[0, 0, 1, 1] = 1.0
+    module.scale.weight.data[0, 1, 1, 1] = 2.0
     module.shift.weight.data[0, 2, 1, 1] = 0.5
-    module.decode.weight.data[0, 0, 1, 1] = 1.
+    module.decode.weight.data[0, 0, 1, 1] = 1.0
     detail = torch.rand(1, 3, 8, 8)
     with torch.no_grad():
         residual = module(detail, torch.ones(1, 3, 8, 8))
@@ -84,7 +81,7 @@ def test_output_is_an_image_and_every_weight_gets_a_gradient(net):
     x = torch.rand(2, 3, 16, 24)
     net(x).square().mean().backward()
     assert all(p.grad.abs().max() > 0 for p in net.parameters())
-    net.global_module.decoder[-1].bias.data.fill_(2.)
+    net.global_module.decoder[-1].bias.data.fill_(2.0)
     with torch.no_grad():
         assert net(x).max() > 1
         assert net.enhance(x).max() == 1

@@ -1,4 +1,5 @@
 """What every enhancing network can do, whatever its method."""
+
 from __future__ import annotations
 
 import shutil
@@ -82,9 +83,8 @@ def test_gradients_pass_the_check_in_double_precision(net):
     net = net.double()
     x = torch.rand(1, 3, 16, 16, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda *_: net.enhance(x), (x, *net.parameters()),
-        eps=1e-8,
-        fast_mode=True)
+        lambda *_: net.enhance(x), (x, *net.parameters()), eps=1e-8, fast_mode=True
+    )
 
 
 @pytest.mark.slow
@@ -92,46 +92,44 @@ def test_gradients_pass_the_check_in_double_precision(net):
 def test_compiled_it_gives_the_same(net, grad):
     # All that inductor compiles, without the C++ compiler's time.
     torch.compiler.reset()
-    compiled = torch.compile(
-        net.enhance, backend='aot_eager', fullgraph=True, dynamic=False)
+    compiled = torch.compile(net.enhance, backend='aot_eager', fullgraph=True, dynamic=False)
     images = [torch.rand(2, 3, 17, 23, requires_grad=grad)]
     images.append(images[0].detach().clone().requires_grad_(grad))
     with torch.set_grad_enabled(grad):
         pairs = [[f(x)] for f, x in zip((net.enhance, compiled), images)]
     if grad:
-        for (enhanced, ), x, pair in zip(pairs, images, pairs):
+        for (enhanced,), x, pair in zip(pairs, images, pairs):
             enhanced.square().mean().backward()
             pair.append(x.grad)
     for expected, own in zip(*pairs):
         torch.testing.assert_close(own, expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.skipif(
-    shutil.which('c++') is None, reason='inductor needs a C++ compiler')
+@pytest.mark.skipif(shutil.which('c++') is None, reason='inductor needs a C++ compiler')
 def test_compiled_to_machine_code_it_gives_the_same():
     from torch._inductor import config
+
     net = MODELS.build(dict(type='mmsdag.SCINet')).eval()
     x = torch.rand(2, 3, 17, 23)
     torch.compiler.reset()
     # Without vector instructions, whose search takes half a minute.
-    with torch.no_grad(), config.patch({
-            'cpp.vec_isa_ok': False,
-            'cpp_cache_precompile_headers': False
-    }):
+    with (
+        torch.no_grad(),
+        config.patch({'cpp.vec_isa_ok': False, 'cpp_cache_precompile_headers': False}),
+    ):
         compiled = torch.compile(net.enhance, fullgraph=True)(x)
-        torch.testing.assert_close(
-            compiled, net.enhance(x), atol=1e-5, rtol=0)
+        torch.testing.assert_close(compiled, net.enhance(x), atol=1e-5, rtol=0)
 
 
 def test_its_onnx_file_gives_the_same_at_another_size(net, tmp_path):
     runtime = pytest.importorskip('onnxruntime')
     path = tmp_path / 'net.onnx'
     assert export_onnx(net, path) <= 1e-4
-    session = runtime.InferenceSession(
-        str(path), providers=['CPUExecutionProvider'])
+    session = runtime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
     for shape in ((1, 3, 16, 16), (4, 3, 29, 70)):
         x = torch.rand(shape)
-        enhanced, = session.run(None, {'image': x.numpy()})
+        (enhanced,) = session.run(None, {'image': x.numpy()})
         with torch.no_grad():
             torch.testing.assert_close(
-                torch.from_numpy(enhanced), net.enhance(x), atol=1e-4, rtol=0)
+                torch.from_numpy(enhanced), net.enhance(x), atol=1e-4, rtol=0
+            )

@@ -1,4 +1,5 @@
 """Extractors take the early stages out of real recognizers."""
+
 from __future__ import annotations
 
 import pytest
@@ -13,7 +14,8 @@ CSPDARKNET = dict(
     widen_factor=0.25,
     use_depthwise=True,
     norm_cfg=dict(type='BN', momentum=0.03, eps=0.001),
-    act_cfg=dict(type='Swish'))
+    act_cfg=dict(type='Swish'),
+)
 RESNETS = [
     dict(type='mmdet.ResNet', depth=18),
     dict(type='mmseg.ResNet', depth=18),
@@ -21,12 +23,10 @@ RESNETS = [
 ]
 
 
-def output_of(module: torch.nn.Module, layer: str,
-              x: torch.Tensor) -> torch.Tensor:
+def output_of(module: torch.nn.Module, layer: str, x: torch.Tensor) -> torch.Tensor:
     """What ``layer`` puts out when the whole of ``module`` runs."""
     seen = []
-    handle = module.get_submodule(layer).register_forward_hook(
-        lambda *args: seen.append(args[2]))
+    handle = module.get_submodule(layer).register_forward_hook(lambda *args: seen.append(args[2]))
     module.eval()
     with torch.no_grad():
         module(x)
@@ -36,10 +36,10 @@ def output_of(module: torch.nn.Module, layer: str,
 
 def test_vgg_extractor_is_the_first_three_layers_of_torchvisions_vgg16():
     from torchvision.models import vgg16
+
     vgg = vgg16().features[:3].eval()
     extractor = VGGExtractor(init_cfg=None)
-    extractor.load_state_dict(
-        {f'features.{k}': v for k, v in vgg.state_dict().items()})
+    extractor.load_state_dict({f'features.{k}': v for k, v in vgg.state_dict().items()})
     x = torch.rand(1, 3, 12, 10)
     mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
     std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
@@ -51,6 +51,7 @@ def test_resnet_features_equal_those_inside_the_whole_backbone(backbone):
     extractor = BackboneExtractor(backbone, 'layer1')
     if backbone['type'].startswith('torchvision'):
         from torchvision.models import resnet18
+
         whole = resnet18()
     else:
         whole = MODELS.build(dict(backbone))
@@ -72,15 +73,18 @@ def test_yolox_stem_comes_out_of_the_recognizers_own_checkpoint(shared):
         mean=(0, 0, 0),
         std=(1, 1, 1),
         channel_order='bgr',
-        init_cfg=dict(
-            type='Pretrained', checkpoint=str(path), prefix='backbone.'))
+        init_cfg=dict(type='Pretrained', checkpoint=str(path), prefix='backbone.'),
+    )
     extractor.init_weights()
     weights = torch.load(path, weights_only=True)['state_dict']
     whole = MODELS.build(dict(CSPDARKNET))
-    whole.load_state_dict({
-        name[len('backbone.'):]: value
-        for name, value in weights.items() if name.startswith('backbone.')
-    })
+    whole.load_state_dict(
+        {
+            name[len('backbone.') :]: value
+            for name, value in weights.items()
+            if name.startswith('backbone.')
+        }
+    )
     x = torch.rand(1, 3, 64, 64)
     expected = output_of(whole, 'stem', 255 * x.flip(1))
     torch.testing.assert_close(extractor(x), expected, atol=1e-3, rtol=1e-4)
@@ -107,9 +111,7 @@ def test_gradient_passes_through_the_extractor_to_the_image():
 
 @pytest.mark.parametrize('layer, stride', [('stem', 2), ('stage1', 4)])
 def test_sdag_net_on_a_strided_extractor_keeps_odd_sizes(layer, stride):
-    net = SDAGNet(
-        dict(type='mmsdag.BackboneExtractor', backbone=CSPDARKNET,
-             layer=layer))
+    net = SDAGNet(dict(type='mmsdag.BackboneExtractor', backbone=CSPDARKNET, layer=layer))
     assert net.extractor.stride == stride
     assert net(torch.rand(2, 3, 37, 50)).shape == (2, 3, 37, 50)
 
@@ -130,14 +132,13 @@ def test_layer_that_is_not_a_feature_map_is_refused():
 
 
 def test_checkpoint_of_another_backbone_is_refused(tmp_path):
-    torch.save({'state_dict': {'backbone.stem.x': torch.ones(1)}},
-               tmp_path / 'other.pth')
+    torch.save({'state_dict': {'backbone.stem.x': torch.ones(1)}}, tmp_path / 'other.pth')
     extractor = BackboneExtractor(
         CSPDARKNET,
         'stem',
         init_cfg=dict(
-            type='Pretrained',
-            checkpoint=str(tmp_path / 'other.pth'),
-            prefix='backbone.'))
+            type='Pretrained', checkpoint=str(tmp_path / 'other.pth'), prefix='backbone.'
+        ),
+    )
     with pytest.raises(ValueError, match=r'other\.pth.*lacks 6 of 6'):
         extractor.init_weights()

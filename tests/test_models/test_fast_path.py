@@ -3,6 +3,7 @@
 The expected values come from tools/benchmark/plain/, which is written after
 the published formulas without any of the fast path's means.
 """
+
 from __future__ import annotations
 
 import copy
@@ -28,25 +29,21 @@ from mmsdag.models.precision import resolve_amp_dtype
 from mmsdag.utils import load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
-NET = dict(
-    type='mmsdag.SDAGNet',
-    extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None))
+NET = dict(type='mmsdag.SDAGNet', extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None))
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
 
 def trained_of(net: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Weights of a network, to be differentiated by."""
     return {
-        name: weight.detach().clone().requires_grad_(
-            not name.startswith('extractor.'))
+        name: weight.detach().clone().requires_grad_(not name.startswith('extractor.'))
         for name, weight in net.state_dict().items()
     }
 
 
 def gradient_error(net, weights) -> float:
     """Norm of the difference of all gradients, relative to their norm."""
-    pairs = [(weights[name].grad, p.grad)
-             for name, p in net.named_parameters() if p.requires_grad]
+    pairs = [(weights[name].grad, p.grad) for name, p in net.named_parameters() if p.requires_grad]
     assert pairs
     difference = sum((a - b).square().sum() for a, b in pairs)
     return (difference / sum(a.square().sum() for a, _ in pairs)).sqrt().item()
@@ -72,14 +69,14 @@ def guided(tmp_path, amp_dtype=None):
     frozen = SDAGNet(NET['extractor']).state_dict()
     torch.save({'state_dict': frozen}, tmp_path / 'sdag.pth')
     guidance = SDAGGuidanceLoss(
-        str(tmp_path / 'sdag.pth'), NET, loss_weight=10., amp_dtype=amp_dtype)
+        str(tmp_path / 'sdag.pth'), NET, loss_weight=10.0, amp_dtype=amp_dtype
+    )
     images = torch.rand(2, 3, 40, 36) * 0.3
     weights = trained_of(model.generator)
-    right = plain.guided_loss(images, weights, frozen, 10.)
+    right = plain.guided_loss(images, weights, frozen, 10.0)
     right.backward()
     outputs = []
-    model.generator.register_forward_hook(
-        lambda module, args, output: outputs.append(output[0]))
+    model.generator.register_forward_hook(lambda module, args, output: outputs.append(output[0]))
     loss = sum(model.forward_train(images).values()) + guidance(outputs[0])
     loss.backward()
     return loss.item(), right.item(), gradient_error(model.generator, weights)
@@ -134,20 +131,25 @@ def test_guided_training_in_float32_equals_the_plain_one(tmp_path):
     assert error < 5e-3
 
 
-@pytest.mark.parametrize('model, loss_of, options', [
-    (lambda: ZeroDCEPP(dict(type='mmsdag.ZeroDCEPPNet')), 'zero_dce_pp_loss',
-     {}),
-    (lambda: SCI(dict(type='mmsdag.SCINet')), 'sci_loss', {}),
-    (lambda: RUAS(dict(type='mmsdag.RUASNet', denoise=False)), 'ruas_loss',
-     dict(with_denoiser=False)),
-], ids=['Zero-DCE++', 'SCI', 'RUAS'])
+@pytest.mark.parametrize(
+    'model, loss_of, options',
+    [
+        (lambda: ZeroDCEPP(dict(type='mmsdag.ZeroDCEPPNet')), 'zero_dce_pp_loss', {}),
+        (lambda: SCI(dict(type='mmsdag.SCINet')), 'sci_loss', {}),
+        (
+            lambda: RUAS(dict(type='mmsdag.RUASNet', denoise=False)),
+            'ruas_loss',
+            dict(with_denoiser=False),
+        ),
+    ],
+    ids=['Zero-DCE++', 'SCI', 'RUAS'],
+)
 def test_a_method_trains_as_the_plain_one(model, loss_of, options):
     # In float64, so that rounding moves no pixel across a jump.
     model = model().double().train()
     weights = {
         name: weight.requires_grad_(name.endswith(('weight', 'bias')))
-        for name, weight in copy.deepcopy(
-            model.generator.state_dict()).items()
+        for name, weight in copy.deepcopy(model.generator.state_dict()).items()
     }
     images = torch.rand(2, 3, 40, 36, dtype=torch.float64) * 0.3
     right = getattr(plain, loss_of)(images, weights)
@@ -163,33 +165,29 @@ def test_a_method_trains_as_the_plain_one(model, loss_of, options):
     assert learnt
     scale = max(grad.abs().max().item() for grad in learnt.values())
     for name, grad in learnt.items():
-        torch.testing.assert_close(
-            grad, weights[name].grad, atol=1e-9 * scale, rtol=1e-6)
+        torch.testing.assert_close(grad, weights[name].grad, atol=1e-9 * scale, rtol=1e-6)
 
 
 def test_enlighten_gan_trains_as_the_plain_one():
     # Images of a patch's size, so that all patches lie at the same place.
-    model = EnlightenGAN(
-        dict(type='mmsdag.EnlightenGANNet', channels=4),
-        dimming=(1, 1),
-        num_patches=2).double().train()
+    model = (
+        EnlightenGAN(dict(type='mmsdag.EnlightenGANNet', channels=4), dimming=(1, 1), num_patches=2)
+        .double()
+        .train()
+    )
     extractor = model.feature_loss.extractor.double()
     weights = {
-        name: weight.detach().clone().requires_grad_(
-            name.endswith(('weight', 'bias')))
-        for name, weight in (model.state_dict() | extractor.state_dict(
-            prefix='extractor.')).items()
+        name: weight.detach().clone().requires_grad_(name.endswith(('weight', 'bias')))
+        for name, weight in (model.state_dict() | extractor.state_dict(prefix='extractor.')).items()
     }
     low = torch.rand(2, 3, 32, 32, dtype=torch.float64) * 0.3
     bright = torch.rand_like(low)
     right = plain.enlighten_gan_losses(low, low, bright, weights, [(0, 0)] * 2)
     terms = model.forward_train(dict(img=low, bright=bright))
     for own, expected, parts in zip(
-        (False, True), right, (['generator'],
-                               ['global_discriminator',
-                                'local_discriminator'])):
-        loss = sum(term for name, term in terms.items()
-                   if name.startswith('loss_disc_') == own)
+        (False, True), right, (['generator'], ['global_discriminator', 'local_discriminator'])
+    ):
+        loss = sum(term for name, term in terms.items() if name.startswith('loss_disc_') == own)
         assert loss.item() == pytest.approx(expected.item(), rel=1e-9)
         learnt = {
             f'{part}.{name}': parameter
@@ -198,12 +196,11 @@ def test_enlighten_gan_trains_as_the_plain_one():
         }
         grads = torch.autograd.grad(loss, list(learnt.values()))
         for name, grad, other in zip(
-                learnt, grads,
-                torch.autograd.grad(
-                    expected, [weights[name] for name in learnt],
-                    retain_graph=True)):
-            torch.testing.assert_close(
-                grad, other, atol=1e-12, rtol=1e-6, msg=name)
+            learnt,
+            grads,
+            torch.autograd.grad(expected, [weights[name] for name in learnt], retain_graph=True),
+        ):
+            torch.testing.assert_close(grad, other, atol=1e-12, rtol=1e-6, msg=name)
 
 
 def test_stage_one_in_bfloat16_is_near():
@@ -244,8 +241,7 @@ def test_inference_leaves_its_input_alone():
     assert torch.equal(x, before)
 
 
-def test_denormal_weights_are_zero_after_loading_and_change_nothing(
-        tmp_path):
+def test_denormal_weights_are_zero_after_loading_and_change_nothing(tmp_path):
     weights = ZeroDCENet().state_dict()
     for weight in weights.values():
         weight.view(-1)[::4] = 1e-40
@@ -267,8 +263,7 @@ def test_auto_means_bfloat16_only_where_the_hardware_has_it(monkeypatch):
     for probe in ('_is_amx_tile_supported', '_is_avx512_bf16_supported'):
         monkeypatch.setattr(torch.cpu, probe, lambda: False, raising=False)
     assert resolve_amp_dtype('auto', cpu) is None
-    monkeypatch.setattr(
-        torch.cpu, '_is_avx512_bf16_supported', lambda: True, raising=False)
+    monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda: True, raising=False)
     assert resolve_amp_dtype('auto', cpu) is torch.bfloat16
     assert resolve_amp_dtype('float16', cpu) is torch.float16
     assert resolve_amp_dtype(None, cpu) is None

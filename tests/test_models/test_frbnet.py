@@ -1,4 +1,5 @@
 """FRBNet: its size, its filter, and what its features do not depend on."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -39,12 +40,13 @@ def test_response_is_a_sum_of_gaussians_of_the_radius(net):
     magnitude, phase = part.response(torch.zeros(1, 3, 8, 10))
 
     def gaussians(coefficients, gates, share):
-        total = 0.
+        total = 0.0
         for k in range(10):
             gate = 1 / (1 + np.exp(-gates[k].item()))
             distance = share - k / 9
-            total += gate * coefficients[k].item() * np.exp(
-                -distance**2 / (2 * (0.2 + 1e-6)**2))
+            total += (
+                gate * coefficients[k].item() * np.exp(-(distance**2) / (2 * (0.2 + 1e-6) ** 2))
+            )
         return total
 
     largest = np.hypot(0.5, 0.5)
@@ -52,14 +54,14 @@ def test_response_is_a_sum_of_gaussians_of_the_radius(net):
         v, h = np.fft.fftfreq(8)[row], np.fft.rfftfreq(10)[column]
         radius, angle = np.hypot(v, h), np.arctan2(v, h)
         direction = 1 + 0.05 * (np.cos(angle) + np.sin(angle))
-        expected = direction * gaussians(part.phase, part.phase_gate,
-                                         radius / largest)
+        expected = direction * gaussians(part.phase, part.phase_gate, radius / largest)
         assert phase[row, column].item() == pytest.approx(expected, abs=1e-5)
-        expected = direction * gaussians(
-            part.magnitude, part.magnitude_gate,
-            radius / largest) * np.exp(-(radius / 0.4)**2)
-        assert magnitude[row, column].item() == pytest.approx(
-            expected, abs=1e-5)
+        expected = (
+            direction
+            * gaussians(part.magnitude, part.magnitude_gate, radius / largest)
+            * np.exp(-((radius / 0.4) ** 2))
+        )
+        assert magnitude[row, column].item() == pytest.approx(expected, abs=1e-5)
     assert magnitude[0, 0] == 0
 
 
@@ -76,9 +78,8 @@ def test_at_first_the_filter_passes_nothing_but_learns():
 def test_the_window_passes_all_frequencies_at_first(net):
     x = torch.zeros(1, 3, 16, 16)
     magnitude = net.filter.response(x)[0]
-    net.filter.log_window.data.fill_(100.)
-    torch.testing.assert_close(
-        magnitude, net.filter.response(x)[0], rtol=1e-4, atol=0)
+    net.filter.log_window.data.fill_(100.0)
+    torch.testing.assert_close(magnitude, net.filter.response(x)[0], rtol=1e-4, atol=0)
 
 
 def test_black_pixels_have_finite_features_and_gradients(net):

@@ -1,4 +1,5 @@
 """Frozen networks stay as they are, whatever the training around them."""
+
 from __future__ import annotations
 
 import copy
@@ -11,17 +12,14 @@ from mmsdag.models.frozen import KeepsFrozen, freeze, hide
 
 
 class Model(KeepsFrozen):
-
     def __init__(self) -> None:
         super().__init__()
-        self.guide = freeze(nn.Sequential(nn.Conv2d(3, 3, 1),
-                                          nn.BatchNorm2d(3)))
+        self.guide = freeze(nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)))
         self.head = nn.BatchNorm2d(3)
 
 
 def test_frozen_parts_stay_in_eval_mode_and_the_rest_trains():
-    for model in (Model(), copy.deepcopy(Model()),
-                  pickle.loads(pickle.dumps(Model()))):
+    for model in (Model(), copy.deepcopy(Model()), pickle.loads(pickle.dumps(Model()))):
         model.train()
         assert model.training and model.head.training
         assert not any(part.training for part in model.guide.modules())

@@ -1,4 +1,5 @@
 """Losses against hand calculations and the authors' values."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -38,9 +39,9 @@ def test_color_loss_of_a_gray_batch_has_a_finite_gradient():
 def test_smoothness_loss_counts_both_directions():
     # One channel of 2x3, rows [0 1 3] and [0 1 3]: no change down; steps of
     # 1 and 2 across: (1 + 4) / 2 = 2.5; times 2, weight 1.
-    curves = torch.tensor([[0., 1., 3.], [0., 1., 3.]]).view(1, 1, 2, 3)
-    loss = IlluminationSmoothnessLoss(loss_weight=1.)
-    assert loss(curves).item() == pytest.approx(5.)
+    curves = torch.tensor([[0.0, 1.0, 3.0], [0.0, 1.0, 3.0]]).view(1, 1, 2, 3)
+    loss = IlluminationSmoothnessLoss(loss_weight=1.0)
+    assert loss(curves).item() == pytest.approx(5.0)
 
 
 def test_spatial_loss_of_a_single_bright_patch():
@@ -62,9 +63,9 @@ def test_margin_loss_of_hand_made_batches():
     # Two images of one pixel and channel. Across the batch the cosine of
     # (3, 4) and (3, 4) is 1, that of (1, 0) and (0, 1) is 0:
     # max(0, 0.5 - 1 + 0) = 0 and, swapped, 0.5 - 0 + 1 = 1.5.
-    same = torch.tensor([3., 4.]).view(2, 1, 1, 1)
-    one = torch.tensor([1., 0.]).view(2, 1, 1, 1)
-    other = torch.tensor([0., 1.]).view(2, 1, 1, 1)
+    same = torch.tensor([3.0, 4.0]).view(2, 1, 1, 1)
+    one = torch.tensor([1.0, 0.0]).view(2, 1, 1, 1)
+    other = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)
     loss = MarginRankingLoss(0.5)
     assert loss(same, same, one, other).item() == 0
     assert loss(one, other, same, same).item() == pytest.approx(1.5)
@@ -73,10 +74,10 @@ def test_margin_loss_of_hand_made_batches():
 def test_margin_loss_per_image_reads_along_the_image():
     # One image with two pixels (3, 4) against (4, 3): 24 / 25 = 0.96; its
     # degraded pair (1, 0), (0, 1): 0. max(0, 0.99 - 0.96 + 0) = 0.03.
-    a = torch.tensor([3., 4.]).view(1, 1, 1, 2)
-    b = torch.tensor([4., 3.]).view(1, 1, 1, 2)
-    one = torch.tensor([1., 0.]).view(1, 1, 1, 2)
-    other = torch.tensor([0., 1.]).view(1, 1, 1, 2)
+    a = torch.tensor([3.0, 4.0]).view(1, 1, 1, 2)
+    b = torch.tensor([4.0, 3.0]).view(1, 1, 1, 2)
+    one = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)
+    other = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2)
     loss = MarginRankingLoss(0.99, similarity='image')
     assert loss(a, b, one, other).item() == pytest.approx(0.03, abs=1e-6)
 
@@ -92,22 +93,20 @@ def test_unknown_similarity_is_named():
         MarginRankingLoss(similarity='pixel')
 
 
-@pytest.mark.parametrize('build', [
-    IlluminationSmoothnessLoss, ExposureControlLoss, ColorConstancyLoss,
-    SpatialConsistencyLoss
-])
+@pytest.mark.parametrize(
+    'build',
+    [IlluminationSmoothnessLoss, ExposureControlLoss, ColorConstancyLoss, SpatialConsistencyLoss],
+)
 def test_gradients_agree_with_finite_differences(build):
     loss = build().double()
     x = torch.rand(2, 3, 16, 16, dtype=torch.float64, requires_grad=True)
-    args = (x, torch.rand_like(x)) if build is SpatialConsistencyLoss else (
-        x, )
+    args = (x, torch.rand_like(x)) if build is SpatialConsistencyLoss else (x,)
     assert torch.autograd.gradcheck(loss, args)
 
 
 def test_batch_and_single_images_average(shared):
     values = np.load(shared / 'reference' / 'losses.npz')
     x = torch.from_numpy(values['x'])
-    for loss in (ExposureControlLoss(), ColorConstancyLoss(),
-                 IlluminationSmoothnessLoss()):
+    for loss in (ExposureControlLoss(), ColorConstancyLoss(), IlluminationSmoothnessLoss()):
         singly = torch.stack([loss(image[None]) for image in x]).mean()
         torch.testing.assert_close(loss(x), singly)

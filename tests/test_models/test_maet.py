@@ -1,4 +1,5 @@
 """MAET: a stock detector that also tells how an image was darkened."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -32,15 +33,19 @@ def batch() -> dict:
     for _ in range(2):
         sample = mmdet_structures.DetDataSample(
             metainfo=dict(
-                img_shape=(64, 64), ori_shape=(64, 64),
-                scale_factor=(1., 1.), batch_input_shape=(64, 64)))
+                img_shape=(64, 64),
+                ori_shape=(64, 64),
+                scale_factor=(1.0, 1.0),
+                batch_input_shape=(64, 64),
+            )
+        )
         sample.gt_instances = InstanceData(
-            bboxes=torch.tensor([[8., 8., 40., 40.]]),
-            labels=torch.tensor([1]))
+            bboxes=torch.tensor([[8.0, 8.0, 40.0, 40.0]]), labels=torch.tensor([1])
+        )
         samples.append(sample)
     return dict(
-        inputs=[(torch.rand(3, 64, 64) * 255).byte() for _ in range(2)],
-        data_samples=samples)
+        inputs=[(torch.rand(3, 64, 64) * 255).byte() for _ in range(2)], data_samples=samples
+    )
 
 
 def losses_of(model, batch: dict) -> dict:
@@ -51,6 +56,7 @@ def losses_of(model, batch: dict) -> dict:
 def test_head_has_as_many_weights_as_that_of_the_authors():
     # AET_head of their code, for Darknet-53.
     from mmsdag.models.maet import DegradationHead
+
     head = DegradationHead(1024)
     assert sum(p.numel() for p in head.parameters()) == 2102276
 
@@ -58,7 +64,8 @@ def test_head_has_as_many_weights_as_that_of_the_authors():
 def test_detector_sees_dark_images_in_training(model, batch):
     seen = []
     model.detector.backbone.register_forward_pre_hook(
-        lambda module, inputs: seen.append(inputs[0].mean().item()))
+        lambda module, inputs: seen.append(inputs[0].mean().item())
+    )
     losses_of(model, batch)
     dark, light = seen
     assert dark < 100 < light
@@ -70,12 +77,12 @@ def test_head_compares_light_and_dark_features(model, batch):
     torch.manual_seed(0)
     loss = losses_of(model, batch)['loss_parameters'].item()
     torch.manual_seed(0)
-    parameters = model.degradation.degrade_with_parameters(
-        torch.zeros(2, 3, 64, 64))[1]
-    first = sum((0.1 - p[0])**2 for p in parameters) / 2
-    rest = sum(
-        (value - p[k])**2 for p in parameters
-        for k, value in ((1, 0.4), (2, 0.5), (3, 0.6))) / 6
+    parameters = model.degradation.degrade_with_parameters(torch.zeros(2, 3, 64, 64))[1]
+    first = sum((0.1 - p[0]) ** 2 for p in parameters) / 2
+    rest = (
+        sum((value - p[k]) ** 2 for p in parameters for k, value in ((1, 0.4), (2, 0.5), (3, 0.6)))
+        / 6
+    )
     assert loss == pytest.approx(10 * (5 * first + rest).item(), rel=1e-5)
 
 
@@ -93,7 +100,8 @@ def test_without_the_head_the_detector_trains_on_darkened_images(name, batch):
     assert not hasattr(model, 'head')
     seen = []
     model.detector.backbone.register_forward_pre_hook(
-        lambda module, inputs: seen.append(inputs[0].mean().item()))
+        lambda module, inputs: seen.append(inputs[0].mean().item())
+    )
     losses = losses_of(model, batch)
     assert 'loss_parameters' not in losses and 'loss_cls' in losses
     assert len(seen) == 1 and seen[0] < 100
@@ -121,4 +129,4 @@ def test_a_negative_weight_is_refused():
 
 def test_a_degradation_that_tells_no_parameters_cannot_teach_the_head():
     with pytest.raises(ValueError, match='does not tell its parameters'):
-        build('low-light', parameter_weight=1.)
+        build('low-light', parameter_weight=1.0)

@@ -1,4 +1,5 @@
 """PairLIE: its network, its losses, its authors' files, its training."""
+
 from __future__ import annotations
 
 import pytest
@@ -14,8 +15,7 @@ NETWORK = dict(type='mmsdag.PairLIENet', channels=4)
 def test_it_has_the_weights_of_the_authors_network():
     # 3 * 64 * 9 + 64, 3 * (64 * 64 * 9 + 64), 64 * 3 * 9 + 3; one with 1.
     trunk = 1792 + 3 * 36928
-    assert sum(p.numel() for p in PairLIENet().parameters()) == (
-        2 * (trunk + 1731) + trunk + 577)
+    assert sum(p.numel() for p in PairLIENet().parameters()) == (2 * (trunk + 1731) + trunk + 577)
 
 
 def test_an_image_is_enhanced_by_its_parts():
@@ -24,17 +24,15 @@ def test_an_image_is_enhanced_by_its_parts():
     enhanced, light, reflectance, projected = net(x)
     assert light.shape == (2, 1, 9, 12)
     torch.testing.assert_close(enhanced, light**0.14 * reflectance)
-    torch.testing.assert_close(
-        light, net.illumination(projected).sigmoid())
-    torch.testing.assert_close(
-        reflectance, net.reflectance(projected).sigmoid())
+    torch.testing.assert_close(light, net.illumination(projected).sigmoid())
+    torch.testing.assert_close(reflectance, net.reflectance(projected).sigmoid())
     torch.testing.assert_close(net.enhance(x), enhanced)
 
 
 def test_the_loss_of_a_decomposition_is_that_of_a_hand_calculation():
     light = torch.full((1, 1, 3, 3), 0.5)
     light[..., 1] = 0.25  # nothing two columns apart differs
-    light[..., 2, 0] = 1.
+    light[..., 2, 0] = 1.0
     reflectance = torch.full((1, 3, 3, 3), 0.8)
     projected = torch.full((1, 3, 3, 3), 0.4)
     image = torch.full((1, 3, 3, 3), 0.1)
@@ -48,9 +46,8 @@ def test_the_loss_of_a_decomposition_is_that_of_a_hand_calculation():
     # Rows 0 and 2 differ in the first of three columns, columns 0 and 2 in
     # the last of three rows.
     smooth = 0.5 / 3 + 0.5 / 3
-    loss = RetinexLoss(loss_weight=2.)(light, reflectance, projected, image)
-    assert loss.item() == pytest.approx(
-        2 * (fit + quotient + bright + smooth), rel=1e-5)
+    loss = RetinexLoss(loss_weight=2.0)(light, reflectance, projected, image)
+    assert loss.item() == pytest.approx(2 * (fit + quotient + bright + smooth), rel=1e-5)
 
 
 def test_illumination_gets_no_gradient_of_the_quotient():
@@ -74,19 +71,19 @@ def test_reflectances_of_both_shots_are_compared():
     img, gt = torch.rand(2, 2, 3, 8, 8)
     losses = model(dict(img=img, gt=gt), mode='loss')
     both = torch.cat([img, gt])
-    assert losses['loss_consistency'].item() == pytest.approx(
-        MSELoss()(img, gt).item())
+    assert losses['loss_consistency'].item() == pytest.approx(MSELoss()(img, gt).item())
     assert losses['loss_projection'].item() == pytest.approx(
-        500 * (both * 0.5).square().mean().item(), rel=1e-5)
+        500 * (both * 0.5).square().mean().item(), rel=1e-5
+    )
     light = torch.full_like(both[:, :1], 0.5)
     assert losses['loss_retinex'].item() == pytest.approx(
-        RetinexLoss()(light, both, both * 0.5, both).item())
+        RetinexLoss()(light, both, both * 0.5, both).item()
+    )
 
 
 def test_every_weight_gets_a_gradient():
     model = PairLIE(generator=NETWORK)
-    losses = model(dict(img=torch.rand(1, 3, 8, 8), gt=torch.rand(1, 3, 8, 8)),
-                   mode='loss')
+    losses = model(dict(img=torch.rand(1, 3, 8, 8), gt=torch.rand(1, 3, 8, 8)), mode='loss')
     sum(losses.values()).backward()
     assert all(p.grad.abs().max() > 0 for p in model.parameters())
 
@@ -113,10 +110,7 @@ def test_the_authors_file_converts(tmp_path):
             theirs[f'{name}.bias'] = torch.rand(outputs)
     torch.save(theirs, tmp_path / 'PairLIE.pth')
     state = convert('pairlie', tmp_path / 'PairLIE.pth')['state_dict']
-    assert torch.equal(state['generator.illumination.8.weight'],
-                       theirs['L_net.L_net.13.weight'])
-    assert torch.equal(state['generator.projection.4.bias'],
-                       theirs['N_net.N_net.7.bias'])
+    assert torch.equal(state['generator.illumination.8.weight'], theirs['L_net.L_net.13.weight'])
+    assert torch.equal(state['generator.projection.4.bias'], theirs['N_net.N_net.7.bias'])
     net = PairLIENet()
-    net.load_state_dict(
-        {k.removeprefix('generator.'): v for k, v in state.items()})
+    net.load_state_dict({k.removeprefix('generator.'): v for k, v in state.items()})

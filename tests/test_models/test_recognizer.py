@@ -1,4 +1,5 @@
 """Features of frozen recognizers."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -24,28 +25,26 @@ def test_features_are_those_of_the_layers_and_then_the_logits(checkpoint):
     x = torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1)
     backbone, logits = features(x)
     # Doubled, in [0, 255], and still BGR, as the recognizer wants it.
-    torch.testing.assert_close(
-        backbone.flatten(), torch.tensor([153., 102., 51.]))
-    assert logits.item() == pytest.approx(306.)
+    torch.testing.assert_close(backbone.flatten(), torch.tensor([153.0, 102.0, 51.0]))
+    assert logits.item() == pytest.approx(306.0)
 
 
 def test_the_recognizer_normalizes_as_its_data_preprocessor_does(checkpoint):
     config = linear_recognizer.config(
-        mean=[25.5, 51., 0.], std=[51., 25.5, 1.], bgr_to_rgb=True)
+        mean=[25.5, 51.0, 0.0], std=[51.0, 25.5, 1.0], bgr_to_rgb=True
+    )
     features = RecognizerFeatures(config, checkpoint)
     x = torch.tensor([0.2, 0.4, 0.1]).view(1, 3, 1, 1)
     # 2 * (51 - 25.5) / 51, 2 * (102 - 51) / 25.5, 2 * 25.5
-    torch.testing.assert_close(
-        features(x)[0].flatten(), torch.tensor([1., 4., 51.]))
+    torch.testing.assert_close(features(x)[0].flatten(), torch.tensor([1.0, 4.0, 51.0]))
 
 
 def test_it_is_frozen_but_lets_gradients_through(checkpoint):
-    features = RecognizerFeatures(linear_recognizer.config(),
-                                  checkpoint).train()
+    features = RecognizerFeatures(linear_recognizer.config(), checkpoint).train()
     assert not features.model.training
     x = torch.rand(1, 3, 2, 2, requires_grad=True)
     features(x)[-1].sum().backward()
-    torch.testing.assert_close(x.grad, torch.full_like(x, 510.))
+    torch.testing.assert_close(x.grad, torch.full_like(x, 510.0))
     assert all(not p.requires_grad for p in features.parameters())
 
 
@@ -59,8 +58,7 @@ def test_images_are_padded_to_what_the_recognizer_needs(checkpoint):
 
 def test_a_missing_layer_is_named(checkpoint):
     with pytest.raises(ValueError, match="no module \\['neck'\\].*backbone"):
-        RecognizerFeatures(
-            linear_recognizer.config(), checkpoint, layers=['neck'])
+        RecognizerFeatures(linear_recognizer.config(), checkpoint, layers=['neck'])
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
@@ -82,9 +80,8 @@ def test_a_config_without_a_model_is_refused(checkpoint):
 def test_a_config_file_and_its_options(checkpoint, tmp_path):
     Config(dict(model=linear_recognizer.config())).dump(tmp_path / 'c.py')
     features = RecognizerFeatures(
-        tmp_path / 'c.py',
-        checkpoint,
-        cfg_options={'model.data_preprocessor.pad_size_divisor': 8})
+        tmp_path / 'c.py', checkpoint, cfg_options={'model.data_preprocessor.pad_size_divisor': 8}
+    )
     assert features.divisor == 8
 
 
@@ -93,6 +90,7 @@ def test_a_detector_gives_what_it_computes_in_its_own_test_loop(shared):
     path = shared / 'weights' / 'yolox_nano_coco_mmdet.pth'
     features = RecognizerFeatures(YOLOX, path)
     from mmdet.registry import MODELS
+
     with DefaultScope.overwrite_default_scope('mmdet'):
         model = MODELS.build(get_config(YOLOX).model).eval()
     model.load_state_dict(torch.load(path, weights_only=True)['state_dict'])
@@ -104,16 +102,15 @@ def test_a_detector_gives_what_it_computes_in_its_own_test_loop(shared):
         expected = model.extract_feat(data['inputs'])
         logits = model.bbox_head(expected)
         got = features(pixels.flip(0)[None] / 255)
-    for want, have in zip([*expected, *sum(map(list, logits), [])],
-                          got[3:]):
+    for want, have in zip([*expected, *sum(map(list, logits), [])], got[3:]):
         torch.testing.assert_close(have, want, atol=1e-4, rtol=1e-4)
     assert len(got) == 3 + 3 + 9
 
 
-@pytest.mark.parametrize('weight, message', [
-    (torch.ones(4, 3, 1, 1), 'another shape'),
-    (torch.full((3, 3, 1, 1), torch.nan), 'undefined'),
-])
+@pytest.mark.parametrize(
+    'weight, message',
+    [(torch.ones(4, 3, 1, 1), 'another shape'), (torch.full((3, 3, 1, 1), torch.nan), 'undefined')],
+)
 def test_a_checkpoint_that_does_not_fit_is_named(tmp_path, weight, message):
     path = tmp_path / 'other.pth'
     torch.save({'state_dict': {'backbone.weight': weight}}, path)

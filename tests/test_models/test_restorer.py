@@ -1,4 +1,5 @@
 """Training an enhancer to undo degradations."""
+
 from __future__ import annotations
 
 import pytest
@@ -29,8 +30,7 @@ SQUARE = dict(type='mmsdag.GammaDegradation', gamma=0.5)
 
 
 def model(**options) -> SelfSupervisedRestorer:
-    return SelfSupervisedRestorer(
-        dict(type='mmsdag.AddOne'), degradation=SQUARE, **options)
+    return SelfSupervisedRestorer(dict(type='mmsdag.AddOne'), degradation=SQUARE, **options)
 
 
 def samples(*flags: bool) -> list[BaseDataElement]:
@@ -53,13 +53,12 @@ def test_a_dark_image_is_compared_with_its_own_restoration():
     assert loss.item() == pytest.approx(0.16, abs=1e-6)
     # Through both sides the gradients would cancel.
     loss.backward()
-    assert restorer.generator.value.grad.item() == pytest.approx(-1.)
+    assert restorer.generator.value.grad.item() == pytest.approx(-1.0)
 
 
 def test_a_batch_may_hold_both_kinds():
     x = torch.stack([torch.full((3, 4, 4), 0.6), torch.full((3, 4, 4), 0.2)])
-    loss = model(dark_degradation=SQUARE)(
-        x, samples(False, True), mode='loss')['loss_pixel']
+    loss = model(dark_degradation=SQUARE)(x, samples(False, True), mode='loss')['loss_pixel']
     assert loss.item() == pytest.approx((0.01 + 0.16) / 2, abs=1e-6)
 
 
@@ -76,5 +75,5 @@ def test_without_data_samples_images_are_well_lit():
 def test_a_transform_that_is_no_degradation_is_refused():
     with pytest.raises(TypeError, match='degradation=.*RandomFlip'):
         SelfSupervisedRestorer(
-            dict(type='mmsdag.AddOne'),
-            degradation=dict(type='mmsdag.RandomFlip'))
+            dict(type='mmsdag.AddOne'), degradation=dict(type='mmsdag.RandomFlip')
+        )

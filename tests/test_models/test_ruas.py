@@ -1,4 +1,5 @@
 """RUAS computes what its authors' code computed, and learns in turns."""
+
 from __future__ import annotations
 
 import copy
@@ -15,11 +16,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmsdag.models import RUAS, RUASNet, load_enhancer
-from mmsdag.models.enhancers.ruas_net import (
-    DENOISING_CELL,
-    ILLUMINATION_CELL,
-    RUASCell,
-)
+from mmsdag.models.enhancers.ruas_net import DENOISING_CELL, ILLUMINATION_CELL, RUASCell
 from mmsdag.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from mmsdag.utils import save_checkpoint
 from mmsdag.utils.configs import find_config
@@ -37,15 +34,17 @@ def optimizers(model, **denoiser):
             type='mmsdag.MultiOptimWrapperConstructor',
             optim_wrapper_cfg=dict(
                 illumination=dict(
-                    modules='generator.illumination',
-                    optimizer=sgd,
-                    clip_grad=dict(max_norm=5)),
+                    modules='generator.illumination', optimizer=sgd, clip_grad=dict(max_norm=5)
+                ),
                 denoiser=dict(
                     modules='generator.denoiser',
                     optimizer=dict(sgd, lr=0.001),
                     clip_grad=dict(max_norm=5),
-                    **denoiser))))(
-                        model)
+                    **denoiser,
+                ),
+            ),
+        )
+    )(model)
 
 
 @pytest.fixture
@@ -59,14 +58,12 @@ def hub():
 
 @pytest.mark.parametrize('image', IMAGES)
 @pytest.mark.parametrize('name', ['lol', 'upe', 'dark'])
-def test_network_reproduces_the_authors_images_and_illumination(
-        shared, official, image, name):
+def test_network_reproduces_the_authors_images_and_illumination(shared, official, image, name):
     reference = np.load(shared / 'reference' / f'{image}.npz')
     net = official(RUASNet(), 'ruas', f'ruas_{name}.pt')
     with torch.no_grad():
         outputs = net(torch.from_numpy(reference['input'])[None])
-    for output, key in zip(
-            outputs, ('', '_enhanced_before_denoise', '_illumination')):
+    for output, key in zip(outputs, ('', '_enhanced_before_denoise', '_illumination')):
         expected = reference[f'ruas_{name}{key}']
         assert np.abs(output[0].numpy() - expected).max() <= 1e-5
 
@@ -74,8 +71,7 @@ def test_network_reproduces_the_authors_images_and_illumination(
 def test_denoise_chooses_which_image_is_the_enhanced_one(shared, official):
     reference = np.load(shared / 'reference' / 'dicm_02.npz')
     x = torch.from_numpy(reference['input'])[None]
-    for denoise, key in ((True, 'ruas_upe'),
-                         (False, 'ruas_upe_enhanced_before_denoise')):
+    for denoise, key in ((True, 'ruas_upe'), (False, 'ruas_upe_enhanced_before_denoise')):
         net = official(RUASNet(denoise=denoise), 'ruas', 'ruas_upe.pt')
         with torch.no_grad():
             enhanced = net.enhance(x)
@@ -88,8 +84,10 @@ def test_losses_reproduce_the_authors_values(shared, official):
     official(model.generator, 'ruas', 'ruas_lol.pt')
     losses = model.losses(torch.from_numpy(values['x'])[:1])
     assert len(losses) == 4
-    for part, names in (('enhance', ('fidelity', 'smooth')),
-                        ('denoise', ('denoise_fidelity', 'denoise_tv'))):
+    for part, names in (
+        ('enhance', ('fidelity', 'smooth')),
+        ('denoise', ('denoise_fidelity', 'denoise_tv')),
+    ):
         total = sum(losses[f'loss_{name}'].item() for name in names)
         expected = values[f'ruas_loss_{part}_first_image'].item()
         assert total == pytest.approx(expected, rel=1e-4)
@@ -126,8 +124,7 @@ def test_with_and_without_gradient_the_result_is_the_same():
         torch.testing.assert_close(own, expected)
 
 
-@pytest.mark.parametrize(
-    'operations', [ILLUMINATION_CELL, DENOISING_CELL, ('skip_connect', ) * 7])
+@pytest.mark.parametrize('operations', [ILLUMINATION_CELL, DENOISING_CELL, ('skip_connect',) * 7])
 def test_a_cell_without_gradient_leaves_its_input_alone(operations):
     torch.manual_seed(0)
     cell, x = RUASCell(operations, 3), torch.randn(2, 3, 9, 8)
@@ -143,9 +140,9 @@ def test_denoiser_begins_as_a_trained_one(tmp_path):
     save_weights(trained, tmp_path / 'ruas.pth')
     net = RUASNet(
         denoiser_init=dict(
-            type='Pretrained',
-            checkpoint=str(tmp_path / 'ruas.pth'),
-            prefix='generator.denoiser.'))
+            type='Pretrained', checkpoint=str(tmp_path / 'ruas.pth'), prefix='generator.denoiser.'
+        )
+    )
     net.init_weights()
     for part, equal in ((net.denoiser, True), (net.illumination, False)):
         name = 'denoiser' if equal else 'illumination'
@@ -159,8 +156,18 @@ def test_a_cell_computes_what_its_architecture_says():
     # step 1 distils x = 1, refines to x + x = 2; step 2 distils 2 * 2 = 4
     # (residual), refines to 2 + 2 = 4; step 3 distils 4, refines to 8; the
     # last operation has 8. They are summed: 1 + 4 + 4 + 8 = 17.
-    cell = RUASCell(('conv_1x1', 'conv_1x1', 'resconv_1x1', 'skip_connect',
-                     'conv_1x1', 'skip_connect', 'skip_connect'), 1)
+    cell = RUASCell(
+        (
+            'conv_1x1',
+            'conv_1x1',
+            'resconv_1x1',
+            'skip_connect',
+            'conv_1x1',
+            'skip_connect',
+            'skip_connect',
+        ),
+        1,
+    )
     for name, parameter in cell.named_parameters():
         torch.nn.init.constant_(parameter, float('weight' in name))
     one = torch.ones(1, 1, 2, 2)
@@ -179,15 +186,16 @@ def test_dilated_operations_reach_two_pixels():
     x = torch.zeros(1, 1, 9, 9)
     x[..., 4, 4] = 1
     changed = (cell(x) - cell(torch.zeros_like(x)))[0, 0].abs() > 1e-7
-    assert changed.nonzero().tolist() == [
-        [i, j] for i in (2, 4, 6) for j in (2, 4, 6)
-    ]
+    assert changed.nonzero().tolist() == [[i, j] for i in (2, 4, 6) for j in (2, 4, 6)]
 
 
-@pytest.mark.parametrize('config, message', [
-    (dict(denoising_cell=DENOISING_CELL[:6]), '7 operations, not 6'),
-    (dict(illumination_cell=('pool', ) * 7), "'pool'.*skip_connect"),
-])
+@pytest.mark.parametrize(
+    'config, message',
+    [
+        (dict(denoising_cell=DENOISING_CELL[:6]), '7 operations, not 6'),
+        (dict(illumination_cell=('pool',) * 7), "'pool'.*skip_connect"),
+    ],
+)
 def test_an_architecture_that_cannot_be_is_refused(config, message):
     with pytest.raises(ValueError, match=message):
         RUASNet(**config)
@@ -199,14 +207,13 @@ def test_each_term_teaches_its_own_network():
     of_denoiser = {name for name in losses if 'denoise' in name}
     for names, taught, untaught in (
         (of_denoiser, 'denoiser', 'illumination'),
-        (losses.keys() - of_denoiser, 'illumination', 'denoiser')):
+        (losses.keys() - of_denoiser, 'illumination', 'denoiser'),
+    ):
         model.zero_grad()
         sum(losses[name] for name in names).backward()
         parts = model.generator
-        assert all(p.grad is not None
-                   for p in getattr(parts, taught).parameters())
-        assert all(p.grad is None
-                   for p in getattr(parts, untaught).parameters())
+        assert all(p.grad is not None for p in getattr(parts, taught).parameters())
+        assert all(p.grad is None for p in getattr(parts, untaught).parameters())
 
 
 def test_denoiser_learns_in_every_third_iteration(hub):
@@ -217,8 +224,7 @@ def test_denoiser_learns_in_every_third_iteration(hub):
     for iteration in range(6):
         MessageHub.get_current_instance().update_info('iter', iteration)
         before = copy.deepcopy(model.generator.state_dict())
-        log = model.train_step(
-            dict(inputs=[image], data_samples=None), optim_wrapper)
+        log = model.train_step(dict(inputs=[image], data_samples=None), optim_wrapper)
         changed = {
             name.split('.')[0]
             for name, value in model.generator.state_dict().items()
@@ -244,14 +250,15 @@ def test_a_step_is_the_authors_step(hub):
     ]
     for iteration in range(4):
         MessageHub.get_current_instance().update_info('iter', iteration)
-        model.train_step(
-            dict(inputs=[image], data_samples=None), optim_wrapper)
+        model.train_step(dict(inputs=[image], data_samples=None), optim_wrapper)
         losses = twin.losses(x)
-        for network, optimizer, turn in zip(parts, plain,
-                                            (True, iteration % 2 == 1)):
+        for network, optimizer, turn in zip(parts, plain, (True, iteration % 2 == 1)):
             optimizer.zero_grad()
-            sum(loss for name, loss in losses.items()
-                if ('denoise' in name) == (network is parts[1])).backward()
+            sum(
+                loss
+                for name, loss in losses.items()
+                if ('denoise' in name) == (network is parts[1])
+            ).backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5)
             if turn:
                 optimizer.step()
@@ -281,58 +288,61 @@ class Photographs(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         generator = torch.Generator().manual_seed(int(index))
-        return dict(
-            inputs=torch.randint(0, 90, (3, 24, 20), generator=generator).to(
-                torch.uint8))
+        return dict(inputs=torch.randint(0, 90, (3, 24, 20), generator=generator).to(torch.uint8))
 
 
 def run(work_dir, sdag=None, resume=False, max_iters=8, **model) -> Runner:
     torch.manual_seed(0)
     sgd = dict(type='SGD', lr=0.015, momentum=0.9, weight_decay=3e-4)
-    hooks = [] if sdag is None else [
-        dict(
-            type='mmsdag.SDAGGuidanceHook',
-            checkpoint=str(sdag),
-            sdag=dict(
-                type='mmsdag.SDAGNet',
-                extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None),
-                num_blocks=1),
-            loss_weight=20.)
-    ]
+    hooks = (
+        []
+        if sdag is None
+        else [
+            dict(
+                type='mmsdag.SDAGGuidanceHook',
+                checkpoint=str(sdag),
+                sdag=dict(
+                    type='mmsdag.SDAGNet',
+                    extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None),
+                    num_blocks=1,
+                ),
+                loss_weight=20.0,
+            )
+        ]
+    )
     runner = Runner(
-        model=dict(
-            dict(type='mmsdag.RUAS', generator=NET, denoise_interval=3),
-            **model),
+        model=dict(dict(type='mmsdag.RUAS', generator=NET, denoise_interval=3), **model),
         work_dir=str(work_dir),
         train_dataloader=dict(
             batch_size=2,
             num_workers=0,
             dataset=Photographs(),
-            sampler=dict(type='mmsdag.ResumableSampler')),
+            sampler=dict(type='mmsdag.ResumableSampler'),
+        ),
         train_cfg=dict(type='mmsdag.ResumableTrainLoop', max_iters=max_iters),
         optim_wrapper=dict(
             constructor='mmsdag.MultiOptimWrapperConstructor',
             illumination=dict(
-                modules='generator.illumination',
-                optimizer=sgd,
-                clip_grad=dict(max_norm=5)),
+                modules='generator.illumination', optimizer=sgd, clip_grad=dict(max_norm=5)
+            ),
             denoiser=dict(
                 modules='generator.denoiser',
                 optimizer=dict(sgd, lr=0.001),
-                clip_grad=dict(max_norm=5))),
+                clip_grad=dict(max_norm=5),
+            ),
+        ),
         default_hooks=dict(
-            checkpoint=dict(
-                type='mmsdag.AtomicCheckpointHook',
-                interval=4,
-                by_epoch=False),
-            seed=dict(type='mmsdag.SeedHook')),
+            checkpoint=dict(type='mmsdag.AtomicCheckpointHook', interval=4, by_epoch=False),
+            seed=dict(type='mmsdag.SeedHook'),
+        ),
         custom_hooks=hooks,
         log_processor=dict(by_epoch=False),
         default_scope='mmsdag',
         randomness=dict(seed=5),
         resume=resume,
         log_level='WARNING',
-        experiment_name=f'{work_dir.parent.name}_{work_dir.name}_{resume}')
+        experiment_name=f'{work_dir.parent.name}_{work_dir.name}_{resume}',
+    )
     runner.train()
     return runner
 
@@ -344,29 +354,25 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
     run(tmp_path / 'half', max_iters=4)
     resumed = run(tmp_path / 'half', resume=True)
     assert resumed.iter == whole.iter == 8
-    for own, expected in zip(resumed.model.parameters(),
-                             whole.model.parameters()):
+    for own, expected in zip(resumed.model.parameters(), whole.model.parameters()):
         assert torch.equal(own, expected)
     for name, wrapper in whole.optim_wrapper.items():
-        states = (w.optimizer.state_dict()['state']
-                  for w in (resumed.optim_wrapper[name], wrapper))
+        states = (w.optimizer.state_dict()['state'] for w in (resumed.optim_wrapper[name], wrapper))
         for own, expected in zip(*(s.values() for s in states)):
-            assert torch.equal(own['momentum_buffer'],
-                               expected['momentum_buffer'])
+            assert torch.equal(own['momentum_buffer'], expected['momentum_buffer'])
 
 
 @pytest.mark.parametrize('denoise', [True, False])
-def test_guidance_teaches_the_illumination_and_not_the_denoiser(
-        tmp_path, denoise):
+def test_guidance_teaches_the_illumination_and_not_the_denoiser(tmp_path, denoise):
     from mmsdag.models import SDAGNet
+
     sdag = tmp_path / 'sdag.pth'
-    net = SDAGNet(
-        dict(type='mmsdag.VGGExtractor', init_cfg=None), num_blocks=1)
+    net = SDAGNet(dict(type='mmsdag.VGGExtractor', init_cfg=None), num_blocks=1)
     torch.save(dict(state_dict=net.state_dict()), sdag)
     guided, plain = (
-        run(tmp_path / name, guide, max_iters=2,
-            generator=dict(NET, denoise=denoise))
-        for name, guide in (('guided', sdag), ('plain', None)))
+        run(tmp_path / name, guide, max_iters=2, generator=dict(NET, denoise=denoise))
+        for name, guide in (('guided', sdag), ('plain', None))
+    )
     assert 'train/loss_sdag' in guided.message_hub.log_scalars
     assert 'train/loss_sdag' not in plain.message_hub.log_scalars
     networks = guided.model.generator, plain.model.generator
@@ -376,15 +382,14 @@ def test_guidance_teaches_the_illumination_and_not_the_denoiser(
         assert own.grad is None and torch.equal(own, without)
 
 
-@pytest.mark.parametrize('name, denoise', [('lol', True), ('upe', False),
-                                           ('dark', False)])
-def test_whether_to_denoise_belongs_to_the_authors_weights(
-        shared, tmp_path, name, denoise):
+@pytest.mark.parametrize('name, denoise', [('lol', True), ('upe', False), ('dark', False)])
+def test_whether_to_denoise_belongs_to_the_authors_weights(shared, tmp_path, name, denoise):
     content = convert('ruas', shared / 'weights' / f'ruas_{name}.pt')
     save_checkpoint(content, tmp_path / 'converted.pth')
     config = 'ruas/ruas_1xb1-400_brackets'
     assert Config.fromfile(find_config(config)).model.generator == dict(
-        type='RUASNet', denoise=False)
+        type='RUASNet', denoise=False
+    )
     network = load_enhancer(config, tmp_path / 'converted.pth')
     assert network.denoise == denoise
     reference = np.load(shared / 'reference' / 'lol_lsrw_00001.npz')

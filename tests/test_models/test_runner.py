@@ -23,16 +23,13 @@ class Shift(nn.Module):
 
     def enhance(self, x):
         # The probe of how far it looks is float64, on a CPU.
-        if x.dtype == torch.float32 and (
-                len(x) * x.shape[-2] * x.shape[-1] > self.limit):
+        if x.dtype == torch.float32 and (len(x) * x.shape[-2] * x.shape[-1] > self.limit):
             raise torch.cuda.OutOfMemoryError('no memory')
         self.seen.append(tuple(x.shape))
-        return nn.functional.avg_pool2d(
-            x, 3, 1, 1, count_include_pad=False)
+        return nn.functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
 
 
 class Broken(nn.Module):
-
     def __init__(self, value):
         super().__init__()
         self.value = value
@@ -50,17 +47,17 @@ def ways(runner, rgb):
     return [
         runner.enhance_rgb(rgb),
         torch.stack(runner.enhance_planes(list(planes), False, False)) / 255,
-        torch.from_numpy(
-            runner.enhance_array(array, np.dtype(np.float32)).copy()).flip(
-                -1).permute(0, 3, 1, 2) / 255,
+        torch.from_numpy(runner.enhance_array(array, np.dtype(np.float32)).copy())
+        .flip(-1)
+        .permute(0, 3, 1, 2)
+        / 255,
     ]
 
 
 @pytest.fixture
 def images():
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(
-        0, 256, (3, 3, 40, 50), generator=generator).float() / 255
+    return torch.randint(0, 256, (3, 3, 40, 50), generator=generator).float() / 255
 
 
 def test_all_ways_give_the_same(images):
@@ -69,12 +66,14 @@ def test_all_ways_give_the_same(images):
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize('limit, batches', [
-    (2000, [1]),  # one image
-    (1000, []),  # half of one
-])
-def test_memory_that_runs_out_halves_the_batch_and_then_the_tile(
-        images, limit, batches):
+@pytest.mark.parametrize(
+    'limit, batches',
+    [
+        (2000, [1]),  # one image
+        (1000, []),  # half of one
+    ],
+)
+def test_memory_that_runs_out_halves_the_batch_and_then_the_tile(images, limit, batches):
     expected = Shift().enhance(images)
     network = Shift(limit)
     for found in ways(EnhancerRunner(network, 'the test'), images):
@@ -94,8 +93,7 @@ def test_an_error_leaves_no_state_behind(images):
     after = vars(runner)
     assert {k: after[k] for k in before} == before
     network.limit = 10**9
-    torch.testing.assert_close(
-        runner.enhance_rgb(images), Shift().enhance(images))
+    torch.testing.assert_close(runner.enhance_rgb(images), Shift().enhance(images))
 
 
 def test_a_trainable_enhancer_is_never_cut(images):
@@ -110,10 +108,8 @@ def test_what_is_not_finite_is_refused_in_every_way(images, value, way):
     runner = EnhancerRunner(Broken(value), 'the test')
     calls = [
         lambda: runner.enhance_rgb(images),
-        lambda: runner.enhance_planes(
-            list((images * 255).byte()), True, True),
-        lambda: runner.enhance_array(
-            np.zeros((1, 8, 8, 3), np.uint8), UINT8),
+        lambda: runner.enhance_planes(list((images * 255).byte()), True, True),
+        lambda: runner.enhance_array(np.zeros((1, 8, 8, 3), np.uint8), UINT8),
     ]
     with pytest.raises(ValueError, match='Broken of the test returned infin'):
         calls[way]()
@@ -147,12 +143,15 @@ def test_gradients_reach_a_trainable_enhancer_and_its_input(images):
     assert all(p.grad is not None for p in network.parameters())
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(tile=-1), 'tile=-1 of the test'),
-    (dict(chunk_size=0), 'chunk_size=0 of the test'),
-    (dict(amp_dtype='int8'), "amp_dtype='int8' of the test"),
-    (dict(when='night'), "when='night'"),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(tile=-1), 'tile=-1 of the test'),
+        (dict(chunk_size=0), 'chunk_size=0 of the test'),
+        (dict(amp_dtype='int8'), "amp_dtype='int8' of the test"),
+        (dict(when='night'), "when='night'"),
+    ],
+)
 def test_a_wrong_option_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         EnhancerRunner(Shift(), 'the test', **options)

@@ -1,4 +1,5 @@
 """SCI computes what its authors' code computed."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,28 +14,24 @@ NET = dict(type='mmsdag.SCINet')
 
 @pytest.mark.parametrize('image', IMAGES)
 @pytest.mark.parametrize('name', ['easy', 'medium', 'difficult'])
-def test_network_reproduces_the_authors_images_and_illuminations(
-        shared, official, image, name):
+def test_network_reproduces_the_authors_images_and_illuminations(shared, official, image, name):
     reference = np.load(shared / 'reference' / f'{image}.npz')
     net = official(SCINet(), 'sci', f'sci_{name}.pt').eval()
     with torch.no_grad():
-        enhanced, illumination = net(
-            torch.from_numpy(reference['input'])[None])
-    assert np.abs(enhanced[0].numpy() -
-                  reference[f'sci_{name}']).max() <= 1e-5
-    assert np.abs(illumination[0].numpy() -
-                  reference[f'sci_{name}_illumination']).max() <= 1e-5
+        enhanced, illumination = net(torch.from_numpy(reference['input'])[None])
+    assert np.abs(enhanced[0].numpy() - reference[f'sci_{name}']).max() <= 1e-5
+    assert np.abs(illumination[0].numpy() - reference[f'sci_{name}_illumination']).max() <= 1e-5
 
 
-def test_loss_of_the_first_stage_reproduces_the_authors_value(
-        shared, official):
+def test_loss_of_the_first_stage_reproduces_the_authors_value(shared, official):
     values = np.load(shared / 'reference/losses.npz')
     model = SCI(NET, num_stages=1).eval()
     official(model.generator, 'sci', 'sci_medium.pt')
     losses = model.losses(torch.from_numpy(values['x']))
     assert set(losses) == {'loss_fidelity', 'loss_smooth'}
     assert sum(losses.values()).item() == pytest.approx(
-        values['sci_loss_first_stage_eval_bn'].item(), rel=1e-4)
+        values['sci_loss_first_stage_eval_bn'].item(), rel=1e-4
+    )
 
 
 def test_each_stage_calibrates_the_image_by_the_enhancement_before():
@@ -43,16 +40,14 @@ def test_each_stage_calibrates_the_image_by_the_enhancement_before():
     model = SCI(NET, num_stages=2).eval()
     net = model.generator
     x = torch.full((1, 3, 16, 16), 0.2)
-    for part, logit in ((net.illumination, 0.), (net.calibration,
-                                                 np.log(1 / 3))):
+    for part, logit in ((net.illumination, 0.0), (net.calibration, np.log(1 / 3))):
         torch.nn.init.zeros_(part.head.weight)
         torch.nn.init.constant_(part.head.bias, logit)
     enhanced, illumination = net(x)
     torch.testing.assert_close(illumination, torch.full_like(x, 0.7))
     torch.testing.assert_close(enhanced, torch.full_like(x, 0.2 / 0.7))
     second = net.calibrate(x, enhanced)
-    torch.testing.assert_close(second,
-                               torch.full_like(x, 0.2 + 0.2 / 0.7 - 0.25))
+    torch.testing.assert_close(second, torch.full_like(x, 0.2 + 0.2 / 0.7 - 0.25))
     # Both illuminations are flat and 0.5 from their input: 2 * 1.5 * 0.25.
     losses = model.losses(x)
     assert losses['loss_fidelity'].item() == pytest.approx(0.75, rel=1e-5)
@@ -67,8 +62,7 @@ def test_blocks_are_tied_and_stored_once():
     # Calibration: 3-16, normalized, 2 of 16-16, normalized, 16-3.
     illumination = 3 * 84 + 6
     calibration = (448 + 32) + 2 * (2320 + 32) + 435
-    assert sum(p.numel() for p in SCINet().parameters()
-               ) == illumination + calibration
+    assert sum(p.numel() for p in SCINet().parameters()) == illumination + calibration
 
 
 def test_inference_does_without_calibration():
@@ -102,8 +96,7 @@ def test_half_precision_stays_close(shared, official, dtype):
 def test_network_passes_the_gradient_check():
     net = SCINet().double().eval()
     x = torch.rand(1, 3, 5, 4, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(
-        lambda x: net.calibrate(x, net.enhance(x)), (x, ))
+    assert torch.autograd.gradcheck(lambda x: net.calibrate(x, net.enhance(x)), (x,))
 
 
 def test_a_step_of_training_moves_both_networks():

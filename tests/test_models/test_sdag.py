@@ -1,4 +1,5 @@
 """SDAG computes what its authors' code computed."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -9,9 +10,7 @@ from mmsdag.models import SDAG, SDAGNet
 from mmsdag.registry import TRANSFORMS
 
 IMAGES = ('exdark_2015_02057', 'dicm_02', 'lol_lsrw_00001')
-NET = dict(
-    type='mmsdag.SDAGNet',
-    extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None))
+NET = dict(type='mmsdag.SDAGNet', extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None))
 
 
 class GivenNoise:
@@ -36,21 +35,17 @@ def stage_one(official, values):
     def build(**kwargs) -> SDAG:
         model = SDAG(NET, **kwargs).train()
         official(model.generator, 'sdag', 'sdag_official.pth', 'params')
-        model.degradations['noise'] = GivenNoise(
-            torch.from_numpy(values['noise']))
+        model.degradations['noise'] = GivenNoise(torch.from_numpy(values['noise']))
         return model
 
     return build
 
 
 @pytest.mark.parametrize('image', IMAGES)
-@pytest.mark.parametrize('key, name', [('params', 'sdag'),
-                                       ('params_ema', 'sdag_ema')])
-def test_network_reproduces_the_authors_reconstructions(
-        shared, official, image, key, name):
+@pytest.mark.parametrize('key, name', [('params', 'sdag'), ('params_ema', 'sdag_ema')])
+def test_network_reproduces_the_authors_reconstructions(shared, official, image, key, name):
     reference = np.load(shared / 'reference' / f'{image}.npz')
-    net = official(
-        SDAGNet(NET['extractor']), 'sdag', 'sdag_official.pth', key)
+    net = official(SDAGNet(NET['extractor']), 'sdag', 'sdag_official.pth', key)
     with torch.no_grad():
         out = net(torch.from_numpy(reference['input'])[None])[0]
     assert np.abs(out.numpy() - reference[name]).max() <= 1e-5
@@ -68,25 +63,22 @@ def test_loss_terms_reproduce_the_authors_values(stage_one, values):
 def test_gradients_reproduce_the_authors_values(stage_one, values):
     model = stage_one()
     sum(model.losses(torch.from_numpy(values['x'])).values()).backward()
-    norm = torch.stack([
-        p.grad.norm() for p in model.generator.parameters()
-        if p.grad is not None
-    ]).norm()
-    assert norm.item() == pytest.approx(
-        values['grad_norm_trainable'].item(), rel=1e-4)
+    norm = torch.stack(
+        [p.grad.norm() for p in model.generator.parameters() if p.grad is not None]
+    ).norm()
+    assert norm.item() == pytest.approx(values['grad_norm_trainable'].item(), rel=1e-4)
     expected = values['grad_ConvOut_weight']
     head = model.generator.head.weight.grad.numpy()
     assert np.abs(head - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
 def test_per_image_similarity_reproduces_its_own_values(stage_one, values):
-    model = stage_one(
-        margin_loss=dict(
-            type='mmsdag.MarginRankingLoss', similarity='image'))
+    model = stage_one(margin_loss=dict(type='mmsdag.MarginRankingLoss', similarity='image'))
     losses = model.losses(torch.from_numpy(values['x']))
     for name in ('gamma', 'noise'):
         assert losses[f'loss_margin_{name}'].item() == pytest.approx(
-            values[f'margin_{name}_per_image'].item(), rel=1e-4)
+            values[f'margin_{name}_per_image'].item(), rel=1e-4
+        )
 
 
 def test_extractor_is_not_trained(stage_one, values):
@@ -98,9 +90,10 @@ def test_extractor_is_not_trained(stage_one, values):
 
 def test_frozen_enhancer_in_the_loop_makes_the_clean_images(official):
     model = SDAG(
-        NET, enhancer=dict(type='mmsdag.ZeroDCENet'),
-        degradations=dict(
-            gamma=dict(type='mmsdag.GammaDegradation', gamma=0.3))).train()
+        NET,
+        enhancer=dict(type='mmsdag.ZeroDCENet'),
+        degradations=dict(gamma=dict(type='mmsdag.GammaDegradation', gamma=0.3)),
+    ).train()
     official(model.enhancer, 'zero-dce', 'zero_dce_official.pth')
     x = torch.rand(2, 3, 32, 32) * 0.2
     losses = model.losses(x)
@@ -119,8 +112,11 @@ def test_forward_modes_give_losses_images_and_data_samples():
     data = model.data_preprocessor(dict(batch, data_samples=None), True)
     losses = model(**data, mode='loss')
     assert set(losses) == {
-        'loss_recon', 'loss_margin_gamma', 'loss_margin_noise',
-        'loss_recon_gamma', 'loss_recon_noise'
+        'loss_recon',
+        'loss_margin_gamma',
+        'loss_margin_noise',
+        'loss_recon_gamma',
+        'loss_recon_noise',
     }
     assert model(**data, mode='tensor').shape == (2, 3, 24, 20)
     samples = model(**data, mode='predict')
@@ -137,8 +133,8 @@ def test_batches_of_one_are_refused_when_ranked_across_the_batch():
         SDAG(generator=dict(type='SDAGNet')).check_batch_size(1)
     SDAG(
         generator=dict(type='SDAGNet'),
-        margin_loss=dict(type='MarginRankingLoss',
-                         similarity='image')).check_batch_size(1)
+        margin_loss=dict(type='MarginRankingLoss', similarity='image'),
+    ).check_batch_size(1)
 
 
 def test_degradations_are_the_registered_transforms():
@@ -152,8 +148,7 @@ def test_bfloat16_trains_close_to_float32(stage_one, values):
     reference, losses = exact(**data), fast(**data)
     total = sum(losses.values())
     assert total.dtype == torch.float32
-    assert total.item() == pytest.approx(
-        sum(reference.values()).item(), rel=0.03)
+    assert total.item() == pytest.approx(sum(reference.values()).item(), rel=0.03)
     total.backward()
     assert torch.isfinite(fast.generator.head.weight.grad).all()
 

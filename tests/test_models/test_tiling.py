@@ -10,24 +10,17 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mmsdag.models import ZeroDCENet
-from mmsdag.models.tiling import (
-    Span,
-    blend_weights,
-    bytes_per_pixel,
-    receptive_radius,
-    spans,
-)
+from mmsdag.models.tiling import Span, blend_weights, bytes_per_pixel, receptive_radius, spans
 
 
 class Enhancer(nn.Sequential):
-
     def enhance(self, x):
         return self(x)
 
 
-AXES = st.tuples(
-    st.integers(0, 40), st.integers(1, 300),
-    st.integers(1, 2000)).map(lambda t: (t[2], 4 * t[0] + t[1], t[0]))
+AXES = st.tuples(st.integers(0, 40), st.integers(1, 300), st.integers(1, 2000)).map(
+    lambda t: (t[2], 4 * t[0] + t[1], t[0])
+)
 
 
 def test_a_short_axis_is_one_piece():
@@ -36,11 +29,7 @@ def test_a_short_axis_is_one_piece():
 
 def test_pieces_overlap_and_are_as_small_as_their_number_allows():
     # (20 - 2) / (10 - 2) -> 3 pieces of (20 - 2) / 3 + 2 = 8 pixels.
-    assert spans(20, 10, 1) == [
-        Span(0, 8, 0, 7),
-        Span(6, 14, 7, 13),
-        Span(12, 20, 13, 20)
-    ]
+    assert spans(20, 10, 1) == [Span(0, 8, 0, 7), Span(6, 14, 7, 13), Span(12, 20, 13, 20)]
 
 
 @given(AXES)
@@ -69,7 +58,7 @@ def test_weights_of_all_pieces_sum_to_one(axis):
     for piece in pieces:
         weights = blend_weights(piece, axis[0], axis[2])
         assert weights.min() >= 0
-        total[piece.start:piece.stop] += weights
+        total[piece.start : piece.stop] += weights
     np.testing.assert_allclose(total, 1, atol=1e-6)
 
 
@@ -78,20 +67,30 @@ def test_a_piece_fades_over_twice_the_halo():
     np.testing.assert_allclose(
         blend_weights(Span(4, 16, 7, 13), 20, 1),
         [0, 0, 1 / 3, 2 / 3, 1, 1, 1, 1, 2 / 3, 1 / 3, 0, 0],
-        atol=1e-6)
+        atol=1e-6,
+    )
 
 
-@pytest.mark.parametrize('network, radius', [
-    (Enhancer(nn.Conv2d(3, 3, 1)), 0),
-    (Enhancer(nn.Conv2d(3, 3, 5, padding=4, dilation=2)), 4),
-    (Enhancer(
-        nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(),
-        nn.MaxPool2d(5, stride=1, padding=2)), 3),
-    (Enhancer(nn.Conv2d(3, 3, 5, padding=40, dilation=20)), 40),
-    (Enhancer(
-        nn.Conv2d(3, 3, 3, padding=9, dilation=9),
-        nn.Conv2d(3, 3, 3, padding=9, dilation=9)), 18),
-])
+@pytest.mark.parametrize(
+    'network, radius',
+    [
+        (Enhancer(nn.Conv2d(3, 3, 1)), 0),
+        (Enhancer(nn.Conv2d(3, 3, 5, padding=4, dilation=2)), 4),
+        (
+            Enhancer(
+                nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(5, stride=1, padding=2)
+            ),
+            3,
+        ),
+        (Enhancer(nn.Conv2d(3, 3, 5, padding=40, dilation=20)), 40),
+        (
+            Enhancer(
+                nn.Conv2d(3, 3, 3, padding=9, dilation=9), nn.Conv2d(3, 3, 3, padding=9, dilation=9)
+            ),
+            18,
+        ),
+    ],
+)
 def test_radius_is_that_of_the_layers(network, radius):
     assert receptive_radius(network) == radius
 
@@ -108,13 +107,15 @@ def test_radius_does_not_depend_on_the_weights():
     assert receptive_radius(network) == 7
 
 
-@pytest.mark.parametrize('network', [
-    Enhancer(nn.InstanceNorm2d(3)),
-    Enhancer(nn.AdaptiveAvgPool2d(1), nn.Upsample(scale_factor=32)),
-    Enhancer(
-        nn.Conv2d(3, 12, 3, padding=1, stride=2), nn.PixelShuffle(2)),
-    Enhancer(nn.Conv2d(3, 3, 3, padding=80, dilation=80)),
-])
+@pytest.mark.parametrize(
+    'network',
+    [
+        Enhancer(nn.InstanceNorm2d(3)),
+        Enhancer(nn.AdaptiveAvgPool2d(1), nn.Upsample(scale_factor=32)),
+        Enhancer(nn.Conv2d(3, 12, 3, padding=1, stride=2), nn.PixelShuffle(2)),
+        Enhancer(nn.Conv2d(3, 3, 3, padding=80, dilation=80)),
+    ],
+)
 def test_global_strided_and_far_looking_networks_have_no_radius(network):
     assert receptive_radius(network) is None
 

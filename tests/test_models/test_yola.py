@@ -1,4 +1,5 @@
 """YOLA: its size, and what its features do not depend on."""
+
 from __future__ import annotations
 
 import pytest
@@ -21,7 +22,7 @@ def test_it_has_as_many_weights_as_the_authors_module(size, count):
 
 
 def test_features_do_not_change_with_the_light(net):
-    net.norm.weight.data.fill_(1.)
+    net.norm.weight.data.fill_(1.0)
     x = torch.rand(2, 3, 16, 20) * 0.8 + 0.2
     # Another color temperature, and less of it.
     light = torch.tensor([0.5, 0.3, 0.1]).view(3, 1, 1)
@@ -34,8 +35,8 @@ def test_features_do_not_change_with_the_light(net):
 
 def test_features_are_differences_of_neighbors_log_ratios(net):
     net.kernel.data.zero_()
-    net.kernel.data[0, 0, 1, 1], net.kernel.data[0, 0, 1, 2] = -1., 1.
-    net.norm.weight.data.fill_((1 + net.norm.eps)**0.5)
+    net.kernel.data[0, 0, 1, 1], net.kernel.data[0, 0, 1, 2] = -1.0, 1.0
+    net.norm.weight.data.fill_((1 + net.norm.eps) ** 0.5)
     x = torch.rand(1, 3, 6, 6) * 0.9 + 0.1
     log = x.double().log()
     ratios = log[:, [0, 1, 0]] - log[:, [1, 2, 2]]
@@ -43,11 +44,12 @@ def test_features_are_differences_of_neighbors_log_ratios(net):
     with torch.no_grad():
         features = net.invariant_features(x)[:, ::8]
     torch.testing.assert_close(
-        features[..., 1:-1, 1:-1], expected[..., 1:-1, 1:], atol=1e-5, rtol=0)
+        features[..., 1:-1, 1:-1], expected[..., 1:-1, 1:], atol=1e-5, rtol=0
+    )
 
 
 def test_black_pixels_have_features_of_zero_and_finite_gradients(net):
-    net.norm.bias.data.fill_(1.)
+    net.norm.bias.data.fill_(1.0)
     x = torch.rand(1, 3, 6, 6)
     x[0, 1, 2, 3] = 0
     x.requires_grad_()
@@ -60,7 +62,7 @@ def test_black_pixels_have_features_of_zero_and_finite_gradients(net):
 
 
 def test_output_is_inside_the_range_of_an_image_and_keeps_gradients(net):
-    net.fuse[-1].bias.data = torch.tensor([-4., 0., 4.])
+    net.fuse[-1].bias.data = torch.tensor([-4.0, 0.0, 4.0])
     image = net.enhance(torch.rand(1, 3, 8, 8))
     assert image.min() > 0 and image.max() < 1
     image.sum().backward()

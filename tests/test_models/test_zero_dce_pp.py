@@ -1,4 +1,5 @@
 """Zero-DCE++ computes what its authors' code computed, at any size."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,19 +15,15 @@ NET = dict(type='mmsdag.ZeroDCEPPNet')
 
 @pytest.mark.parametrize('image', IMAGES)
 @pytest.mark.parametrize('scale', [1, 4])
-def test_network_reproduces_the_authors_images(shared, official, image,
-                                               scale):
+def test_network_reproduces_the_authors_images(shared, official, image, scale):
     reference = np.load(shared / 'reference' / f'{image}.npz')
-    net = official(
-        ZeroDCEPPNet(scale_factor=scale), 'zero-dce-pp',
-        'zero_dce_pp_official.pth')
+    net = official(ZeroDCEPPNet(scale_factor=scale), 'zero-dce-pp', 'zero_dce_pp_official.pth')
     with torch.no_grad():
         enhanced, curve = net(torch.from_numpy(reference['input'])[None])
     expected = reference[f'zero_dce_pp_scale{scale}']
     assert np.abs(enhanced[0].numpy() - expected).max() <= 1e-5
     if scale == 1:
-        assert np.abs(curve[0].numpy() -
-                      reference['zero_dce_pp_scale1_curve']).max() <= 1e-5
+        assert np.abs(curve[0].numpy() - reference['zero_dce_pp_scale1_curve']).max() <= 1e-5
 
 
 def test_shared_map_is_applied_at_every_iteration(shared, official):
@@ -48,15 +45,12 @@ def test_any_size_is_kept_at_any_scale(scale, size):
         assert enhanced.shape == curve.shape == (batch, 3, *size)
 
 
-def test_map_of_an_undivided_size_is_that_of_the_image_stretched(
-        shared, official):
+def test_map_of_an_undivided_size_is_that_of_the_image_stretched(shared, official):
     # 94 x 127 pixels fill as many cells, 24 x 32, as the 96 x 128 that they
     # are cut from: the maps must agree closely.
     reference = np.load(shared / 'reference/dicm_02.npz')
     image = torch.from_numpy(reference['input'])[None]
-    net = official(
-        ZeroDCEPPNet(scale_factor=4), 'zero-dce-pp',
-        'zero_dce_pp_official.pth')
+    net = official(ZeroDCEPPNet(scale_factor=4), 'zero-dce-pp', 'zero_dce_pp_official.pth')
     cropped = image[..., :94, :127]
     with torch.no_grad():
         expected = apply_curves(cropped, net.curves(image)[..., :94, :127])
@@ -68,7 +62,8 @@ def test_estimation_happens_on_the_small_image():
     net = ZeroDCEPPNet(channels=4, scale_factor=4)
     sizes = []
     net.conv1.register_forward_hook(
-        lambda module, args, out: sizes.append(tuple(args[0].shape[-2:])))
+        lambda module, args, out: sizes.append(tuple(args[0].shape[-2:]))
+    )
     net(torch.rand(1, 3, 34, 40))
     assert sizes == [(9, 10)]
 
@@ -91,9 +86,7 @@ def test_a_scale_that_is_no_positive_whole_number_is_refused(scale):
 def test_half_precision_stays_close(shared, official, dtype):
     reference = np.load(shared / 'reference/dicm_02.npz')
     x = torch.from_numpy(reference['input'])[None]
-    net = official(
-        ZeroDCEPPNet(scale_factor=4), 'zero-dce-pp',
-        'zero_dce_pp_official.pth')
+    net = official(ZeroDCEPPNet(scale_factor=4), 'zero-dce-pp', 'zero_dce_pp_official.pth')
     with torch.no_grad(), torch.autocast('cpu', dtype):
         enhanced = net.enhance(x)
     assert enhanced.dtype == torch.float32

@@ -1,4 +1,5 @@
 """Pages refer to nothing outside of them; charts show their values."""
+
 from __future__ import annotations
 
 import base64
@@ -9,14 +10,7 @@ import pytest
 from jinja2 import UndefinedError
 from PIL import Image
 
-from mmsdag.report import (
-    INK,
-    color_gradient,
-    error_colors,
-    image_source,
-    line_chart,
-    render_page,
-)
+from mmsdag.report import INK, color_gradient, error_colors, image_source, line_chart, render_page
 
 
 def decoded(source: str) -> np.ndarray:
@@ -33,7 +27,7 @@ def test_an_image_is_inlined_in_its_colors_and_shrunk():
 
 
 def test_errors_beyond_the_top_have_the_last_color():
-    colors = error_colors(np.array([[0., 1., 2., 9.]]), 2.)
+    colors = error_colors(np.array([[0.0, 1.0, 2.0, 9.0]]), 2.0)
     # The ends of matplotlib's inferno.
     assert colors[0, 0].tolist() == [0, 0, 4]
     assert (colors[0, 2] == colors[0, 3]).all()
@@ -42,7 +36,7 @@ def test_errors_beyond_the_top_have_the_last_color():
 
 
 def test_a_chart_takes_the_color_of_the_text_and_no_fixed_size():
-    svg = line_chart([({1: .5, 2: .25}, '#123456')])
+    svg = line_chart([({1: 0.5, 2: 0.25}, '#123456')])
     assert svg.startswith('<svg') and '#123456' in svg
     assert INK not in svg and 'currentColor' in svg
     assert 'pt"' not in svg.split('>')[0]
@@ -50,8 +44,7 @@ def test_a_chart_takes_the_color_of_the_text_and_no_fixed_size():
 
 def test_a_page_extends_the_base_and_escapes_its_content(tmp_path):
     template = tmp_path / 'page.html'
-    template.write_text("{% extends 'base.html' %}"
-                        '{% block main %}<p>{{ text }}</p>{% endblock %}')
+    template.write_text("{% extends 'base.html' %}{% block main %}<p>{{ text }}</p>{% endblock %}")
     page = render_page(template, text='a < b')
     assert page.startswith('<!doctype html>') and '<p>a &lt; b</p>' in page
     with pytest.raises(UndefinedError, match='text'):

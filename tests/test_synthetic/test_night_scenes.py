@@ -1,4 +1,5 @@
 """Rendered scenes: their labels are exact, and a seed means the same files."""
+
 from __future__ import annotations
 
 import hashlib
@@ -44,9 +45,9 @@ def pixels(path: Path) -> np.ndarray:
 
 def contents(folder: Path) -> dict[str, str]:
     return {
-        path.relative_to(folder).as_posix():
-        hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob('*') if path.is_file()
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob('*')
+        if path.is_file()
     }
 
 
@@ -64,15 +65,17 @@ def training_sample(scenes: Path, config: str, prob: float) -> dict:
     dataset.data_root = str(scenes)
     dataset.pipeline = [
         dict(step, prob=prob) if 'RandomFlip' in step.type else step
-        for step in dataset.pipeline if 'HSV' not in step.type
+        for step in dataset.pipeline
+        if 'HSV' not in step.type
     ]
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         return DATASETS.build(dataset)[1]
 
 
 def test_masks_are_flipped_with_their_scenes(scenes):
-    plain, flipped = (training_sample(
-        scenes, 'deeplabv3plus_r18-quarter_scenes.py', p) for p in (0., 1.))
+    plain, flipped = (
+        training_sample(scenes, 'deeplabv3plus_r18-quarter_scenes.py', p) for p in (0.0, 1.0)
+    )
     assert torch.equal(flipped['inputs'], plain['inputs'].flip(-1))
     masks = [s['data_samples'].gt_sem_seg.data for s in (plain, flipped)]
     assert torch.equal(masks[1], masks[0].flip(-1))
@@ -80,11 +83,9 @@ def test_masks_are_flipped_with_their_scenes(scenes):
 
 
 def test_boxes_are_flipped_with_their_scenes(scenes):
-    plain, flipped = (training_sample(scenes, 'yolox-nano_scenes.py', p)
-                      for p in (0., 1.))
+    plain, flipped = (training_sample(scenes, 'yolox-nano_scenes.py', p) for p in (0.0, 1.0))
     assert torch.equal(flipped['inputs'], plain['inputs'].flip(-1))
-    boxes = [s['data_samples'].gt_instances.bboxes.tensor
-             for s in (plain, flipped)]
+    boxes = [s['data_samples'].gt_instances.bboxes.tensor for s in (plain, flipped)]
     width = plain['inputs'].shape[-1]
     assert len(boxes[0])
     assert torch.equal(boxes[1][:, [0, 2]], width - boxes[0][:, [2, 0]])
@@ -96,8 +97,7 @@ def test_the_tree_is_that_of_mmseg_and_coco(scenes):
         for folder in ('day', 'night', 'masks'):
             found = sorted(p.name for p in (scenes / folder / split).iterdir())
             assert found == names
-        content = json.loads(
-            (scenes / 'annotations' / f'{split}.json').read_text())
+        content = json.loads((scenes / 'annotations' / f'{split}.json').read_text())
         assert [i['file_name'] for i in content['images']] == names
     # Two rows of each split that has as many, of four pictures.
     assert pixels(scenes / 'contact_sheet.jpg').shape == (5 * 64, 4 * 64, 3)
@@ -115,9 +115,7 @@ def test_masks_and_boxes_agree(scenes):
             assert not rebuilt[visible].any()  # each pixel has one object
             rebuilt[visible] = annotation['category_id']
             ys, xs = np.nonzero(visible)
-            assert annotation['bbox'] == [
-                xs.min(), ys.min(), np.ptp(xs) + 1, np.ptp(ys) + 1
-            ]
+            assert annotation['bbox'] == [xs.min(), ys.min(), np.ptp(xs) + 1, np.ptp(ys) + 1]
             assert annotation['area'] == visible.sum()
         assert (rebuilt == mask).all()
 
@@ -125,8 +123,12 @@ def test_masks_and_boxes_agree(scenes):
 def test_category_numbers_are_those_of_the_masks(scenes):
     content = json.loads((scenes / 'annotations' / 'test.json').read_text())
     assert [(c['id'], c['name']) for c in content['categories']] == [
-        (1, 'disc'), (2, 'box'), (3, 'triangle'), (4, 'star'), (5, 'ring'),
-        (6, 'cross')
+        (1, 'disc'),
+        (2, 'box'),
+        (3, 'triangle'),
+        (4, 'star'),
+        (5, 'ring'),
+        (6, 'cross'),
     ]
     assert len(PALETTE) == len(CLASSES)
 
@@ -136,11 +138,9 @@ def test_polygons_have_their_corners(kind, corners):
     # A seed at which the shape lies wholly inside.
     for seed in range(20):
         mask = drawn(kind, seed).astype(np.uint8)
-        if not np.concatenate([mask[0], mask[-1], mask[:, 0],
-                               mask[:, -1]]).any():
+        if not np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).any():
             break
-    contour, = cv2.findContours(mask, cv2.RETR_EXTERNAL,
-                                cv2.CHAIN_APPROX_NONE)[0]
+    (contour,) = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     polygon = cv2.approxPolyDP(contour, 5, True)
     assert len(polygon) == corners
 
@@ -148,8 +148,7 @@ def test_polygons_have_their_corners(kind, corners):
 def test_a_ring_has_a_hole_and_a_disc_has_none():
     for kind, regions in (('ring', 2), ('disc', 1)):
         background = ~np.pad(drawn(kind), 1)
-        count, _ = cv2.connectedComponents(background.astype(np.uint8),
-                                           connectivity=4)
+        count, _ = cv2.connectedComponents(background.astype(np.uint8), connectivity=4)
         assert count - 1 == regions
 
 
@@ -157,11 +156,12 @@ def test_a_star_is_less_convex_than_a_box():
     solidity = {}
     for kind in ('star', 'box', 'cross'):
         contour = max(
-            cv2.findContours(drawn(kind).astype(np.uint8),
-                             cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0],
-            key=cv2.contourArea)
-        solidity[kind] = (cv2.contourArea(contour)
-                          / cv2.contourArea(cv2.convexHull(contour)))
+            cv2.findContours(
+                drawn(kind).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+            )[0],
+            key=cv2.contourArea,
+        )
+        solidity[kind] = cv2.contourArea(contour) / cv2.contourArea(cv2.convexHull(contour))
     assert solidity['box'] > 0.95
     assert solidity['star'] < 0.75 and solidity['cross'] < 0.85
 
@@ -170,8 +170,7 @@ def test_every_object_stays_half_visible():
     photo = np.full((64, 64, 3), 128, np.uint8)
     for seed in range(15):
         scene = render_scene([photo], 128, np.random.default_rng(seed))
-        areas = np.bincount(
-            scene.instances.ravel(), minlength=len(scene.classes) + 1)
+        areas = np.bincount(scene.instances.ravel(), minlength=len(scene.classes) + 1)
         assert (areas[1:] > 0).all()
         # A disc of the least radius, 0.08 of 128, squeezed to 0.65, three
         # quarters outside and half hidden, has 27 pixels.
@@ -221,8 +220,7 @@ def test_splits_share_no_photograph():
     assert len(names) == len(set(names))
     # Two views of one thing.
     motorcycles = {
-        split for split, items in SPLITS.items()
-        for item in items if 'motorcycle' in item.name
+        split for split, items in SPLITS.items() for item in items if 'motorcycle' in item.name
     }
     assert len(motorcycles) == 1
 
@@ -262,9 +260,15 @@ def test_a_folder_with_something_else_is_kept(tmp_path):
     assert (tmp_path / 'holiday.jpg').read_bytes() == b'beach'
 
 
-@pytest.mark.parametrize('counts, size, words', [
-    (dict(test=0), 64, 'above 0'), ({}, 64, 'above 0'),
-    (dict(trian=3), 64, 'trian'), (dict(test=1), 16, '32')])
+@pytest.mark.parametrize(
+    'counts, size, words',
+    [
+        (dict(test=0), 64, 'above 0'),
+        ({}, 64, 'above 0'),
+        (dict(trian=3), 64, 'trian'),
+        (dict(test=1), 16, '32'),
+    ],
+)
 def test_settings_that_make_no_set_are_refused(tmp_path, counts, size, words):
     with pytest.raises(ValueError, match=words):
         write_night_scenes(tmp_path / 'set', counts, size)
@@ -273,6 +277,7 @@ def test_settings_that_make_no_set_are_refused(tmp_path, counts, size, words):
 
 def test_a_missing_photograph_is_named():
     from mmsdag.synthetic.embedded_photographs import Embedded
+
     for package in ('skimage', 'no_such_package'):
         with pytest.raises(FileNotFoundError, match='data/none.png.*pip'):
             Embedded('none', package, 'data/none.png', '').find()

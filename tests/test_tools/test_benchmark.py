@@ -1,4 +1,5 @@
 """The benchmark runs, and both of its sides compute the same. No timings."""
+
 from __future__ import annotations
 
 import json
@@ -38,8 +39,14 @@ METHODS = ['Zero-DCE++', 'SCI', 'RUAS', 'EnlightenGAN']
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    'name', ['stage one', 'guided Zero-DCE', 'Zero-DCE inference', *(
-        f'{method} inference' for method in METHODS)])
+    'name',
+    [
+        'stage one',
+        'guided Zero-DCE',
+        'Zero-DCE inference',
+        *(f'{method} inference' for method in METHODS),
+    ],
+)
 def test_both_sides_make_the_same_images(name):
     case = small(name, 32)
     rows = speed.measure(case, rounds=1, device='cpu')
@@ -63,19 +70,20 @@ def test_sides_that_differ_are_not_timed():
 
 def test_every_method_is_timed_at_both_sizes():
     for method in ('Zero-DCE', *METHODS):
-        assert [c.shape for c in CASES if c.name == f'{method} inference'
-                ] == [(1, 400, 600), (1, 1080, 1920)]
+        assert [c.shape for c in CASES if c.name == f'{method} inference'] == [
+            (1, 400, 600),
+            (1, 1080, 1920),
+        ]
 
 
 @pytest.mark.parametrize('task', ['stage-one', 'guided'])
 def test_both_sides_train_alike(task):
-    args = training_parity.parse_args([
-        '--task', task, '--iters', '2', '--batch', '2', '--crop', '32'
-    ])
+    args = training_parity.parse_args(
+        ['--task', task, '--iters', '2', '--batch', '2', '--crop', '32']
+    )
     photographs = [torch.rand(3, 40, 36)]
     curves = {
-        side: training_parity.train(args, side, 0, photographs)
-        for side in training_parity.SIDES
+        side: training_parity.train(args, side, 0, photographs) for side in training_parity.SIDES
     }
     assert curves['fast'] == pytest.approx(curves['plain'], rel=0.02)
     assert curves['plain'][0] != curves['plain'][1]
@@ -98,10 +106,9 @@ def test_both_sides_train_each_method_alike(method):
 def test_distance_is_measured_against_the_seeds():
     # One iteration needs no smoothing: |1 - 1.1| and |3 - 3.3|, mean 0.2;
     # the plain seeds are 2 apart.
-    result = training_parity.compare(
-        dict(plain=[[1.], [3.]], fast=[[1.1], [3.3]]))
+    result = training_parity.compare(dict(plain=[[1.0], [3.0]], fast=[[1.1], [3.3]]))
     assert result['distance'] == pytest.approx(0.2)
-    assert result['spread'] == pytest.approx(2.)
+    assert result['spread'] == pytest.approx(2.0)
 
 
 def test_flops_are_those_of_the_convolutions():
@@ -109,17 +116,24 @@ def test_flops_are_those_of_the_convolutions():
     # two operations each.
     channels = 3 * 32 + 3 * 32 * 32 + 2 * 64 * 32 + 64 * 24
     case = small('Zero-DCE inference', 40)
-    assert speed.flops_of(case) == (
-        channels * 9 * 2 * 2 * 40 * 40)
+    assert speed.flops_of(case) == (channels * 9 * 2 * 2 * 40 * 40)
 
 
 def test_ratios_are_taken_within_a_round():
-    row = speed.Row('case', 'ours, fast', 'bfloat16', [0.001, 0.002, 0.004],
-                    2**21, 1e-3, [4., 3., 2.], 0.5)
+    row = speed.Row(
+        'case', 'ours, fast', 'bfloat16', [0.001, 0.002, 0.004], 2**21, 1e-3, [4.0, 3.0, 2.0], 0.5
+    )
     cells = speed.lines([row]).split('|')[1:-1]
     assert [cell.strip() for cell in cells] == [
-        'case', 'ours, fast (bfloat16)', '2', '1-4', '3.00', '2.00-4.00', '2',
-        '50%', '1.0e-03'
+        'case',
+        'ours, fast (bfloat16)',
+        '2',
+        '1-4',
+        '3.00',
+        '2.00-4.00',
+        '2',
+        '50%',
+        '1.0e-03',
     ]
 
 
@@ -128,14 +142,23 @@ def run_tool(*options: str) -> subprocess.CompletedProcess:
         [sys.executable, str(FOLDER / 'speed.py'), *options],
         capture_output=True,
         text=True,
-        env={**os.environ, 'OMP_NUM_THREADS': '1'})
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+    )
 
 
 @pytest.mark.slow
 def test_quick_run_writes_table_and_measurements(tmp_path):
-    done = run_tool('--quick', '--rounds', '1', '--cases', 'guided',
-                    '--json', str(tmp_path / 'a.json'), '--markdown',
-                    str(tmp_path / 'a.md'))
+    done = run_tool(
+        '--quick',
+        '--rounds',
+        '1',
+        '--cases',
+        'guided',
+        '--json',
+        str(tmp_path / 'a.json'),
+        '--markdown',
+        str(tmp_path / 'a.md'),
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / 'a.md').read_text().strip() in done.stdout
     content = json.loads((tmp_path / 'a.json').read_text())
@@ -148,8 +171,7 @@ def test_quick_run_writes_table_and_measurements(tmp_path):
 
 
 @pytest.mark.slow
-def test_rows_measured_before_a_failure_are_kept(
-        tmp_path, capsys, monkeypatch):
+def test_rows_measured_before_a_failure_are_kept(tmp_path, capsys, monkeypatch):
     done = speed.measure
 
     def measure(case, *args, **kwargs):
@@ -159,34 +181,54 @@ def test_rows_measured_before_a_failure_are_kept(
 
     monkeypatch.setattr(speed, 'measure', measure)
     with pytest.raises(SystemExit):
-        speed.main(['--quick', '--rounds', '1', '--no-memory', '--cases',
-                    'stage one', 'guided', '--markdown',
-                    str(tmp_path / 'a.md')])
-    assert 'stage one 16x3x32x32 | ours, float32' in ' '.join(
-        capsys.readouterr().out.split())
+        speed.main(
+            [
+                '--quick',
+                '--rounds',
+                '1',
+                '--no-memory',
+                '--cases',
+                'stage one',
+                'guided',
+                '--markdown',
+                str(tmp_path / 'a.md'),
+            ]
+        )
+    assert 'stage one 16x3x32x32 | ours, float32' in ' '.join(capsys.readouterr().out.split())
     assert '| stage one 16x3x32x32 ' in (tmp_path / 'a.md').read_text()
 
 
 @pytest.mark.slow
-def test_times_are_kept_where_the_memory_cannot_be_measured(
-        tmp_path, monkeypatch):
+def test_times_are_kept_where_the_memory_cannot_be_measured(tmp_path, monkeypatch):
     def measure_memory(*args):
         raise MemoryError
 
     monkeypatch.setattr(speed, 'measure_memory', measure_memory)
     with pytest.raises(MemoryError):
-        speed.main(['--quick', '--rounds', '1', '--cases', 'SCI inference',
-                    '--json', str(tmp_path / 'a.json')])
+        speed.main(
+            [
+                '--quick',
+                '--rounds',
+                '1',
+                '--cases',
+                'SCI inference',
+                '--json',
+                str(tmp_path / 'a.json'),
+            ]
+        )
     rows = json.loads((tmp_path / 'a.json').read_text())['rows']
     assert rows[0]['variant'] == 'plain' and rows[0]['times'][0] > 0
     assert rows[0]['memory'] is None
 
 
-@pytest.mark.parametrize('options, told', [
-    (['--cases', 'nothing'], 'guided Zero-DCE'),
-    (['--rounds', '0'], '--rounds 0'),
-    (['--published', 'missing.pth'], 'missing.pth'),
-])
+@pytest.mark.parametrize(
+    'options, told',
+    [
+        (['--cases', 'nothing'], 'guided Zero-DCE'),
+        (['--rounds', '0'], '--rounds 0'),
+        (['--published', 'missing.pth'], 'missing.pth'),
+    ],
+)
 def test_wrong_options_are_named(capsys, options, told):
     with pytest.raises(SystemExit) as stop:
         speed.main(options)
@@ -196,25 +238,30 @@ def test_wrong_options_are_named(capsys, options, told):
 
 def test_published_denormals_are_timed_against_ours(tmp_path):
     weights = {
-        name.replace('conv', 'e_conv'): weight
-        for name, weight in zero_dce_weights().items()
+        name.replace('conv', 'e_conv'): weight for name, weight in zero_dce_weights().items()
     }
     weights['e_conv4.weight'][0] = 1e-40
     torch.save(weights, tmp_path / 'published.pth')
     rows = speed.measure_published(
         small('Zero-DCE inference', 32),
-        str(tmp_path / 'published.pth'), 1, 'cpu', time.perf_counter)
+        str(tmp_path / 'published.pth'),
+        1,
+        'cpu',
+        time.perf_counter,
+    )
     assert rows[0].variant == 'plain, as published'
     assert rows[1].difference <= 1e-6
 
 
-@pytest.mark.parametrize('options, told', [
-    (['--seeds', '1'], 'at least two'),
-    (['--crop', '4000'], '--crop 4000'),
-    (['--data', 'nowhere'], 'nowhere'),
-])
-def test_wrong_options_of_parity_are_named(capsys, tmp_path,
-                                           options, told):
+@pytest.mark.parametrize(
+    'options, told',
+    [
+        (['--seeds', '1'], 'at least two'),
+        (['--crop', '4000'], '--crop 4000'),
+        (['--data', 'nowhere'], 'nowhere'),
+    ],
+)
+def test_wrong_options_of_parity_are_named(capsys, tmp_path, options, told):
     with pytest.raises(SystemExit) as stop:
         training_parity.main([*options, '--out', str(tmp_path)])
     assert stop.value.code == 2
@@ -222,10 +269,23 @@ def test_wrong_options_of_parity_are_named(capsys, tmp_path,
 
 
 def test_parity_writes_curves_and_a_picture(tmp_path, capsys):
-    training_parity.main([
-        '--task', 'guided', '--iters', '2', '--batch', '2', '--crop', '32',
-        '--seeds', '0', '1', '--out', str(tmp_path)
-    ])
+    training_parity.main(
+        [
+            '--task',
+            'guided',
+            '--iters',
+            '2',
+            '--batch',
+            '2',
+            '--crop',
+            '32',
+            '--seeds',
+            '0',
+            '1',
+            '--out',
+            str(tmp_path),
+        ]
+    )
     content = json.loads((tmp_path / 'curves.json').read_text())
     assert np.shape(content['curves']['plain']) == (2, 2)
     assert (tmp_path / 'curves.png').stat().st_size > 1000

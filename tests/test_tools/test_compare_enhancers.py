@@ -1,4 +1,5 @@
 """compare_enhancers.py and plot_losses.py do what their help says."""
+
 from __future__ import annotations
 
 import json
@@ -26,19 +27,30 @@ def test_a_row_has_guidance_loss_mean_and_contrast(tmp_path, capsys):
     cv2.imwrite(str(tmp_path / 'photos/a.png'), image)
     config = tmp_path / 'config.py'
     config.write_text(GAMMA.format(root=str(tmp_path / 'photos')))
-    compare_enhancers.main([
-        str(config), '--judge', 'own=sdag.vgg16', '--gamma', '2', '--picture',
-        str(tmp_path / 'sheet.jpg'), '--photographs', '1'
-    ])
-    rows = {line.split('|')[1].strip(): line.split('|')[2:-1]
-            for line in capsys.readouterr().out.splitlines()}
+    compare_enhancers.main(
+        [
+            str(config),
+            '--judge',
+            'own=sdag.vgg16',
+            '--gamma',
+            '2',
+            '--picture',
+            str(tmp_path / 'sheet.jpg'),
+            '--photographs',
+            '1',
+        ]
+    )
+    rows = {
+        line.split('|')[1].strip(): line.split('|')[2:-1]
+        for line in capsys.readouterr().out.splitlines()
+    }
     # Half of the pixels have 0.2, half 0.4: mean 0.3, deviation 0.1; of 960
     # values, PyTorch's deviation is sqrt(960 / 959) times as large.
-    assert [float(v) for v in rows['raw'][1:]] == pytest.approx(
-        [0.3, 0.1001], abs=1e-4)
+    assert [float(v) for v in rows['raw'][1:]] == pytest.approx([0.3, 0.1001], abs=1e-4)
     roots = np.sqrt([0.2, 0.4])
     assert [float(v) for v in rows['gamma 1/2'][1:]] == pytest.approx(
-        [roots.mean(), roots.std() * np.sqrt(960 / 959)], abs=1e-4)
+        [roots.mean(), roots.std() * np.sqrt(960 / 959)], abs=1e-4
+    )
     assert float(rows['raw'][0]) > 0
     sheet = cv2.imread(str(tmp_path / 'sheet.jpg'))
     assert sheet.shape == (18 + 256, 2 * 256, 3)
@@ -46,14 +58,13 @@ def test_a_row_has_guidance_loss_mean_and_contrast(tmp_path, capsys):
 
 
 def test_loss_curves_are_those_of_the_latest_log(tmp_path):
-    for number, value in enumerate((9., 1.)):
+    for number, value in enumerate((9.0, 1.0)):
         folder = tmp_path / f'run/2026010{number}/vis_data'
         folder.mkdir(parents=True)
-        (folder / 'scalars.json').write_text(''.join(
-            json.dumps(dict(step=step, loss_a=value, lr=1)) + '\n'
-            for step in (10, 20)))
-    assert plot_losses.read_losses(tmp_path / 'run') == {
-        'loss_a': ([10, 20], [1., 1.])}
+        (folder / 'scalars.json').write_text(
+            ''.join(json.dumps(dict(step=step, loss_a=value, lr=1)) + '\n' for step in (10, 20))
+        )
+    assert plot_losses.read_losses(tmp_path / 'run') == {'loss_a': ([10, 20], [1.0, 1.0])}
     plot_losses.main([str(tmp_path / 'a.png'), str(tmp_path / 'run')])
     assert cv2.imread(str(tmp_path / 'a.png')).std() > 1
 

@@ -1,4 +1,5 @@
 """The cost of enhancement is measured for what it is said to be."""
+
 from __future__ import annotations
 
 import json
@@ -24,21 +25,26 @@ def test_an_enhancer_that_takes_long_shows(tmp_path, monkeypatch):
     def slow(*args, **kwargs):
         network = gamma(*args, **kwargs)
         enhance = network.enhance
-        network.enhance = lambda x: (time.sleep(0.05 * len(x)),
-                                     enhance(x))[1]
+        network.enhance = lambda x: (time.sleep(0.05 * len(x)), enhance(x))[1]
         return network
 
-    monkeypatch.setattr(
-        'mmsdag.models.data_preprocessors.enhancement.load_enhancer', slow)
+    monkeypatch.setattr('mmsdag.models.data_preprocessors.enhancement.load_enhancer', slow)
     monkeypatch.setattr(tool, 'load_enhancer', slow)
     path = tmp_path / 'cost.json'
-    tool.main([
-        '--quick', '--no-memory', '--recognizers', 'yolox-nano',
-        '--enhancers', 'fixed_gamma', '--json', str(path)
-    ])
+    tool.main(
+        [
+            '--quick',
+            '--no-memory',
+            '--recognizers',
+            'yolox-nano',
+            '--enhancers',
+            'fixed_gamma',
+            '--json',
+            str(path),
+        ]
+    )
     none, with_gamma = json.loads(path.read_text())['rows']
-    assert (none['enhancer'], with_gamma['enhancer']) == (
-        'none', 'fixed_gamma')
+    assert (none['enhancer'], with_gamma['enhancer']) == ('none', 'fixed_gamma')
     assert min(with_gamma['step']) >= 0.05
     assert min(with_gamma['alone']) >= 0.05
     assert min(with_gamma['added']) >= 0.04

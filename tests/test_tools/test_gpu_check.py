@@ -1,4 +1,5 @@
 """The GPU check goes on after a failed step and keeps to its budget."""
+
 from __future__ import annotations
 
 import os
@@ -27,8 +28,11 @@ def check(tmp_path: Path):
 
     def run(*arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            ['bash', SCRIPT, *arguments], text=True, capture_output=True,
-            env=dict(os.environ, PYTHON=str(python), MMSDAG_GPU_DRY_RUN='1'))
+            ['bash', SCRIPT, *arguments],
+            text=True,
+            capture_output=True,
+            env=dict(os.environ, PYTHON=str(python), MMSDAG_GPU_DRY_RUN='1'),
+        )
 
     return run
 
@@ -37,8 +41,7 @@ def test_a_failed_step_is_named_and_the_others_run(check, tmp_path):
     done = check(str(tmp_path / 'out'))
     assert done.returncode == 1
     lines = (tmp_path / 'out' / 'summary.txt').read_text().splitlines()
-    assert any(line.startswith('FAILED: speed, exit status 3')
-               for line in lines)
+    assert any(line.startswith('FAILED: speed, exit status 3') for line in lines)
     assert any(line.startswith('passed: tests: all others') for line in lines)
     assert '  3 passed, 1 skipped in 0.1s' in lines
     tables = (tmp_path / 'out' / 'tables.md').read_text()

@@ -1,4 +1,5 @@
 """Recognition configs in the tools of mmdet and mmseg, and in ours."""
+
 from __future__ import annotations
 
 import json
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 TOOLS = {
     'mmdet': Path(mmdet.__file__).parent / '.mim' / 'tools',
     'mmseg': Path(mmseg.__file__).parent / '.mim' / 'tools',
-    'mmsdag': ROOT / 'tools'
+    'mmsdag': ROOT / 'tools',
 }
 #: The leaf's model, small enough for a test; nothing is downloaded.
 SMALL = dict(
@@ -50,7 +51,8 @@ test_pipeline = _base_.test_dataloader.dataset.pipeline
 test_pipeline[1].scale = (64, 64)
 train_cfg = dict(max_iters=2, val_interval=2)
 default_hooks = dict(checkpoint=dict(interval=2))
-""")
+""",
+)
 LOADERS = """
 train_dataloader = dict(
     batch_size=2,
@@ -63,9 +65,7 @@ val_dataloader = dict(
     dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 """
-LEAVES = dict(
-    mmdet='detection/tood_r50_exdark',
-    mmseg='segmentation/segformer_mit-b0_acdc-night')
+LEAVES = dict(mmdet='detection/tood_r50_exdark', mmseg='segmentation/segformer_mit-b0_acdc-night')
 
 
 def write(path: Path, content: np.ndarray | str) -> None:
@@ -92,7 +92,8 @@ def data(tmp_path, monkeypatch) -> None:
             '<annotation><size><width>64</width><height>64</height>'
             '<depth>3</depth></size><object><name>Car</name><bndbox>'
             '<xmin>1</xmin><ymin>1</ymin><xmax>32</xmax><ymax>32</ymax>'
-            '</bndbox></object></annotation>')
+            '</bndbox></object></annotation>',
+        )
     for split in ('train', 'val', 'test'):
         write(exdark / f'{split}.txt', '\n'.join(names))
     for split in ('train', 'val'):
@@ -118,22 +119,21 @@ def run(tool: Path, *arguments: object) -> None:
 
 def logged(folder: Path) -> dict[str, float]:
     """The metrics that a run of a test has left in its folder."""
-    path, = (path for path in folder.glob('*/*.json')
-             if path.stem == path.parent.name)
-    return {
-        key: value
-        for key, value in json.loads(path.read_text()).items()
-        if 'time' not in key
-    }
+    (path,) = (path for path in folder.glob('*/*.json') if path.stem == path.parent.name)
+    return {key: value for key, value in json.loads(path.read_text()).items() if 'time' not in key}
 
 
-@pytest.mark.parametrize('package, last, longer, next_one, metric', [
-    ('mmdet', 'epoch_1.pth', 'train_cfg.max_epochs=2', 'epoch_2.pth',
-     'pascal_voc/AP50'),
-    ('mmseg', 'iter_2.pth', 'train_cfg.max_iters=4', 'iter_4.pth', 'mIoU'),
-], ids=['mmdet', 'mmseg'])
+@pytest.mark.parametrize(
+    'package, last, longer, next_one, metric',
+    [
+        ('mmdet', 'epoch_1.pth', 'train_cfg.max_epochs=2', 'epoch_2.pth', 'pascal_voc/AP50'),
+        ('mmseg', 'iter_2.pth', 'train_cfg.max_iters=4', 'iter_4.pth', 'mIoU'),
+    ],
+    ids=['mmdet', 'mmseg'],
+)
 def test_recognition_config_runs_in_their_tools_and_in_ours(
-        package, last, longer, next_one, metric, data, tmp_path):
+    package, last, longer, next_one, metric, data, tmp_path
+):
     leaf = ROOT / 'configs' / f'{LEAVES[package]}.py'
     config = tmp_path / 'small.py'
     write(config, SMALL[package].format(leaf=leaf) + LOADERS)
@@ -146,8 +146,7 @@ def test_recognition_config_runs_in_their_tools_and_in_ours(
     assert logged(tmp_path / 'theirs') == logged(tmp_path / 'ours')
 
     # Theirs is gone on with, in the folder that the config names.
-    run(ours / 'train.py', config, '--resume', f'trained/{last}',
-        '--cfg-options', longer)
+    run(ours / 'train.py', config, '--resume', f'trained/{last}', '--cfg-options', longer)
     folder = tmp_path / 'work_dirs' / f'{leaf.stem}_zero_dce.sdag'
     assert (folder / next_one).is_file() and not (folder / last).exists()
     dumped = (folder / config.name).read_text()

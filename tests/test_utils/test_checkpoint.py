@@ -1,4 +1,5 @@
 """Checkpoints: nothing in them runs, MMEngine's own ones load."""
+
 from __future__ import annotations
 
 import os
@@ -42,7 +43,7 @@ class Malicious:
         self.command = f'touch {victim}'
 
     def __reduce__(self):
-        return os.system, (self.command, )
+        return os.system, (self.command,)
 
 
 class CallsGetattr:
@@ -58,7 +59,8 @@ def evil(request, tmp_path):
     torch.save(
         dict(state_dict=dict(w=torch.ones(2)), meta=Malicious(victim)),
         path,
-        _use_new_zipfile_serialization=request.param == 'zip')
+        _use_new_zipfile_serialization=request.param == 'zip',
+    )
     return path, victim
 
 
@@ -91,14 +93,15 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    'load', [
+    'load',
+    [
         load_checkpoint,
         lambda path: CheckpointLoader.load_checkpoint(str(path)),
         lambda path: mmengine_load(nn.Linear(1, 1), str(path)),
     ],
-    ids=['ours', 'mmengine loader', 'mmengine load_checkpoint'])
-def test_a_malicious_pickle_is_refused_by_name_and_does_not_run(
-        evil, load, safe_mmengine):
+    ids=['ours', 'mmengine loader', 'mmengine load_checkpoint'],
+)
+def test_a_malicious_pickle_is_refused_by_name_and_does_not_run(evil, load, safe_mmengine):
     path, victim = evil
     with pytest.raises(ValueError, match='refused') as error:
         load(path)
@@ -112,7 +115,6 @@ def test_a_malicious_init_cfg_does_not_run(evil, safe_mmengine):
     path, victim = evil
 
     class Net(BaseModule):
-
         def __init__(self) -> None:
             super().__init__(dict(type='Pretrained', checkpoint=str(path)))
             self.layer = nn.Linear(1, 1)
@@ -122,23 +124,29 @@ def test_a_malicious_init_cfg_does_not_run(evil, safe_mmengine):
     assert not victim.exists()
 
 
-@pytest.mark.parametrize('load', [
-    load_checkpoint, lambda source: CheckpointLoader.load_checkpoint(source)],
-    ids=['ours', 'MMEngine in our tools'])
-@pytest.mark.parametrize('source, name', [
-    ('https://example.org/a/evil.pth?x=1', 'evil.pth'),
-    ('http://example.org/evil.pth', 'evil.pth'),
-    ('torchvision://vgg16', 'vgg16-397923af.pth'),
-    ('modelzoo://vgg16', 'vgg16-397923af.pth'),
-    ('openmmlab://vgg16_caffe', 'vgg16_caffe-292e1171.pth'),
-    ('open-mmlab://vgg16_caffe', 'vgg16_caffe-292e1171.pth'),
-    ('mmcls://vgg11', 'vgg11_batch256_imagenet_20210208-4271cd6c.pth'),
-    ('s3://bucket/evil.pth', None),
-    ('petrel://bucket/evil.pth', None),
-    ('cluster:s3://bucket/evil.pth', None),
-])
+@pytest.mark.parametrize(
+    'load',
+    [load_checkpoint, lambda source: CheckpointLoader.load_checkpoint(source)],
+    ids=['ours', 'MMEngine in our tools'],
+)
+@pytest.mark.parametrize(
+    'source, name',
+    [
+        ('https://example.org/a/evil.pth?x=1', 'evil.pth'),
+        ('http://example.org/evil.pth', 'evil.pth'),
+        ('torchvision://vgg16', 'vgg16-397923af.pth'),
+        ('modelzoo://vgg16', 'vgg16-397923af.pth'),
+        ('openmmlab://vgg16_caffe', 'vgg16_caffe-292e1171.pth'),
+        ('open-mmlab://vgg16_caffe', 'vgg16_caffe-292e1171.pth'),
+        ('mmcls://vgg11', 'vgg11_batch256_imagenet_20210208-4271cd6c.pth'),
+        ('s3://bucket/evil.pth', None),
+        ('petrel://bucket/evil.pth', None),
+        ('cluster:s3://bucket/evil.pth', None),
+    ],
+)
 def test_a_malicious_file_of_any_scheme_does_not_run(
-        evil, source, name, load, cache, monkeypatch, safe_mmengine):
+    evil, source, name, load, cache, monkeypatch, safe_mmengine
+):
     path, victim = evil
     if name:
         shutil.copy(path, cache / name)
@@ -150,33 +158,37 @@ def test_a_malicious_file_of_any_scheme_does_not_run(
 
 
 def test_every_scheme_of_mmengine_is_covered(safe_mmengine):
-    assert {load.__module__ for load in CheckpointLoader._schemes.values()
-            } == {'mmsdag.utils.checkpoint'}
+    assert {load.__module__ for load in CheckpointLoader._schemes.values()} == {
+        'mmsdag.utils.checkpoint'
+    }
 
 
-@pytest.mark.parametrize('tool', [train, testing, benchmark, demo],
-                         ids=lambda tool: tool.__name__)
-def test_our_tools_make_mmengine_load_safely(
-        tool, tmp_path, restored_loaders):
+@pytest.mark.parametrize('tool', [train, testing, benchmark, demo], ids=lambda tool: tool.__name__)
+def test_our_tools_make_mmengine_load_safely(tool, tmp_path, restored_loaders):
     CheckpointLoader._schemes[''] = load_checkpoint  # not MMEngine's own
-    arguments = {testing: ['nowhere.py', 'nowhere.pth'],
-                 demo: ['--data', 'nowhere', '--out', str(tmp_path)]}
+    arguments = {
+        testing: ['nowhere.py', 'nowhere.pth'],
+        demo: ['--data', 'nowhere', '--out', str(tmp_path)],
+    }
     with pytest.raises(SystemExit):
         tool.main(arguments.get(tool, ['nowhere.py']))
     assert CheckpointLoader._schemes[''].__name__ == 'load_from_mmsdag'
 
 
-@pytest.mark.parametrize('source, message', [
-    ('torchvision://vgg_16', "did you mean 'vgg16'"),
-    ('pavi://a.pth', 'cannot load from pavi://; download it'),
-])
+@pytest.mark.parametrize(
+    'source, message',
+    [
+        ('torchvision://vgg_16', "did you mean 'vgg16'"),
+        ('pavi://a.pth', 'cannot load from pavi://; download it'),
+    ],
+)
 def test_a_model_or_storage_that_is_not_known_is_named(source, message):
     with pytest.raises(ValueError, match=message):
         load_checkpoint(source)
 
 
 def test_a_download_loads_without_denormals(cache):
-    save_checkpoint(dict(w=torch.tensor([1e-40, 1.])), cache / 'good.pth')
+    save_checkpoint(dict(w=torch.tensor([1e-40, 1.0])), cache / 'good.pth')
     content = load_checkpoint('https://example.org/good.pth')
     assert content['w'].tolist() == [0, 1]
 
@@ -184,7 +196,8 @@ def test_a_download_loads_without_denormals(cache):
 def test_of_a_classifier_of_mmcls_the_backbone_is_loaded(cache):
     save_checkpoint(
         dict(state_dict={'backbone.a': torch.ones(1), 'b': torch.ones(1)}),
-        cache / 'vgg11_batch256_imagenet_20210208-4271cd6c.pth')
+        cache / 'vgg11_batch256_imagenet_20210208-4271cd6c.pth',
+    )
     assert load_checkpoint('mmcls://vgg11')['state_dict'].keys() == {'a'}
 
 
@@ -202,17 +215,20 @@ print(torch.load('a.pth', weights_only=True).statistics('mean', 2))
 """
 
 
-def test_the_import_lets_mmengines_histories_load_and_changes_no_loader(
-        tmp_path):
-    run = subprocess.run([sys.executable, '-W', 'ignore', '-c', IMPORT],
-                         cwd=tmp_path, text=True, capture_output=True,
-                         env={**os.environ, 'PYTHONPATH': str(ROOT)})
+def test_the_import_lets_mmengines_histories_load_and_changes_no_loader(tmp_path):
+    run = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', IMPORT],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    )
     assert run.stdout == '2.0\n', run.stderr
 
 
 def test_a_training_checkpoint_loads_after_mmengine_has_loaded_one(tmp_path):
     # OneDL's MMEngine takes away what it allows while it loads.
-    save_checkpoint(dict(x=HistoryBuffer([1.], [1])), tmp_path / 'a.pth')
+    save_checkpoint(dict(x=HistoryBuffer([1.0], [1])), tmp_path / 'a.pth')
     for _ in range(2):
         assert load_checkpoint(tmp_path / 'a.pth')['x'].current() == 1
         CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'))
@@ -226,8 +242,7 @@ def test_the_users_leave_to_run_pickles_does_not_hold_here(evil, monkeypatch):
     assert not victim.exists()
 
 
-def test_a_torch_that_cannot_resume_safely_is_told_apart(
-        tmp_path, monkeypatch):
+def test_a_torch_that_cannot_resume_safely_is_told_apart(tmp_path, monkeypatch):
     torch.save(dict(x=CallsGetattr()), tmp_path / 'a.pth')
     monkeypatch.delattr(torch.serialization, 'add_safe_globals')
     with pytest.raises(ValueError, match='resume it with torch >= 2.4'):
@@ -259,16 +274,15 @@ def test_a_one_cycle_schedule_resumes_where_it_was(tmp_path, strategy):
     def schedule() -> tuple[SGD, OneCycleLR]:
         optimizer = SGD(nn.Linear(1, 1).parameters(), lr=0.1)
         return optimizer, OneCycleLR(
-            optimizer, eta_max=1., total_steps=10, by_epoch=False,
-            anneal_strategy=strategy)
+            optimizer, eta_max=1.0, total_steps=10, by_epoch=False, anneal_strategy=strategy
+        )
 
     optimizer, steps = schedule()
     for _ in range(4):
         optimizer.step()
         steps.step()
-    save_checkpoint(
-        dict(param_schedulers=[steps.state_dict()]), tmp_path / 'a.pth')
-    state, = load_checkpoint(tmp_path / 'a.pth')['param_schedulers']
+    save_checkpoint(dict(param_schedulers=[steps.state_dict()]), tmp_path / 'a.pth')
+    (state,) = load_checkpoint(tmp_path / 'a.pth')['param_schedulers']
     other, resumed = schedule()
     resumed.load_state_dict(state)
     other.load_state_dict(optimizer.state_dict())
@@ -280,7 +294,7 @@ def test_a_one_cycle_schedule_resumes_where_it_was(tmp_path, strategy):
 
 def test_a_message_hub_comes_back_as_it_was(tmp_path):
     hub = MessageHub.get_instance('hub of a test')
-    for value in (3., 1., 2.):
+    for value in (3.0, 1.0, 2.0):
         hub.update_scalar('train/loss', value)
     hub.update_info(
         'dataset_meta',
@@ -289,18 +303,19 @@ def test_a_message_hub_comes_back_as_it_was(tmp_path):
             count=np.int64(3),
             ok=np.bool_(True),
             name=np.str_('a'),
-            palette=np.arange(6, dtype=np.uint8).reshape(2, 3)))
+            palette=np.arange(6, dtype=np.uint8).reshape(2, 3),
+        ),
+    )
     save_checkpoint(dict(message_hub=hub.state_dict()), tmp_path / 'a.pth')
     state = load_checkpoint(tmp_path / 'a.pth')['message_hub']
 
     resumed = MessageHub.get_instance('resumed hub of a test')
     resumed.load_state_dict(state)
     loss = resumed.get_scalar('train/loss')
-    assert (loss.current(), loss.mean(), loss.min()) == (2., 2., 1.)
+    assert (loss.current(), loss.mean(), loss.min()) == (2.0, 2.0, 1.0)
     meta = resumed.get_info('dataset_meta')
     assert meta['palette'].tolist() == [[0, 1, 2], [3, 4, 5]]
-    assert (meta['scale'], meta['count'], meta['ok'],
-            meta['name']) == (0.5, 3, True, 'a')
+    assert (meta['scale'], meta['count'], meta['ok'], meta['name']) == (0.5, 3, True, 'a')
     # Its methods, which are pickled with it, work as before.
     assert loss.statistics('mean', 2) == 1.5
 
@@ -317,20 +332,18 @@ def test_a_checkpoint_of_mmdet_loads(shared):
     assert content['state_dict']['backbone.stem.conv.conv.weight'].shape[0]
 
 
-@pytest.mark.parametrize('part', [.1, .5, .9, .999])
+@pytest.mark.parametrize('part', [0.1, 0.5, 0.9, 0.999])
 def test_a_truncated_file_is_an_error_that_says_so(tmp_path, part):
     path = tmp_path / 'a.pth'
     torch.save(dict(w=torch.randn(1000)), path)
-    path.write_bytes(path.read_bytes()[:int(part * path.stat().st_size)])
+    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
     with pytest.raises(ValueError, match='a.pth.*cut off'):
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize('content', [
-    b'<html>404</html>', b'\x80', b'PK\x03\x04',
-    pickle.dumps({}, 5),
-    bytes(range(256))
-])
+@pytest.mark.parametrize(
+    'content', [b'<html>404</html>', b'\x80', b'PK\x03\x04', pickle.dumps({}, 5), bytes(range(256))]
+)
 def test_what_is_no_checkpoint_is_an_error_that_says_so(tmp_path, content):
     path = tmp_path / 'a.pth'
     path.write_bytes(content)
@@ -362,8 +375,7 @@ def test_a_torchscript_file_is_an_error_that_says_so(tmp_path):
 
 
 def smaller(weights: dict, than: float) -> int:
-    return sum(
-        int(((w != 0) & (w.abs() < than)).sum()) for w in weights.values())
+    return sum(int(((w != 0) & (w.abs() < than)).sum()) for w in weights.values())
 
 
 def test_the_published_zero_dce_weights_lose_their_denormals(shared):
@@ -378,12 +390,11 @@ def test_the_published_zero_dce_weights_lose_their_denormals(shared):
 
 
 def test_only_what_is_below_the_threshold_becomes_zero():
-    module = nn.Conv2d(2, 3, 1, bias=False).to(
-        memory_format=torch.channels_last)
-    values = torch.tensor([1e-40, -1e-31, 1e-29, -1e-29, 1., 0.])
+    module = nn.Conv2d(2, 3, 1, bias=False).to(memory_format=torch.channels_last)
+    values = torch.tensor([1e-40, -1e-31, 1e-29, -1e-29, 1.0, 0.0])
     module.weight.data.copy_(values.reshape(3, 2, 1, 1))
     flush_denormals(module)
-    expected = torch.tensor([0., 0., 1e-29, -1e-29, 1., 0.])
+    expected = torch.tensor([0.0, 0.0, 1e-29, -1e-29, 1.0, 0.0])
     assert torch.equal(module.weight.flatten(), expected)
 
 
@@ -404,7 +415,10 @@ def test_optimizer_states_keep_their_tiny_numbers(tmp_path):
         dict(
             state_dict=OrderedDict(w=tiny.clone()),
             ema_state_dict=OrderedDict(w=tiny.clone()),
-            optimizer=dict(exp_avg_sq=tiny.clone())), tmp_path / 'a.pth')
+            optimizer=dict(exp_avg_sq=tiny.clone()),
+        ),
+        tmp_path / 'a.pth',
+    )
     content = load_checkpoint(tmp_path / 'a.pth')
     assert content['state_dict']['w'] == 0
     assert content['ema_state_dict']['w'] == 0
@@ -429,8 +443,7 @@ def test_a_latest_checkpoint_that_is_gone_is_an_error(tmp_path):
         find_latest_checkpoint(tmp_path)
 
 
-def test_a_checkpoint_fits_a_model_by_one_weight_of_its_name_and_shape(
-        tmp_path):
+def test_a_checkpoint_fits_a_model_by_one_weight_of_its_name_and_shape(tmp_path):
     path = str(tmp_path / 'a.pth')
     save_checkpoint(dict(state_dict=dict(weight=torch.ones(2, 3))), path)
     check_fit(nn.Linear(3, 2), path, 'checkpoint')

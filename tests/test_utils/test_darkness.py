@@ -1,4 +1,5 @@
 """Light images pass every plug-in point untouched."""
+
 from __future__ import annotations
 
 import cv2
@@ -28,29 +29,33 @@ def planes(image: np.ndarray) -> torch.Tensor:
 
 def brightened(image: np.ndarray) -> np.ndarray:
     """Gamma 2.2, by hand."""
-    return np.rint((image / 255)**(1 / 2.2) * 255).astype(np.uint8)
+    return np.rint((image / 255) ** (1 / 2.2) * 255).astype(np.uint8)
 
 
 def test_mean_luma_is_that_of_opencvs_gray():
-    image = np.random.default_rng(0).integers(
-        256, size=(90, 70, 3)).astype(np.uint8)
-    expected = cv2.cvtColor(image.astype(np.float32),
-                            cv2.COLOR_BGR2GRAY).mean()
-    assert mean_luma(planes(image), True).item() == pytest.approx(
-        expected, rel=1e-5)
+    image = np.random.default_rng(0).integers(256, size=(90, 70, 3)).astype(np.uint8)
+    expected = cv2.cvtColor(image.astype(np.float32), cv2.COLOR_BGR2GRAY).mean()
+    assert mean_luma(planes(image), True).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_large_images_are_sampled():
-    image = np.random.default_rng(0).integers(
-        256, size=(900, 700, 3)).astype(np.uint8)
+    image = np.random.default_rng(0).integers(256, size=(900, 700, 3)).astype(np.uint8)
     assert mean_luma(planes(image), True).item() == pytest.approx(
-        cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).mean(), rel=0.02)
+        cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).mean(), rel=0.02
+    )
 
 
-@pytest.mark.parametrize('when, expected', [
-    (None, [True, True]), ('dark', [True, False]), (0.05, [False, False]),
-    (0.9, [True, True]), (is_reddish, [False, True]),
-    ('operator:is_', None)])
+@pytest.mark.parametrize(
+    'when, expected',
+    [
+        (None, [True, True]),
+        ('dark', [True, False]),
+        (0.05, [False, False]),
+        (0.9, [True, True]),
+        (is_reddish, [False, True]),
+        ('operator:is_', None),
+    ],
+)
 def test_conditions(when, expected):
     gate = DarknessGate(when)
     if expected is not None:
@@ -77,11 +82,9 @@ def test_masks_of_a_traced_graph_agree():
 def test_inferencer_leaves_light_images_of_a_batch(dtype):
     scale = 257 if dtype == np.uint16 else 1
     batch = np.stack([LIGHT, DARK]).astype(dtype) * dtype(scale)
-    out = LowLightInferencer(GAMMA, device='cpu', when='dark').enhance(
-        batch, dtype)
+    out = LowLightInferencer(GAMMA, device='cpu', when='dark').enhance(batch, dtype)
     np.testing.assert_array_equal(out[0], batch[0])
-    np.testing.assert_allclose(out[1], brightened(DARK).astype(dtype) * scale,
-                               atol=0.5 * scale)
+    np.testing.assert_allclose(out[1], brightened(DARK).astype(dtype) * scale, atol=0.5 * scale)
 
 
 def test_folder_holds_light_images_as_they_are(tmp_path):
@@ -90,7 +93,9 @@ def test_folder_holds_light_images_as_they_are(tmp_path):
     cv2.imwrite(str(tmp_path / 'in' / 'light.png'), LIGHT)
     enhance_folder(
         LowLightInferencer(GAMMA, device='cpu', when='dark'),
-        plan_folder(tmp_path / 'in', tmp_path / 'out'), progress=False)
+        plan_folder(tmp_path / 'in', tmp_path / 'out'),
+        progress=False,
+    )
     for name, expected in (('dark', brightened(DARK)), ('light', LIGHT)):
         found = cv2.imread(str(tmp_path / 'out' / f'{name}.png'))
         np.testing.assert_array_equal(found, expected)
@@ -106,11 +111,10 @@ def test_transform_leaves_light_images_and_caches_apart(tmp_path):
 
 @pytest.mark.parametrize('type_', ['Det', 'Seg', 'Cls'])
 def test_data_preprocessors_leave_light_images_of_a_batch(type_):
-    pytest.importorskip(
-        dict(Det='mmdet', Seg='mmseg', Cls='mmpretrain')[type_])
-    preprocessor: EnhancementMixin = MMENGINE_MODELS.build(dict(
-        type=f'mmsdag.Enhanced{type_}DataPreprocessor', enhancer=GAMMA,
-        when='dark'))
+    pytest.importorskip(dict(Det='mmdet', Seg='mmseg', Cls='mmpretrain')[type_])
+    preprocessor: EnhancementMixin = MMENGINE_MODELS.build(
+        dict(type=f'mmsdag.Enhanced{type_}DataPreprocessor', enhancer=GAMMA, when='dark')
+    )
     light, dark = preprocessor.enhance([planes(LIGHT), planes(DARK)])
     assert torch.equal(light, planes(LIGHT))
     assert torch.equal(dark, planes(brightened(DARK)))

@@ -1,4 +1,5 @@
 """Overlays and contact sheets show what they are given, where it is."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -20,8 +21,7 @@ def test_a_mask_colors_known_classes_and_leaves_the_others():
     labels = np.full((6, 8), 255)
     labels[0, 0] = 1
     image = BLACK + 100
-    blended = overlay_mask(
-        image, labels, np.array([[0, 0, 0], [200, 20, 0]], np.uint8))
+    blended = overlay_mask(image, labels, np.array([[0, 0, 0], [200, 20, 0]], np.uint8))
     # 100 / 2 + (200, 20, 0) / 2
     assert blended[0, 0].tolist() == [150, 60, 50]
     assert (blended[1:] == 100).all() and (image == 100).all()

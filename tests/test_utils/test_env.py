@@ -1,4 +1,5 @@
 """The environment report."""
+
 from __future__ import annotations
 
 import mmengine

@@ -1,4 +1,5 @@
 """Files that are there whole or not at all."""
+
 from __future__ import annotations
 
 import os
@@ -21,8 +22,7 @@ def test_content_and_folders_are_written(tmp_path):
     assert os.listdir(path.parent) == ['b']
 
 
-def test_a_failed_write_leaves_the_old_content_and_nothing_else(
-        tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_content_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / 'a'
     write_atomically(path, b'old')
 
@@ -45,7 +45,7 @@ def test_kills_at_random_moments_leave_a_whole_file(tmp_path):
     cut_off = 0
     # On a busy machine most kills fall into other moments than the writing
     # of bytes: as many as it takes, within reason.
-    delays = np.random.default_rng(0).uniform(0, .05, 500)
+    delays = np.random.default_rng(0).uniform(0, 0.05, 500)
     for kills, delay in enumerate(delays):
         if kills >= 15 and cut_off:
             break

@@ -1,4 +1,5 @@
 """Digests depend on contents."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,5 @@
 """Every odd kind of file in docs/data.md, written by Pillow or OpenCV."""
+
 import io
 import pickle
 
@@ -7,11 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmsdag.utils.image_io import (
-    BrokenImageError,
-    inspect_image,
-    read_image,
-)
+from mmsdag.utils.image_io import BrokenImageError, inspect_image, read_image
 
 H, W = 24, 40
 EXIF_TURN = 6  # turn by 90 degrees clockwise to see it upright
@@ -84,9 +81,17 @@ def refuse(tmp_path):
 # --- read right ---------------------------------------------------------
 
 
-@pytest.mark.parametrize('suffix, options', [
-    ('png', {}), ('bmp', {}), ('ppm', {}), ('tif', {}),
-    ('tif', dict(compression='tiff_lzw')), ('webp', dict(lossless=True))])
+@pytest.mark.parametrize(
+    'suffix, options',
+    [
+        ('png', {}),
+        ('bmp', {}),
+        ('ppm', {}),
+        ('tif', {}),
+        ('tif', dict(compression='tiff_lzw')),
+        ('webp', dict(lossless=True)),
+    ],
+)
 def test_lossless_8_bit_files_are_read_exactly(read, suffix, options):
     image = read(encode(suffix, **options), suffix)
     assert image.dtype == np.uint8
@@ -171,15 +176,13 @@ def test_16_bit_files_keep_their_precision_in_0_to_255(read, suffix):
 def test_16_bit_gray_files_get_three_channels(read, suffix):
     values = (np.arange(H * W) * 60).astype(np.uint16).reshape(H, W)
     image = read(deep(f'.{suffix}', values), suffix)
-    np.testing.assert_allclose(
-        image, np.stack([values / 65535 * 255] * 3, -1), rtol=1e-6)
+    np.testing.assert_allclose(image, np.stack([values / 65535 * 255] * 3, -1), rtol=1e-6)
 
 
 def test_alpha_of_16_bit_files_is_dropped(read):
     values = (np.arange(H * W * 4) * 17).astype(np.uint16).reshape(H, W, 4)
     image = read(deep('.png', values), 'png')
-    np.testing.assert_allclose(
-        image, values[..., :3] / 65535 * 255, rtol=1e-6)
+    np.testing.assert_allclose(image, values[..., :3] / 65535 * 255, rtol=1e-6)
 
 
 def test_jpeg_with_bytes_after_its_end_is_read(read):
@@ -196,13 +199,22 @@ def test_png_that_lost_no_more_than_its_end_mark_is_read(read):
 
 
 @pytest.mark.parametrize('share', [0.3, 0.6, 0.95])
-@pytest.mark.parametrize('suffix, options', [
-    ('jpg', {}), ('jpg', dict(progressive=True)), ('png', {}), ('bmp', {}),
-    ('tif', {}), ('webp', {}), ('ppm', {})])
+@pytest.mark.parametrize(
+    'suffix, options',
+    [
+        ('jpg', {}),
+        ('jpg', dict(progressive=True)),
+        ('png', {}),
+        ('bmp', {}),
+        ('tif', {}),
+        ('webp', {}),
+        ('ppm', {}),
+    ],
+)
 def test_truncated_files_are_refused(refuse, suffix, options, share):
     noise = np.random.default_rng(0).integers(0, 256, (H, W, 3), np.uint8)
     content = encode(suffix, Image.fromarray(noise), **options)
-    assert refuse(content[:int(len(content) * share)], suffix)
+    assert refuse(content[: int(len(content) * share)], suffix)
 
 
 @pytest.mark.parametrize('suffix', ['jpg', 'png'])
@@ -221,18 +233,21 @@ def test_empty_files_are_refused(refuse):
     assert refuse(b'', 'jpg') == 'empty file (0 bytes)'
 
 
-@pytest.mark.parametrize('content', [
-    b'<html><body>404 Not Found</body></html>', bytes(5000),
-    b'version https://git-lfs.github.com/spec/v1\n'])
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'<html><body>404 Not Found</body></html>',
+        bytes(5000),
+        b'version https://git-lfs.github.com/spec/v1\n',
+    ],
+)
 def test_non_images_with_the_name_of_one_are_refused(refuse, content):
     assert refuse(content, 'jpg') == 'not an image'
 
 
-@pytest.mark.parametrize('values', [
-    np.ones((H, W), np.float32), np.ones((H, W), np.int32)])
+@pytest.mark.parametrize('values', [np.ones((H, W), np.float32), np.ones((H, W), np.int32)])
 def test_pixels_of_an_unknown_range_are_refused(refuse, values):
-    assert 'unknown range' in refuse(
-        encode('tif', Image.fromarray(values)), 'tif')
+    assert 'unknown range' in refuse(encode('tif', Image.fromarray(values)), 'tif')
 
 
 def test_signed_16_bit_pixels_are_refused(refuse):
@@ -267,16 +282,15 @@ def with_damaged_second_page(turned: bool) -> bytes:
     """A TIFF of two pages of 1 bit, of which the second lacks its palette."""
     first, second = (Image.new('P', size) for size in ((6, 4), (20, 20)))
     first.putpixel((1, 0), 255)
-    content = encode('tif', first, save_all=True, append_images=[second],
-                     **(rotated() if turned else {}))
+    content = encode(
+        'tif', first, save_all=True, append_images=[second], **(rotated() if turned else {})
+    )
     at = content.rindex(b'\x40\x01\x03\x00')  # tag 320, of short numbers
-    return content[:at + 8] + b'\xff\xff\xff\x7f' + content[at + 12:]
+    return content[: at + 8] + b'\xff\xff\xff\x7f' + content[at + 12 :]
 
 
-@pytest.mark.parametrize('turned, shape', [
-    (False, (4, 6, 3)), (True, (6, 4, 3))])
-def test_a_damaged_second_page_does_not_replace_the_first(
-        read, turned, shape):
+@pytest.mark.parametrize('turned, shape', [(False, (4, 6, 3)), (True, (6, 4, 3))])
+def test_a_damaged_second_page_does_not_replace_the_first(read, turned, shape):
     assert read(with_damaged_second_page(turned), 'tif').shape == shape
 
 
@@ -287,14 +301,16 @@ def test_a_first_frame_that_is_larger_than_its_gif_is_refused(refuse):
 
 
 @pytest.mark.filterwarnings('error')
-@pytest.mark.parametrize('content, suffix', [
-    (encode('tif'), 'tif'),
-    (deep('.tif', BGR.astype(np.uint16) * 257), 'tif'),
-    (encode('webp', lossless=True), 'webp'),
-    (encode('gif', Image.fromarray(RGB[..., 0])), 'gif'),
-])
-def test_the_limit_of_pixels_is_ours_not_that_of_pillow(
-        read, monkeypatch, content, suffix):
+@pytest.mark.parametrize(
+    'content, suffix',
+    [
+        (encode('tif'), 'tif'),
+        (deep('.tif', BGR.astype(np.uint16) * 257), 'tif'),
+        (encode('webp', lossless=True), 'webp'),
+        (encode('gif', Image.fromarray(RGB[..., 0])), 'gif'),
+    ],
+)
+def test_the_limit_of_pixels_is_ours_not_that_of_pillow(read, monkeypatch, content, suffix):
     # 24 x 40 pixels: more than twice as many as Pillow would take.
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 300)
     assert read(content, suffix).shape == (H, W, 3)

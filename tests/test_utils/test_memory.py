@@ -1,4 +1,5 @@
 """Freed memory is used again instead of being faulted in anew."""
+
 from __future__ import annotations
 
 import os
@@ -24,18 +25,19 @@ print(faults - first)
 """
 
 needs_glibc = pytest.mark.skipif(
-    platform.libc_ver()[0] != 'glibc', reason="is about glibc's malloc")
+    platform.libc_ver()[0] != 'glibc', reason="is about glibc's malloc"
+)
 
 
 def page_faults(mode: str) -> int:
-    env = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in memory.USER_SETTINGS
-    }
+    env = {name: value for name, value in os.environ.items() if name not in memory.USER_SETTINGS}
     probe = subprocess.run(
         [sys.executable, '-c', PROBE, mode, memory.__file__],
-        env=env, capture_output=True, text=True, check=True)
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return int(probe.stdout)
 
 

@@ -1,4 +1,5 @@
 """The talk of other packages is suppressed, and comes back afterwards."""
+
 from __future__ import annotations
 
 import logging

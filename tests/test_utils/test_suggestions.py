@@ -1,4 +1,5 @@
 """Misspelled names get suggestions."""
+
 from __future__ import annotations
 
 from mmsdag.utils.suggestions import did_you_mean, similar

@@ -1,4 +1,5 @@
 """Devices, peak memory and durations are reported for people."""
+
 from __future__ import annotations
 
 import platform
@@ -11,9 +12,16 @@ from mmsdag.utils import system
 from mmsdag.utils.system import PeakMemory, device_name, duration
 
 
-@pytest.mark.parametrize('seconds, text', [
-    (0.4, '0 s'), (59.6, '1 min 0 s'), (200, '3 min 20 s'),
-    (3599.4, '59 min 59 s'), (3720, '1 h 2 min')])
+@pytest.mark.parametrize(
+    'seconds, text',
+    [
+        (0.4, '0 s'),
+        (59.6, '1 min 0 s'),
+        (200, '3 min 20 s'),
+        (3599.4, '59 min 59 s'),
+        (3720, '1 h 2 min'),
+    ],
+)
 def test_durations_name_their_two_largest_units(seconds, text):
     assert duration(seconds) == text
 
@@ -23,8 +31,8 @@ def test_a_cpu_has_the_name_that_the_system_gives(monkeypatch, tmp_path):
     cpuinfo.write_text('processor : 0\nmodel name\t: Fast CPU @ 3 GHz\n')
     path = system.Path
     monkeypatch.setattr(
-        system, 'Path',
-        lambda name: cpuinfo if name == '/proc/cpuinfo' else path(name))
+        system, 'Path', lambda name: cpuinfo if name == '/proc/cpuinfo' else path(name)
+    )
     assert device_name() == 'Fast CPU @ 3 GHz'
 
 
@@ -34,8 +42,7 @@ def test_a_cpu_without_a_name_has_that_of_its_architecture(monkeypatch):
     assert device_name('cpu') == platform.machine()
 
 
-needs_status = pytest.mark.skipif(
-    not PeakMemory.available(), reason='needs /proc/self/clear_refs')
+needs_status = pytest.mark.skipif(not PeakMemory.available(), reason='needs /proc/self/clear_refs')
 
 
 @needs_status

@@ -4,6 +4,7 @@ Prints a Markdown table of the enhanced images: the guidance loss, which is the
 reconstruction error of SDAG networks, mean and contrast. ``raw`` is always a
 row. With --picture, draws some photographs side by side.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -42,19 +43,15 @@ def named_file(text: str) -> tuple[str, str]:
     """Split ``NAME=FILE``."""
     name, equals, path = text.partition('=')
     if not (name and equals and path):
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is not of the form NAME=FILE')
+        raise argparse.ArgumentTypeError(f'{text!r} is not of the form NAME=FILE')
     return name, path
 
 
-def load_judge(checkpoint: str,
-               amp_dtype: str | None) -> Callable[[Tensor], float]:
+def load_judge(checkpoint: str, amp_dtype: str | None) -> Callable[[Tensor], float]:
     """Return the guidance loss of an SDAG network, for one image."""
     loss = MODELS.build(
-        dict(
-            type='mmsdag.SDAGGuidanceLoss',
-            checkpoint=checkpoint,
-            amp_dtype=amp_dtype))
+        dict(type='mmsdag.SDAGGuidanceLoss', checkpoint=checkpoint, amp_dtype=amp_dtype)
+    )
     return lambda image: loss(image).item()
 
 
@@ -65,61 +62,76 @@ def compare(args: argparse.Namespace) -> str:
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     enhancers: dict[str, Enhance] = {'raw': lambda image: image}
     if args.gamma:
-        enhancers[f'gamma 1/{args.gamma:g}'] = (
-            lambda image: image**(1 / args.gamma))
+        enhancers[f'gamma 1/{args.gamma:g}'] = lambda image: image ** (1 / args.gamma)
     for name, path in args.enhancer:
-        enhancers[name] = EnhancerRunner(
-            load_enhancer(args.config, path), name).enhance_rgb
-    judges = {
-        name: load_judge(path, args.amp_dtype)
-        for name, path in args.judge
-    }
+        enhancers[name] = EnhancerRunner(load_enhancer(args.config, path), name).enhance_rgb
+    judges = {name: load_judge(path, args.amp_dtype) for name, path in args.judge}
     values: dict[str, list] = {name: [] for name in enhancers}
     tiles: list[np.ndarray] = []
-    shown = set(
-        np.linspace(0, len(dataset) - 1, args.photographs).astype(int))
+    shown = set(np.linspace(0, len(dataset) - 1, args.photographs).astype(int))
     for index in tqdm(range(len(dataset)), unit='photograph'):
         # Pipelines give (3, H, W), BGR, uint8.
         image = dataset[index]['inputs'].flip(0)[None] / 255
         for name, enhance in enhancers.items():
             out = enhance(image)
-            values[name].append([judge(out) for judge in judges.values()] +
-                                 [out.mean().item(), out.std().item()])
+            values[name].append(
+                [judge(out) for judge in judges.values()] + [out.mean().item(), out.std().item()]
+            )
             if index in shown:
                 image_bytes = (out[0].clamp(0, 1) * 255).round().byte()
                 pixels = image_bytes.flip(0).permute(1, 2, 0).numpy()
                 tiles.append(titled(fit(pixels, 256)[0], name, 256))
     if args.picture:
         write_image(args.picture, contact_sheet(tiles, len(enhancers)))
-    titles = [*(f'guidance loss, {name} SDAG' for name in judges),
-              'mean', 'contrast (std)']
+    titles = [*(f'guidance loss, {name} SDAG' for name in judges), 'mean', 'contrast (std)']
     return markdown_table(
         ['', *titles],
-        ([name, *(f'{value:.4f}' for value in np.mean(rows, axis=0))]
-         for name, rows in values.items()))
+        (
+            [name, *(f'{value:.4f}' for value in np.mean(rows, axis=0))]
+            for name, rows in values.items()
+        ),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool; ``argv`` without the name of the program."""
     parser = new_parser(__doc__, EXAMPLES)
+    parser.add_argument('config', help='config of the enhancers, with a test_dataloader')
     parser.add_argument(
-        'config', help='config of the enhancers, with a test_dataloader')
+        '--enhancer',
+        type=named_file,
+        action='append',
+        default=[],
+        metavar='NAME=CHECKPOINT',
+        help='an enhancer; repeat for more',
+    )
     parser.add_argument(
-        '--enhancer', type=named_file, action='append', default=[],
-        metavar='NAME=CHECKPOINT', help='an enhancer; repeat for more')
+        '--judge',
+        type=named_file,
+        action='append',
+        required=True,
+        metavar='NAME=CHECKPOINT',
+        help='an SDAG network; repeat for more',
+    )
     parser.add_argument(
-        '--judge', type=named_file, action='append', required=True,
-        metavar='NAME=CHECKPOINT', help='an SDAG network; repeat for more')
+        '--gamma',
+        type=float,
+        default=2.2,
+        help='a row for x^(1/GAMMA); 0: none (default: %(default)s)',
+    )
     parser.add_argument(
-        '--gamma', type=float, default=2.2,
-        help='a row for x^(1/GAMMA); 0: none (default: %(default)s)')
-    parser.add_argument(
-        '--amp-dtype', default='auto', choices=['auto', 'bfloat16', 'float16'],
-        help='precision of the SDAG networks (default: %(default)s)')
+        '--amp-dtype',
+        default='auto',
+        choices=['auto', 'bfloat16', 'float16'],
+        help='precision of the SDAG networks (default: %(default)s)',
+    )
     parser.add_argument('--picture', type=Path, help='JPEG to write')
     parser.add_argument(
-        '--photographs', type=int, default=4,
-        help='how many are in the picture (default: %(default)s)')
+        '--photographs',
+        type=int,
+        default=4,
+        help='how many are in the picture (default: %(default)s)',
+    )
     args = parser.parse_args(argv)
     with clear_errors():
         print(compare(args))

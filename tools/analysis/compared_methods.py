@@ -1,4 +1,5 @@
 """The methods that the table compares."""
+
 from __future__ import annotations
 
 import argparse
@@ -41,6 +42,7 @@ class Method:
         checkpoints: One file for each seed; ``[None]`` without weights.
         figures: Values by the names of the columns.
     """
+
     name: str
     title: str
     enhancer: Any
@@ -59,10 +61,8 @@ def named_method(text: str) -> Method:
     name, _, place = text.partition('=')
     config, _, checkpoint = place.rpartition(':')
     if not (name and config and checkpoint):
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is not of the form NAME=CONFIG:CHECKPOINT')
-    return Method(name, name, config,
-                  [None if checkpoint == 'none' else checkpoint])
+        raise argparse.ArgumentTypeError(f'{text!r} is not of the form NAME=CONFIG:CHECKPOINT')
+    return Method(name, name, config, [None if checkpoint == 'none' else checkpoint])
 
 
 def committed_methods() -> list[Method]:
@@ -95,7 +95,5 @@ def methods_of_spec(path: str) -> list[Method]:
             file and str(find_checkpoint(file, TASK))
             for file in (files if isinstance(files, list) else [files])
         ]
-        methods.append(
-            Method(name, entry.get('title', name), entry.get('enhancer'),
-                   checkpoints))
+        methods.append(Method(name, entry.get('title', name), entry.get('enhancer'), checkpoints))
     return methods

@@ -1,4 +1,5 @@
 """Image metrics, size and speed of the compared methods."""
+
 from __future__ import annotations
 
 import json
@@ -46,13 +47,11 @@ class Judge:
         self.dataset = DATASETS.build(cfg.test_dataloader.dataset)
         paired = 'gt_img' in self.dataset[0]['data_samples']
         kind = 'paired' if paired else 'unpaired'
-        self.metrics = _metrics(
-            config_folder() / '_base_' / 'evaluation' / f'{kind}.py')
+        self.metrics = _metrics(config_folder() / '_base_' / 'evaluation' / f'{kind}.py')
         self.evaluator = Evaluator(list(self.metrics.values()))
         self.device = device
         self.folder = folder
-        images = [self.dataset.get_data_info(i)
-                  for i in range(len(self.dataset))]
+        images = [self.dataset.get_data_info(i) for i in range(len(self.dataset))]
         self.judged_by = [__version__, images, list(self.metrics)]
 
     def kept_at(self, method: Method, checkpoint: str | None) -> Path:
@@ -61,31 +60,26 @@ class Judge:
         Its name depends on everything that the metrics depend on.
         """
         network = method.enhancer and network_config(method.enhancer)[0]
-        key = digest([self.judged_by, network,
-                      checkpoint and file_digest(checkpoint)])
+        key = digest([self.judged_by, network, checkpoint and file_digest(checkpoint)])
         return self.folder / f'{key[:20]}.json'
 
-    def figures(self, method: Method, checkpoint: str | None,
-                bar: tqdm) -> dict[str, float]:
+    def figures(self, method: Method, checkpoint: str | None, bar: tqdm) -> dict[str, float]:
         """Return the mean metrics over the photographs, by name."""
         path = self.kept_at(method, checkpoint)
         if path.is_file():
             bar.update(len(self.dataset))
             return json.loads(path.read_text())
         runner = EnhancerRunner(
-            method.build(checkpoint),
-            method.name,
-            device=torch.device(self.device))
+            method.build(checkpoint), method.name, device=torch.device(self.device)
+        )
         for index in range(len(self.dataset)):
             packed = self.dataset[index]
             # (3, H, W), BGR, [0, 255], as metrics have them.
             image = packed['inputs'].float()
-            enhanced = runner.enhance_rgb(
-                image.flip(0)[None].to(self.device) / 255)
+            enhanced = runner.enhance_rgb(image.flip(0)[None].to(self.device) / 255)
             sample = packed['data_samples'].to_dict()
             sample['input'] = image
-            sample['output'] = dict(
-                pred_img=enhanced[0].flip(0).cpu() * 255)
+            sample['output'] = dict(pred_img=enhanced[0].flip(0).cpu() * 255)
             self.evaluator.process([sample])
             bar.update()
         figures = self.evaluator.evaluate(len(self.dataset))
@@ -112,8 +106,8 @@ def judge_all(methods: Sequence[Method], judge: Judge) -> None:
             bar.set_description(method.name)
             seeds = [judge.figures(method, c, bar) for c in method.checkpoints]
             method.figures.update(
-                (name, float(np.mean([s[name] for s in seeds])))
-                for name in seeds[0])
+                (name, float(np.mean([s[name] for s in seeds]))) for name in seeds[0]
+            )
 
 
 def used_parameters(network: Any) -> int:
@@ -126,24 +120,22 @@ def used_parameters(network: Any) -> int:
         image = network.enhance(torch.full((1, 3, 64, 64), 0.3))
         if not image.requires_grad:  # it computes without gradients
             return sum(p.numel() for p in parameters)
-        gradients = torch.autograd.grad(
-            image.sum(), parameters, allow_unused=True)
+        gradients = torch.autograd.grad(image.sum(), parameters, allow_unused=True)
     network.requires_grad_(False)
-    return sum(
-        p.numel() for p, g in zip(parameters, gradients) if g is not None)
+    return sum(p.numel() for p, g in zip(parameters, gradients) if g is not None)
 
 
 def flops(network: Any, size: Size, device: str) -> int:
     """Count the operations for an image: see the help."""
     # Fused with what follows them, convolutions would not be counted.
-    with torch.backends.mkldnn.flags(
-            enabled=False), FlopCounterMode(display=False) as counter:
+    with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
         network.enhance(torch.full((1, 3, *size), 0.3, device=device))
     return counter.get_total_flops()
 
 
-def seconds(network: Any, size: Size, device: str, repeats: int,
-            clock: Callable[[], float]) -> float:
+def seconds(
+    network: Any, size: Size, device: str, repeats: int, clock: Callable[[], float]
+) -> float:
     """Return the median time for an image."""
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(1, 3, *size, generator=generator).to(device) * 0.3

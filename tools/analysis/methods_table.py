@@ -6,6 +6,7 @@ parameters and operations, and measures the time. Prints Markdown and writes
 methods.md and methods.csv. A second call computes only the metrics of new or
 changed methods; time is always measured again.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -19,20 +20,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from compared_methods import (
-    Method,
-    committed_methods,
-    methods_of_spec,
-    named_method,
-)
-from measurements import (
-    Judge,
-    Size,
-    flops,
-    judge_all,
-    seconds,
-    used_parameters,
-)
+from compared_methods import Method, committed_methods, methods_of_spec, named_method
+from measurements import Judge, Size, flops, judge_all, seconds, used_parameters
 from mmengine.logging import MMLogger
 from tqdm import tqdm
 
@@ -66,8 +55,8 @@ float32, the network alone.
 DATA = config_folder() / '_base_' / 'datasets' / 'brackets_test.py'
 #: Decimals of the columns that do not have three.
 DIGITS = dict(
-    PSNR=2, NIQE=2, LOE=0, entropy=2, parameters=0, GFLOPs=2, ms=1, mAP=1,
-    mAP50=1, mIoU=1)
+    PSNR=2, NIQE=2, LOE=0, entropy=2, parameters=0, GFLOPs=2, ms=1, mAP=1, mAP50=1, mIoU=1
+)
 #: Metrics of tools/benchmark_downstream.py, and their names here.
 DOWNSTREAM = dict(bbox_mAP='mAP', bbox_mAP_50='mAP50', mIoU='mIoU')
 
@@ -86,11 +75,11 @@ def measure_all(methods: Sequence[Method], args: argparse.Namespace) -> None:
                 method.figures[f'GFLOPs, {label}'] = count / 1e9
             if args.repeats:
                 method.figures[f'ms, {label}'] = 1e3 * seconds(
-                    network, size, args.device, args.repeats, clock)
+                    network, size, args.device, args.repeats, clock
+                )
 
 
-def read_downstream(path: Path,
-                    names: Sequence[str]) -> dict[str, dict[str, float]]:
+def read_downstream(path: Path, names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Read metrics of ``tools/benchmark_downstream.py``, by method.
 
     Raises:
@@ -98,13 +87,13 @@ def read_downstream(path: Path,
         ValueError: If it has none of the methods.
     """
     if not path.is_file():
-        raise FileNotFoundError(f'--downstream {path}: no such file; '
-                                'tools/benchmark_downstream.py writes one')
+        raise FileNotFoundError(
+            f'--downstream {path}: no such file; tools/benchmark_downstream.py writes one'
+        )
     found: dict[str, dict[str, float]] = {}
     with open(path, newline='') as file:
         for row in csv.DictReader(file):
-            if (row['subset'] == 'all' and row['metric'] in DOWNSTREAM
-                    and not row['minus']):
+            if row['subset'] == 'all' and row['metric'] in DOWNSTREAM and not row['minus']:
                 figure = DOWNSTREAM[row['metric']]
                 found.setdefault(row['enhancer'], {})[
                     f'{figure}, {row["dataset"]} ({row["recogniser"]})'
@@ -112,7 +101,8 @@ def read_downstream(path: Path,
     if not found.keys() & set(names):
         raise ValueError(
             f'--downstream {path} is about {", ".join(found)}, none of them '
-            f'among {", ".join(names)}: give its spec by --spec')
+            f'among {", ".join(names)}: give its spec by --spec'
+        )
     return found
 
 
@@ -121,9 +111,7 @@ def columns(methods: Sequence[Method]) -> list[str]:
     last = ['GFLOPs', 'ms', *DOWNSTREAM.values()]
     names = dict.fromkeys(name for m in methods for name in m.figures)
     kinds = {name: name.partition(',')[0] for name in names}
-    return sorted(
-        names,
-        key=lambda n: 1 + last.index(kinds[n]) if kinds[n] in last else 0)
+    return sorted(names, key=lambda n: 1 + last.index(kinds[n]) if kinds[n] in last else 0)
 
 
 def markdown(methods: Sequence[Method]) -> str:
@@ -144,8 +132,8 @@ def as_csv(methods: Sequence[Method]) -> str:
     """Return the table as CSV, unrounded."""
     buffer = io.StringIO()
     table = csv.DictWriter(
-        buffer, ['name', 'title', 'checkpoints', *columns(methods)],
-        restval='', lineterminator='\n')
+        buffer, ['name', 'title', 'checkpoints', *columns(methods)], restval='', lineterminator='\n'
+    )
     table.writeheader()
     for method in methods:
         table.writerow(
@@ -153,17 +141,17 @@ def as_csv(methods: Sequence[Method]) -> str:
                 name=method.name,
                 title=method.title,
                 checkpoints=' '.join(filter(None, method.checkpoints)),
-                **method.figures))
+                **method.figures,
+            )
+        )
     return buffer.getvalue()
 
 
 def image_size(text: str) -> Size:
     """Read ``WIDTHxHEIGHT``; returns (height, width)."""
     width, _, height = text.partition('x')
-    if not (width.isdigit() and height.isdigit() and int(width)
-            and int(height)):
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is not of the form WIDTHxHEIGHT')
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f'{text!r} is not of the form WIDTHxHEIGHT')
     return int(height), int(width)
 
 
@@ -171,47 +159,67 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = new_parser(__doc__, EXAMPLES)
     parser.add_argument(
-        'methods', nargs='*', type=named_method,
+        'methods',
+        nargs='*',
+        type=named_method,
         metavar='NAME=CONFIG:CHECKPOINT',
         help='methods to compare (default: raw images, the classical '
-        'enhancers and every committed checkpoint)')
+        'enhancers and every committed checkpoint)',
+    )
+    parser.add_argument('--spec', help='compare the enhancers of a benchmark instead')
     parser.add_argument(
-        '--spec', help='compare the enhancers of a benchmark instead')
+        '--data',
+        default=DATA,
+        metavar='CONFIG',
+        help='config with a test_dataloader (default: the dark bracket shots of held-out scenes)',
+    )
     parser.add_argument(
-        '--data', default=DATA, metavar='CONFIG',
-        help='config with a test_dataloader (default: the dark bracket shots '
-        'of held-out scenes)')
-    parser.add_argument(
-        '--sizes', nargs='+', type=image_size, default=[(400, 600)],
+        '--sizes',
+        nargs='+',
+        type=image_size,
+        default=[(400, 600)],
         metavar='WIDTHxHEIGHT',
-        help='sizes to count and to time (default: 600x400)')
+        help='sizes to count and to time (default: 600x400)',
+    )
     parser.add_argument(
-        '--repeats', type=int, default=5,
-        help='number of timed runs; 0: none (default: %(default)s)')
+        '--repeats',
+        type=int,
+        default=5,
+        help='number of timed runs; 0: none (default: %(default)s)',
+    )
     parser.add_argument(
-        '--threads', type=int, default=1,
-        help='threads of the CPU (default: %(default)s)')
+        '--threads', type=int, default=1, help='threads of the CPU (default: %(default)s)'
+    )
     parser.add_argument(
-        '--cpu-time', action='store_true', help='CPU time instead of '
-        'elapsed time, for a busy machine')
+        '--cpu-time',
+        action='store_true',
+        help='CPU time instead of elapsed time, for a busy machine',
+    )
     parser.add_argument('--device', default='cpu', help="'cpu' or 'cuda'")
     parser.add_argument(
-        '--downstream', type=Path, metavar='CSV',
-        help='figures.csv of tools/benchmark_downstream.py, joined by name')
+        '--downstream',
+        type=Path,
+        metavar='CSV',
+        help='figures.csv of tools/benchmark_downstream.py, joined by name',
+    )
     parser.add_argument(
-        '--out', type=Path, default=Path('work_dirs/methods'), metavar='DIR',
-        help='folder for the tables (default: %(default)s)')
+        '--out',
+        type=Path,
+        default=Path('work_dirs/methods'),
+        metavar='DIR',
+        help='folder for the tables (default: %(default)s)',
+    )
     return parser.parse_args(argv)
 
 
 @torch.no_grad()
 def run(args: argparse.Namespace) -> list[Method]:
     """Measure everything."""
-    methods = args.methods or (
-        methods_of_spec(args.spec) if args.spec else committed_methods())
+    methods = args.methods or (methods_of_spec(args.spec) if args.spec else committed_methods())
     # Check everything before the long computations.
     downstream = args.downstream and read_downstream(
-        args.downstream, [method.name for method in methods])
+        args.downstream, [method.name for method in methods]
+    )
     for method in methods:
         for checkpoint in method.checkpoints:
             method.build(checkpoint)
@@ -235,8 +243,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         methods = run(args)
     text = markdown(methods)
     print(text)
-    for name, content in (('methods.md', text), ('methods.csv',
-                                                 as_csv(methods))):
+    for name, content in (('methods.md', text), ('methods.csv', as_csv(methods))):
         write_atomically(args.out / name, content.encode())
         print(args.out / name)
 

@@ -3,6 +3,7 @@
 Each setting is timed alone and beside busy processes, in turns, each time in
 a new process. See mmsdag/utils/threads.py.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -39,13 +40,12 @@ def seconds_per_iteration(seconds: float) -> float:
     from mmsdag.models import SDAGNet, ZeroDCENet
     from mmsdag.models.sdag import VGGExtractor
     from mmsdag.utils.memory import keep_freed_memory
+
     keep_freed_memory()
     torch.manual_seed(0)
-    sdag = SDAGNet(
-        extractor=dict(type=VGGExtractor, init_cfg=None)).train()
+    sdag = SDAGNet(extractor=dict(type=VGGExtractor, init_cfg=None)).train()
     enhancer = ZeroDCENet().train()
-    optimizer = torch.optim.Adam([*sdag.parameters(),
-                                  *enhancer.parameters()])
+    optimizer = torch.optim.Adam([*sdag.parameters(), *enhancer.parameters()])
     dark, clean = torch.rand(4, 3, 128, 128) / 8, torch.rand(16, 3, 32, 32)
 
     def iterate() -> None:
@@ -67,8 +67,7 @@ def seconds_per_iteration(seconds: float) -> float:
 def busy_processes(count: int) -> Iterator[None]:
     """Keep ``count`` processes busy."""
     others = [
-        subprocess.Popen([sys.executable, '-S', '-c', 'while True: pass'])
-        for _ in range(count)
+        subprocess.Popen([sys.executable, '-S', '-c', 'while True: pass']) for _ in range(count)
     ]
     try:
         yield
@@ -84,8 +83,11 @@ def measure(setting: str, others: int, seconds: float) -> float:
     with busy_processes(others):
         output = subprocess.run(
             [sys.executable, __file__, '--worker', '--seconds', str(seconds)],
-            env=dict(environment, **SETTINGS[setting]), check=True,
-            capture_output=True, text=True).stdout
+            env=dict(environment, **SETTINGS[setting]),
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
     return float(output.split()[-1])
 
 
@@ -93,36 +95,50 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool; ``argv`` without the name of the program."""
     parser = new_parser(__doc__)
     parser.add_argument(
-        '--settings', nargs='+', choices=list(SETTINGS), metavar='SETTING',
-        default=list(SETTINGS), help=f'some of: {", ".join(SETTINGS)}')
+        '--settings',
+        nargs='+',
+        choices=list(SETTINGS),
+        metavar='SETTING',
+        default=list(SETTINGS),
+        help=f'some of: {", ".join(SETTINGS)}',
+    )
     parser.add_argument(
-        '--others', type=int, default=os.cpu_count(),
-        help='busy processes (default: the number of cores)')
+        '--others',
+        type=int,
+        default=os.cpu_count(),
+        help='busy processes (default: the number of cores)',
+    )
+    parser.add_argument('--rounds', type=int, default=3, help='(default: %(default)s)')
     parser.add_argument(
-        '--rounds', type=int, default=3, help='(default: %(default)s)')
-    parser.add_argument(
-        '--seconds', type=float, default=6,
-        help='length of each measurement (default: %(default)s)')
-    parser.add_argument(
-        '--worker', action='store_true', help=argparse.SUPPRESS)
+        '--seconds', type=float, default=6, help='length of each measurement (default: %(default)s)'
+    )
+    parser.add_argument('--worker', action='store_true', help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.worker:
         print(seconds_per_iteration(args.seconds))
         return
     times: dict[str, dict[int, list[float]]] = {
-        setting: {0: [], args.others: []} for setting in args.settings}
+        setting: {0: [], args.others: []} for setting in args.settings
+    }
     for _ in range(args.rounds):
         for setting in args.settings:
             for others in (0, args.others):
                 found = measure(setting, others, args.seconds)
                 times[setting][others].append(found)
-                print(f'{setting}, {others} others: {found:.3f} s, load '
-                      f'{os.getloadavg()[0]:.1f}', file=sys.stderr)
-    print(markdown_table(
-        ['setting', 's per iteration, alone',
-         f'beside {args.others} busy processes'],
-        ([setting, *(f'{statistics.median(t):.3f}' for t in row.values())]
-         for setting, row in times.items()), align='lr'))
+                print(
+                    f'{setting}, {others} others: {found:.3f} s, load {os.getloadavg()[0]:.1f}',
+                    file=sys.stderr,
+                )
+    print(
+        markdown_table(
+            ['setting', 's per iteration, alone', f'beside {args.others} busy processes'],
+            (
+                [setting, *(f'{statistics.median(t):.3f}' for t in row.values())]
+                for setting, row in times.items()
+            ),
+            align='lr',
+        )
+    )
 
 
 if __name__ == '__main__':

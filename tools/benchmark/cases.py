@@ -1,4 +1,5 @@
 """The timed cases: the reference computation and ours, on the same weights."""
+
 from __future__ import annotations
 
 import tempfile
@@ -11,26 +12,19 @@ import plain
 import torch
 from methods import METHODS, adversarial, inference_of, training
 from mmengine.optim import OptimWrapper
-from sides import (
-    Side,
-    adam,
-    on_device,
-    sdag_weights,
-    trained,
-    training_side,
-    zero_dce_weights,
-)
+from sides import Side, adam, on_device, sdag_weights, trained, training_side, zero_dce_weights
 from torch import Tensor, nn
 
 from mmsdag.models import SDAG, SDAGGuidanceLoss, ZeroDCE
 from mmsdag.utils import load_checkpoint
 
-GUIDANCE_WEIGHT = 10.
+GUIDANCE_WEIGHT = 10.0
 SIGMA = 50 / 255
 
 
 class Case(NamedTuple):
     """A task, (N, height, width) of its batch, and its brightness."""
+
     name: str
     shape: tuple[int, int, int]
     brightness: float
@@ -50,10 +44,9 @@ class Case(NamedTuple):
         return (images * self.brightness).to(device)
 
 
-def stage_one(device: str,
-              ours: bool,
-              amp_dtype: str | None = None,
-              weights: plain.Weights | None = None) -> Side:
+def stage_one(
+    device: str, ours: bool, amp_dtype: str | None = None, weights: plain.Weights | None = None
+) -> Side:
     """Return an iteration of SDAG's own training."""
     weights = on_device(weights or sdag_weights(), device)
     if not ours:
@@ -73,15 +66,16 @@ def stage_one(device: str,
     model = SDAG(generator=dict(type='mmsdag.SDAGNet'), amp_dtype=amp_dtype)
     model.generator.load_state_dict(weights)
     model.to(device).train()
-    return training_side(
-        model, OptimWrapper(adam(model.generator.parameters(), lr=2e-4)))
+    return training_side(model, OptimWrapper(adam(model.generator.parameters(), lr=2e-4)))
 
 
-def guided(device: str,
-           ours: bool,
-           amp_dtype: str | None = None,
-           weights: plain.Weights | None = None,
-           frozen: plain.Weights | None = None) -> Side:
+def guided(
+    device: str,
+    ours: bool,
+    amp_dtype: str | None = None,
+    weights: plain.Weights | None = None,
+    frozen: plain.Weights | None = None,
+) -> Side:
     """Return an iteration of Zero-DCE's training with SDAG's guidance."""
     weights = on_device(weights or zero_dce_weights(), device)
     frozen = on_device(frozen or sdag_weights(), device)
@@ -105,20 +99,18 @@ def guided(device: str,
         checkpoint = Path(folder) / 'sdag.pth'
         torch.save({'state_dict': frozen}, checkpoint)
         guidance = SDAGGuidanceLoss(
-            str(checkpoint),
-            loss_weight=GUIDANCE_WEIGHT,
-            amp_dtype=amp_dtype)
+            str(checkpoint), loss_weight=GUIDANCE_WEIGHT, amp_dtype=amp_dtype
+        )
     return training_side(
         model,
-        OptimWrapper(
-            adam(model.generator.parameters(), **options),
-            clip_grad=dict(max_norm=0.1)), guidance)
+        OptimWrapper(adam(model.generator.parameters(), **options), clip_grad=dict(max_norm=0.1)),
+        guidance,
+    )
 
 
-def inference(device: str,
-              ours: bool,
-              amp_dtype: str | None = None,
-              checkpoint: str | None = None) -> Side:
+def inference(
+    device: str, ours: bool, amp_dtype: str | None = None, checkpoint: str | None = None
+) -> Side:
     """Return the enhancement by Zero-DCE.
 
     Args:
@@ -128,9 +120,7 @@ def inference(device: str,
         checkpoint: The published file. The reference takes its weights
             unchanged; our side loads it as the package does.
     """
-    weights = (
-        zero_dce_weights() if checkpoint is None else _published(
-            checkpoint, as_is=not ours))
+    weights = zero_dce_weights() if checkpoint is None else _published(checkpoint, as_is=not ours)
     weights = on_device(weights, device)
     if not ours:
 
@@ -147,18 +137,16 @@ def inference(device: str,
 def _published(path: str, as_is: bool) -> plain.Weights:
     """Load the authors' file with our names of the weights."""
     content = (
-        torch.load(path, map_location='cpu', weights_only=True)
-        if as_is else load_checkpoint(path))
+        torch.load(path, map_location='cpu', weights_only=True) if as_is else load_checkpoint(path)
+    )
     return {
         name.removeprefix('module.').replace('e_conv', 'conv'): weight
         for name, weight in content.items()
     }
 
 
-def _zero_dce_model(weights: plain.Weights, device: str,
-                    amp_dtype: str | None) -> Any:
-    model = ZeroDCE(
-        generator=dict(type='mmsdag.ZeroDCENet'), amp_dtype=amp_dtype)
+def _zero_dce_model(weights: plain.Weights, device: str, amp_dtype: str | None) -> Any:
+    model = ZeroDCE(generator=dict(type='mmsdag.ZeroDCENet'), amp_dtype=amp_dtype)
     model.generator.load_state_dict(weights)
     return model.to(device)
 
@@ -167,13 +155,18 @@ _PHOTO, _FULL_HD = (1, 400, 600), (1, 1080, 1920)
 
 #: In the order of the report.
 CASES = (
-    Case('stage one', (16, 64, 64), 1., stage_one),
+    Case('stage one', (16, 64, 64), 1.0, stage_one),
     Case('guided Zero-DCE', (4, 256, 256), 0.3, guided),
-    *(Case(f'{name} training', _PHOTO, 0.3, partial(training, name))
-      for name, method in METHODS.items() if method.training),
+    *(
+        Case(f'{name} training', _PHOTO, 0.3, partial(training, name))
+        for name, method in METHODS.items()
+        if method.training
+    ),
     Case('EnlightenGAN training', (4, 96, 96), 0.3, adversarial),
-    *(Case('Zero-DCE inference', shape, 0.3, inference)
-      for shape in (_PHOTO, _FULL_HD)),
-    *(Case(f'{name} inference', shape, 0.3, partial(inference_of, name))
-      for name in METHODS for shape in (_PHOTO, _FULL_HD)),
+    *(Case('Zero-DCE inference', shape, 0.3, inference) for shape in (_PHOTO, _FULL_HD)),
+    *(
+        Case(f'{name} inference', shape, 0.3, partial(inference_of, name))
+        for name in METHODS
+        for shape in (_PHOTO, _FULL_HD)
+    ),
 )

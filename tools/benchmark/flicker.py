@@ -7,6 +7,7 @@ difference of the mean luma of neighboring frames, divided by the mean luma.
 
     python tools/benchmark/flicker.py low/1.png zero_dce.sdag blend_unet
 """
+
 from __future__ import annotations
 
 import argparse
@@ -23,7 +24,7 @@ from mmsdag.apis.video_segments import check_pyav
 from mmsdag.utils.image_io import read_image
 from mmsdag.utils.tables import markdown_table
 
-FRAMES, RATE, LIGHT, NOISE = 50, 25, 0.1, 5.
+FRAMES, RATE, LIGHT, NOISE = 50, 25, 0.1, 5.0
 
 
 def write_clip(image: np.ndarray, path: Path, seed: int) -> None:
@@ -44,8 +45,8 @@ def write_clip(image: np.ndarray, path: Path, seed: int) -> None:
             light = rng.uniform(1 - LIGHT, 1 + LIGHT)
             frame = image * light + rng.normal(0, NOISE, image.shape)
             frame = av.VideoFrame.from_ndarray(
-                np.clip(np.rint(frame), 0, 255).astype(np.uint8),
-                format='bgr24')
+                np.clip(np.rint(frame), 0, 255).astype(np.uint8), format='bgr24'
+            )
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
@@ -53,31 +54,41 @@ def write_clip(image: np.ndarray, path: Path, seed: int) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the flicker of the clip before and after each enhancer."""
-    parser = argparse.ArgumentParser(
-        description=(__doc__ or '').splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('photograph', help='a dark one, such as a LOL image')
-    parser.add_argument('models', nargs='+', metavar='MODEL',
-                        help='names that `mmsdag models` lists')
-    parser.add_argument('--steady', type=float, default=0.5,
-                        help='see `mmsdag enhance` (default: %(default)s)')
+    parser.add_argument(
+        'models', nargs='+', metavar='MODEL', help='names that `mmsdag models` lists'
+    )
+    parser.add_argument(
+        '--steady', type=float, default=0.5, help='see `mmsdag enhance` (default: %(default)s)'
+    )
     parser.add_argument('--device', help='as for `mmsdag enhance`')
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args(argv)
     image = read_image(args.photograph)
-    image = image[:image.shape[0] // 2 * 2, :image.shape[1] // 2 * 2]
+    image = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder, 'clip.mp4')
         write_clip(image, clip, args.seed)
         for model in args.models:
             report = enhance_video(
-                LowLightInferencer(model, device=args.device), clip,
-                Path(folder, 'enhanced.mp4'), args.steady, progress=True)
-            rows.append([f'`{model}`', *(
-                f'{100 * flicker(levels):.2f} %' for levels in (
-                    report.before, report.by_frame, report.written))])
-    print(markdown_table(
-        ['flicker', 'input', 'frame by frame', 'steadied'], rows))
+                LowLightInferencer(model, device=args.device),
+                clip,
+                Path(folder, 'enhanced.mp4'),
+                args.steady,
+                progress=True,
+            )
+            rows.append(
+                [
+                    f'`{model}`',
+                    *(
+                        f'{100 * flicker(levels):.2f} %'
+                        for levels in (report.before, report.by_frame, report.written)
+                    ),
+                ]
+            )
+    print(markdown_table(['flicker', 'input', 'frame by frame', 'steadied'], rows))
 
 
 if __name__ == '__main__':

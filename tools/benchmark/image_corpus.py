@@ -5,6 +5,7 @@ tifffile, imagecodecs or OpenCV, each with decoders of its own where it has
 some. The table counts, by format, what became of the files; those that need a
 look are named. The exit status is 1 if there are any.
 """
+
 from __future__ import annotations
 
 import io
@@ -41,28 +42,40 @@ scikit-image and OpenCV, out of their repositories:
 """
 
 #: Outcomes, as columns of the table; differing files need a look.
-OUTCOMES = ('equal', 'close', 'unsupported', 'broken for both',
-            'differs', 'only others read', 'not checked')
+OUTCOMES = (
+    'equal',
+    'close',
+    'unsupported',
+    'broken for both',
+    'differs',
+    'only others read',
+    'not checked',
+)
 #: Formats that decoders may round differently, and color profiles.
 _MEAN, _RARE = 1.5, 16.0
 _TURNS: dict[int, Callable] = {
-    1: np.asarray, 2: np.fliplr, 3: lambda p: p[::-1, ::-1], 4: np.flipud,
-    5: lambda p: p.swapaxes(0, 1), 6: lambda p: np.rot90(p, -1),
-    7: lambda p: p[::-1, ::-1].swapaxes(0, 1), 8: np.rot90}
+    1: np.asarray,
+    2: np.fliplr,
+    3: lambda p: p[::-1, ::-1],
+    4: np.flipud,
+    5: lambda p: p.swapaxes(0, 1),
+    6: lambda p: np.rot90(p, -1),
+    7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
+    8: np.rot90,
+}
 
 
 def decode_vips(content: bytes) -> np.ndarray:
     """Decode with libvips: (H, W, 3 or 4), RGB, alpha, [0, 255]."""
     import pyvips
-    image = pyvips.Image.new_from_buffer(content, '', access='sequential',
-                                         fail_on='truncated')
+
+    image = pyvips.Image.new_from_buffer(content, '', access='sequential', fail_on='truncated')
     image = image.copy_memory()
     known = image.get_typeof('orientation')
     image = image.autorot()
     if image.get_typeof('icc-profile-data'):
         try:
-            image = image.icc_transform('srgb', embedded=True,
-                                        intent='perceptual', depth=8)
+            image = image.icc_transform('srgb', embedded=True, intent='perceptual', depth=8)
         except pyvips.Error:
             pass
     pixels = image.numpy().reshape(image.height, image.width, image.bands)
@@ -75,6 +88,7 @@ def decode_vips(content: bytes) -> np.ndarray:
 def decode_tifffile(content: bytes) -> np.ndarray:
     """Decode the first page of a TIFF file with tifffile and imagecodecs."""
     import tifffile
+
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         page: Any = file.pages[0]
         pixels = page.asarray()
@@ -92,8 +106,7 @@ def decode_tifffile(content: bytes) -> np.ndarray:
             pixels *= 255 / white
         if kind == 'MINISWHITE':
             pixels = (255 if pixels.dtype.kind == 'f' else white) - pixels
-        if pixels.dtype.itemsize > 2 and kind != 'PALETTE' and (
-                page.bitspersample > 16):
+        if pixels.dtype.itemsize > 2 and kind != 'PALETTE' and (page.bitspersample > 16):
             raise ValueError('unknown range')
         orientation = page.tags.get(274)
         pixels = _to_rgb(pixels, kind == 'SEPARATED')
@@ -103,19 +116,20 @@ def decode_tifffile(content: bytes) -> np.ndarray:
 def decode_heif(content: bytes) -> np.ndarray:
     """Decode HEIC with imagecodecs, which has a libheif of its own."""
     import imagecodecs
+
     return _to_rgb(imagecodecs.heif_decode(content, index=0), False)
 
 
 def decode_jpeg_2000(content: bytes) -> np.ndarray:
     """Decode with imagecodecs, which has an OpenJPEG of its own."""
     import imagecodecs
+
     return _to_rgb(imagecodecs.jpeg2k_decode(content), False)
 
 
 def decode_opencv(content: bytes) -> np.ndarray:
     """Decode with OpenCV."""
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8),
-                          cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if pixels is None:
         raise ValueError('OpenCV reads nothing')
     return _to_rgb(pixels[..., ::-1], False)
@@ -132,7 +146,7 @@ def decode_pillow(content: bytes) -> np.ndarray:
 DECODERS: dict[str, tuple[Callable[[bytes], np.ndarray], ...]] = {
     'TIFF': (decode_vips, decode_tifffile),
     'HEIC': (decode_vips, decode_heif),
-    'BMP': (decode_opencv, ),
+    'BMP': (decode_opencv,),
     'PNM': (decode_opencv, decode_pillow),
     'JPEG 2000': (decode_jpeg_2000, decode_opencv),
 }
@@ -176,7 +190,7 @@ def check(path: Path) -> tuple[str, str, str]:
         if inspect_image(path) != ours.shape[:2]:
             return kind, 'differs', 'the inspection gives another size'
     problems = []
-    for decode in DECODERS.get(kind, (decode_vips, )):
+    for decode in DECODERS.get(kind, (decode_vips,)):
         try:
             theirs = decode(content)
         except Exception as error:
@@ -197,8 +211,7 @@ def check(path: Path) -> tuple[str, str, str]:
     return kind, 'differs' if differs else 'not checked', remark
 
 
-def compare(ours: np.ndarray, theirs: np.ndarray, kind: str,
-            remark: str) -> tuple[str, str]:
+def compare(ours: np.ndarray, theirs: np.ndarray, kind: str, remark: str) -> tuple[str, str]:
     """Compare two images in [0, 255]."""
     if ours.shape[:2] != theirs.shape[:2]:
         return 'differs', f'shape {ours.shape}, theirs {theirs.shape}'
@@ -223,8 +236,7 @@ def find_files(folders: Sequence[Path]) -> Iterator[Path]:
     """Give every file of the folders, without those of version control."""
     for folder in folders:
         for path in sorted(folder.rglob('*')):
-            if path.is_file() and not path.is_symlink() and (
-                    '.git' not in path.parts):
+            if path.is_file() and not path.is_symlink() and ('.git' not in path.parts):
                 yield path
 
 
@@ -245,10 +257,8 @@ def check_all(paths: Sequence[Path]) -> Iterator[tuple[str, str, str]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; ``argv`` without the name of the program."""
     parser = new_parser(__doc__, EXAMPLES)
-    parser.add_argument('--corpus', nargs='+', type=Path, required=True,
-                        metavar='FOLDER')
-    parser.add_argument('--verbose', action='store_true',
-                        help='name every file')
+    parser.add_argument('--corpus', nargs='+', type=Path, required=True, metavar='FOLDER')
+    parser.add_argument('--verbose', action='store_true', help='name every file')
     args = parser.parse_args(argv)
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -258,12 +268,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.verbose or outcome in OUTCOMES[-3:]:
             print(f'{outcome}: {path}: {kind}: {remark}', flush=True)
     header = ['format', 'files', *OUTCOMES]
-    rows = [[found[o] for o in OUTCOMES] for _, found in sorted(
-        counts.items())]
+    rows = [[found[o] for o in OUTCOMES] for _, found in sorted(counts.items())]
     rows.append([sum(column) for column in zip(*rows)])
-    print(markdown_table(
-        header, ((kind, sum(row), *row)
-                 for kind, row in zip([*sorted(counts), 'all'], rows))))
+    print(
+        markdown_table(
+            header, ((kind, sum(row), *row) for kind, row in zip([*sorted(counts), 'all'], rows))
+        )
+    )
     return int(any(c['differs'] for c in counts.values()))
 
 

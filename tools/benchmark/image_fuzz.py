@@ -7,6 +7,7 @@ are kept and named; decoders read some damaged files in different ways, so look
 at each. The exit status is 1 if the reader crashed, took too long, or raised
 an error that it does not announce.
 """
+
 from __future__ import annotations
 
 import os
@@ -26,11 +27,7 @@ from image_corpus import check, find_files
 
 from mmsdag.cli.arguments import new_parser
 from mmsdag.utils.hashing import file_digest
-from mmsdag.utils.image_io import (
-    IMAGE_SUFFIXES,
-    BrokenImageError,
-    read_photograph,
-)
+from mmsdag.utils.image_io import IMAGE_SUFFIXES, BrokenImageError, read_photograph
 from mmsdag.utils.tables import markdown_table
 
 EXAMPLES = """\
@@ -56,15 +53,14 @@ def damage(content: bytes, draw: random.Random) -> bytes:
         elif kind == 1:
             data[at] = draw.choice((0, 1, 2, 3, 4, 8, 16, 127, 128, 255))
         elif kind == 2:
-            del data[at:at + draw.randint(1, 16)]
+            del data[at : at + draw.randint(1, 16)]
         elif kind == 3:
             data[at:at] = draw.randbytes(draw.randint(1, 16))
         elif kind == 4:
-            data[at:at + 4] = struct.pack(draw.choice('<>') + 'I',
-                                          draw.choice(_EDGES))
+            data[at : at + 4] = struct.pack(draw.choice('<>') + 'I', draw.choice(_EDGES))
         else:
             start = draw.randrange(len(data))
-            data[at:at + 20] = data[start:start + 20]
+            data[at : at + 20] = data[start : start + 20]
     result = bytes(data)
     if result.startswith(_SIGNATURE) and draw.random() < 0.7:
         result = mend_checksums(result)
@@ -75,12 +71,11 @@ def mend_checksums(content: bytes) -> bytes:
     """Make the chunks of a PNG valid, so that decoders look into them."""
     result, at = _SIGNATURE, len(_SIGNATURE)
     while at + 12 <= len(content):
-        length, = struct.unpack_from('>I', content, at)
-        chunk = content[at + 4:at + 8 + length]
+        (length,) = struct.unpack_from('>I', content, at)
+        chunk = content[at + 4 : at + 8 + length]
         if at + 12 + length > len(content):
             break
-        result += struct.pack('>I', length) + chunk + struct.pack(
-            '>I', zlib.crc32(chunk))
+        result += struct.pack('>I', length) + chunk + struct.pack('>I', zlib.crc32(chunk))
         at += 12 + length
     return result + content[at:]
 
@@ -106,8 +101,7 @@ class Processes:
     def __init__(self) -> None:
         self._pool = ProcessPoolExecutor(1)
 
-    def run(self, function: Callable[[Path], object],
-            path: Path) -> tuple[str, object]:
+    def run(self, function: Callable[[Path], object], path: Path) -> tuple[str, object]:
         """Return ``'done'``, ``'crash'`` or ``'hang'``, and the result."""
         try:
             return 'done', self._pool.submit(function, path).result(_SECONDS)
@@ -121,8 +115,7 @@ class Processes:
         return outcome, None
 
 
-def fuzz(seeds: Sequence[Path], seconds: float, draw: random.Random,
-         out: Path) -> Counter:
+def fuzz(seeds: Sequence[Path], seconds: float, draw: random.Random, out: Path) -> Counter:
     """Read damaged files for a time.
 
     Returns:
@@ -156,24 +149,26 @@ def fuzz(seeds: Sequence[Path], seconds: float, draw: random.Random,
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; ``argv`` without the name of the program."""
     parser = new_parser(__doc__ or '', EXAMPLES)
-    parser.add_argument('--corpus', nargs='+', type=Path, required=True,
-                        metavar='FOLDER')
+    parser.add_argument('--corpus', nargs='+', type=Path, required=True, metavar='FOLDER')
     parser.add_argument('--seconds', type=float, default=1800)
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out', type=Path, default=Path('fuzz'),
-                        help='folder of the files that need a look')
+    parser.add_argument(
+        '--out', type=Path, default=Path('fuzz'), help='folder of the files that need a look'
+    )
     args = parser.parse_args(argv)
     os.environ.setdefault('OMP_NUM_THREADS', '1')
-    seeds = [path for path in find_files(args.corpus)
-             if path.suffix.lower() in IMAGE_SUFFIXES
-             and path.stat().st_size < _LARGEST]
+    seeds = [
+        path
+        for path in find_files(args.corpus)
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.stat().st_size < _LARGEST
+    ]
     if not seeds:
-        parser.error(f'no images of less than {_LARGEST} bytes in '
-                     f'{[str(folder) for folder in args.corpus]}')
+        parser.error(
+            f'no images of less than {_LARGEST} bytes in {[str(folder) for folder in args.corpus]}'
+        )
     counts = fuzz(seeds, args.seconds, random.Random(args.seed), args.out)
     print(markdown_table(['outcome', 'files'], counts.most_common()))
-    return int(any(
-        counts[name] for name in ('crash', 'hang', 'other error')))
+    return int(any(counts[name] for name in ('crash', 'hang', 'other error')))
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """Options, clock and machine of the benchmarks of time and memory."""
+
 from __future__ import annotations
 
 import argparse
@@ -20,11 +21,7 @@ from mmsdag.utils.system import device_name, trim_memory
 #: glibc's <malloc.h>, and its values at rest: the thresholds rise to these as
 #: soon as one large tensor has been freed.
 M_MMAP_THRESHOLD = -3
-DEFAULT_MALLOC = {
-    M_MMAP_MAX: 65536,
-    M_MMAP_THRESHOLD: 32 << 20,
-    M_TRIM_THRESHOLD: 64 << 20,
-}
+DEFAULT_MALLOC = {M_MMAP_MAX: 65536, M_MMAP_THRESHOLD: 32 << 20, M_TRIM_THRESHOLD: 64 << 20}
 
 
 def add_options(parser: argparse.ArgumentParser, tables: str) -> None:
@@ -35,26 +32,23 @@ def add_options(parser: argparse.ArgumentParser, tables: str) -> None:
         tables: What ``--markdown`` writes, for the help.
     """
     parser.add_argument(
-        '--rounds',
-        type=int,
-        default=7,
-        help='how often each row is measured; default %(default)s')
+        '--rounds', type=int, default=7, help='how often each row is measured; default %(default)s'
+    )
     parser.add_argument(
         '--quick',
         action='store_true',
-        help='a test run: images of a quarter of the side, two rounds')
+        help='a test run: images of a quarter of the side, two rounds',
+    )
     parser.add_argument(
         '--cpu-time',
         action='store_true',
         help='CPU time of all cores instead of elapsed time, for a busy '
         'machine; set OMP_WAIT_POLICY=passive, so that idle threads do not '
-        'count')
-    parser.add_argument(
-        '--device', default='cpu', help="'cpu' (default) or 'cuda'")
-    parser.add_argument(
-        '--json', type=Path, metavar='FILE', help='all measurements')
-    parser.add_argument(
-        '--markdown', type=Path, metavar='FILE', help=tables)
+        'count',
+    )
+    parser.add_argument('--device', default='cpu', help="'cpu' (default) or 'cuda'")
+    parser.add_argument('--json', type=Path, metavar='FILE', help='all measurements')
+    parser.add_argument('--markdown', type=Path, metavar='FILE', help=tables)
 
 
 def check_options(args: argparse.Namespace) -> None:
@@ -66,8 +60,7 @@ def check_options(args: argparse.Namespace) -> None:
     if args.rounds < 1:
         raise ValueError(f'--rounds {args.rounds}: at least one is needed')
     if args.device != 'cpu' and not torch.cuda.is_available():
-        raise ValueError(f'--device {args.device}: there is no CUDA device '
-                         'here; leave it out')
+        raise ValueError(f'--device {args.device}: there is no CUDA device here; leave it out')
 
 
 def clock_of(args: argparse.Namespace) -> Callable[[], float]:
@@ -75,9 +68,9 @@ def clock_of(args: argparse.Namespace) -> Callable[[], float]:
     return time.process_time if args.cpu_time else time.perf_counter
 
 
-def timed(run: Callable[[], Any],
-          device: str,
-          clock: Callable[[], float] = time.perf_counter) -> float:
+def timed(
+    run: Callable[[], Any], device: str, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Return the seconds of one run."""
     start = clock()
     run()
@@ -93,7 +86,8 @@ def conditions(args: argparse.Namespace) -> dict[str, Any]:
         clock=clock_of(args).__name__,
         threads=torch.get_num_threads(),
         load_average=os.getloadavg()[0],
-        versions=package_versions())
+        versions=package_versions(),
+    )
 
 
 def progress(text: str) -> None:

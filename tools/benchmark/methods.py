@@ -1,4 +1,5 @@
 """Enhancers with seeded weights: both sides of training and inference."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,6 +25,7 @@ class Training(NamedTuple):
         max_norm: Largest norm of the gradients.
         options: Arguments of our ``forward_train``.
     """
+
     loss: Callable[[Tensor, plain.Weights], Tensor]
     optimizer: Callable[..., torch.optim.Optimizer]
     max_norm: float
@@ -38,6 +40,7 @@ class Method(NamedTuple):
         enhance: The reference computation of enhanced images.
         training: Its training, if that is timed.
     """
+
     model: dict
     enhance: Callable[[Tensor, plain.Weights], Tensor]
     training: Training | None = None
@@ -49,51 +52,45 @@ def _retinex(images: Tensor, weights: plain.Weights) -> Tensor:
 
 
 METHODS = {
-    'Zero-DCE++':
-    Method(
+    'Zero-DCE++': Method(
         dict(type='mmsdag.ZeroDCEPP', generator=dict(type='ZeroDCEPPNet')),
         lambda images, weights: plain.zero_dce_pp(images, weights)[0],
         Training(
-            plain.zero_dce_pp_loss,
-            partial(torch.optim.Adam, lr=1e-4, weight_decay=1e-4), 0.1)),
-    'SCI':
-    Method(
-        dict(type='mmsdag.SCI', generator=dict(type='SCINet')), _retinex,
-        Training(
-            plain.sci_loss,
-            partial(torch.optim.Adam, lr=3e-4, weight_decay=3e-4), 5.)),
+            plain.zero_dce_pp_loss, partial(torch.optim.Adam, lr=1e-4, weight_decay=1e-4), 0.1
+        ),
+    ),
+    'SCI': Method(
+        dict(type='mmsdag.SCI', generator=dict(type='SCINet')),
+        _retinex,
+        Training(plain.sci_loss, partial(torch.optim.Adam, lr=3e-4, weight_decay=3e-4), 5.0),
+    ),
     # The denoiser, whose turn is one iteration of fifty, is left out.
-    'RUAS':
-    Method(
-        dict(
-            type='mmsdag.RUAS',
-            generator=dict(type='RUASNet', denoise=False)),
+    'RUAS': Method(
+        dict(type='mmsdag.RUAS', generator=dict(type='RUASNet', denoise=False)),
         lambda images, weights: plain.ruas(images, weights)[0],
         Training(
             plain.ruas_loss,
-            partial(
-                torch.optim.SGD, lr=0.015, momentum=0.9, weight_decay=3e-4),
-            5., dict(with_denoiser=False))),
+            partial(torch.optim.SGD, lr=0.015, momentum=0.9, weight_decay=3e-4),
+            5.0,
+            dict(with_denoiser=False),
+        ),
+    ),
     # It learns in two steps: see adversarial().
-    'EnlightenGAN':
-    Method(
-        dict(type='mmsdag.EnlightenGAN', generator=dict(
-            type='EnlightenGANNet')), plain.enlighten_gan),
+    'EnlightenGAN': Method(
+        dict(type='mmsdag.EnlightenGAN', generator=dict(type='EnlightenGANNet')),
+        plain.enlighten_gan,
+    ),
 }
 
 
 def _model_of(method: Method, amp_dtype: str | None) -> Any:
     """Build our model, with the same seeded weights every time."""
-    with torch.random.fork_rng(devices=()), \
-            DefaultScope.overwrite_default_scope('mmsdag'):
+    with torch.random.fork_rng(devices=()), DefaultScope.overwrite_default_scope('mmsdag'):
         torch.manual_seed(0)
         return MODELS.build(dict(method.model, amp_dtype=amp_dtype))
 
 
-def training(name: str,
-             device: str,
-             ours: bool,
-             amp_dtype: str | None = None) -> Side:
+def training(name: str, device: str, ours: bool, amp_dtype: str | None = None) -> Side:
     """Return a training iteration of one of the :data:`METHODS`."""
     method = METHODS[name]
     if method.training is None:
@@ -104,13 +101,16 @@ def training(name: str,
         side = training_side(
             model,
             OptimWrapper(
-                optimizer_of(model.generator.parameters()),
-                clip_grad=dict(max_norm=max_norm)), **options)
+                optimizer_of(model.generator.parameters()), clip_grad=dict(max_norm=max_norm)
+            ),
+            **options,
+        )
         return side._replace(edit=_editing(model))
 
     weights = model.generator.state_dict()
     trained = [
-        weight.requires_grad_() for name, weight in weights.items()
+        weight.requires_grad_()
+        for name, weight in weights.items()
         if name.endswith(('.weight', '.bias'))
     ]
     optimizer = optimizer_of(trained)
@@ -145,20 +145,18 @@ class _AsIs(nn.Module):
         return data
 
 
-def adversarial(device: str,
-                ours: bool,
-                amp_dtype: str | None = None) -> Side:
+def adversarial(device: str, ours: bool, amp_dtype: str | None = None) -> Side:
     """Return an iteration of EnlightenGAN's generator and discriminators."""
     method = METHODS['EnlightenGAN']
     model = _model_of(method, amp_dtype).to(device).train()
-    judges = nn.ModuleList(
-        [model.global_discriminator, model.local_discriminator])
+    judges = nn.ModuleList([model.global_discriminator, model.local_discriminator])
     adam = partial(torch.optim.Adam, lr=1e-4, betas=(0.5, 0.999))
     if ours:
         model.data_preprocessor = _AsIs()
         optimizers = OptimWrapperDict(
             generator=OptimWrapper(adam(model.generator.parameters())),
-            discriminators=OptimWrapper(adam(judges.parameters())))
+            discriminators=OptimWrapper(adam(judges.parameters())),
+        )
 
         def step(images: Tensor) -> Tensor:
             batch = dict(img=images, bright=_brightened(images))
@@ -167,23 +165,20 @@ def adversarial(device: str,
         return Side(step, _editing(model))
 
     extractor = model.feature_loss.extractor.to(device)
-    weights = {
-        **model.state_dict(keep_vars=True),
-        **extractor.state_dict(prefix='extractor.'),
-    }
+    weights = {**model.state_dict(keep_vars=True), **extractor.state_dict(prefix='extractor.')}
     own = adam(model.generator.parameters())
     theirs = adam(judges.parameters())
 
     def run(images: Tensor) -> Tensor:
         dimmed = model.dim(images)
-        height, width = (side - model.patch_size + 1
-                         for side in images.shape[-2:])
-        corners = [(int(torch.randint(height, ())),
-                    int(torch.randint(width, ())))
-                   for _ in range(model.num_patches)]
-        loss, judging = plain.enlighten_gan_losses(images, dimmed,
-                                                   _brightened(images),
-                                                   weights, corners)
+        height, width = (side - model.patch_size + 1 for side in images.shape[-2:])
+        corners = [
+            (int(torch.randint(height, ())), int(torch.randint(width, ())))
+            for _ in range(model.num_patches)
+        ]
+        loss, judging = plain.enlighten_gan_losses(
+            images, dimmed, _brightened(images), weights, corners
+        )
         own.zero_grad()
         loss.backward()
         own.step()
@@ -201,10 +196,7 @@ def _brightened(images: Tensor) -> Tensor:
     return images.flip(0) / images.max()
 
 
-def inference_of(name: str,
-                 device: str,
-                 ours: bool,
-                 amp_dtype: str | None = None) -> Side:
+def inference_of(name: str, device: str, ours: bool, amp_dtype: str | None = None) -> Side:
     """Return the enhancement by one of the :data:`METHODS`."""
     method = METHODS[name]
     model = _model_of(method, amp_dtype).to(device).eval()

@@ -1,4 +1,5 @@
 """Both sides of a benchmark, and their weights."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ class Side(NamedTuple):
             [0, 1], that returns its loss, or inference.
         edit: The enhanced images of a batch, to compare both sides.
     """
+
     run: Callable[[Tensor], Tensor]
     edit: Callable[[Tensor], Tensor]
 
@@ -59,14 +61,15 @@ def trained(weights: plain.Weights) -> plain.Weights:
 
 def adam(parameters: Iterable[Tensor], **kwargs: Any) -> torch.optim.Adam:
     """Return Adam for the parameters that are not frozen."""
-    return torch.optim.Adam([p for p in parameters if p.requires_grad],
-                            **kwargs)
+    return torch.optim.Adam([p for p in parameters if p.requires_grad], **kwargs)
 
 
-def training_side(model: Any,
-                  optim_wrapper: OptimWrapper,
-                  guidance: SDAGGuidanceLoss | None = None,
-                  **options: Any) -> Side:
+def training_side(
+    model: Any,
+    optim_wrapper: OptimWrapper,
+    guidance: SDAGGuidanceLoss | None = None,
+    **options: Any,
+) -> Side:
     """Return a side that does what ``train_step`` does to loaded images."""
 
     def run(images: Tensor) -> Tensor:
@@ -85,8 +88,7 @@ def training_side(model: Any,
 @contextmanager
 def _captured(module: nn.Module) -> Iterator[list]:
     outputs: list = []
-    handle = module.register_forward_hook(
-        lambda module, args, output: outputs.append(output))
+    handle = module.register_forward_hook(lambda module, args, output: outputs.append(output))
     try:
         yield outputs
     finally:

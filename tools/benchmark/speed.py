@@ -4,6 +4,7 @@ Both sides run in one process, in turn, round after round, so that a busy
 machine slows both; the ratio is taken within each round. The reference is
 plain/: eager float32, default layout, the published formulas.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -75,6 +76,7 @@ EQUAL = 1e-5
 @dataclass
 class Row:
     """Measurements of one variant; times in seconds, one a round."""
+
     case: str
     variant: str
     amp_dtype: str | None = None
@@ -88,6 +90,7 @@ class Row:
 @dataclass
 class Variant:
     """A row to measure: a side, and whether freed memory is kept."""
+
     name: str
     side: Side
     ours: bool
@@ -104,18 +107,20 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         default=[''],
         metavar='WORD',
         help='only the cases whose name contains one of the words; the names: '
-        + ', '.join(f'"{case.name}"' for case in CASES))
+        + ', '.join(f'"{case.name}"' for case in CASES),
+    )
     parser.add_argument(
         '--published',
         metavar='FILE',
         help="Zero-DCE's weights as their authors publish them "
         '(zero_dce_official.pth): adds inference with them, denormal '
-        'numbers included')
+        'numbers included',
+    )
     parser.add_argument(
         '--no-memory',
         action='store_true',
-        help='do not measure the memory, which takes a process per row on a '
-        'CPU')
+        help='do not measure the memory, which takes a process per row on a CPU',
+    )
     add_options(parser, tables='the table')
     return parser.parse_args(argv)
 
@@ -129,23 +134,22 @@ def variants_of(case: Case, device: str, **kwargs: Any) -> list[Variant]:
     plain = side(ours=False)
     variants = [Variant('plain', plain, ours=False, keep=False)]
     if device == 'cpu' and not kwargs:
-        variants.append(
-            Variant('plain, kept', plain, ours=False, keep=True))
-    variants.append(
-        Variant('ours, float32', side(ours=True), ours=True, keep=True))
+        variants.append(Variant('plain, kept', plain, ours=False, keep=True))
+    variants.append(Variant('ours, float32', side(ours=True), ours=True, keep=True))
     dtype = resolve_amp_dtype('auto', torch.device(device))
     if dtype is not None:
         name = str(dtype).removeprefix('torch.')
-        variants.append(
-            Variant('ours, fast', side(True, name), True, True, name))
+        variants.append(Variant('ours, fast', side(True, name), True, True, name))
     return variants
 
 
-def measure(case: Case,
-            rounds: int,
-            device: str,
-            clock: Callable[[], float] = time.perf_counter,
-            **kwargs: Any) -> list[Row]:
+def measure(
+    case: Case,
+    rounds: int,
+    device: str,
+    clock: Callable[[], float] = time.perf_counter,
+    **kwargs: Any,
+) -> list[Row]:
     """Measure the rows of a case, without the memory.
 
     Raises:
@@ -159,11 +163,10 @@ def measure(case: Case,
         if variant.ours:
             edited = variant.side.edit(images).detach()
             row.difference = (edited - expected).abs().max().item()
-            if device == 'cpu' and variant.amp_dtype is None and (
-                    row.difference > EQUAL):
+            if device == 'cpu' and variant.amp_dtype is None and (row.difference > EQUAL):
                 raise AssertionError(
-                    f'{case.title}: {row.difference:.1e} from the reference, '
-                    f'more than {EQUAL:.0e}')
+                    f'{case.title}: {row.difference:.1e} from the reference, more than {EQUAL:.0e}'
+                )
     for number in range(rounds):
         for variant, row in zip(variants, rows):
             set_malloc(variant.keep)
@@ -171,17 +174,16 @@ def measure(case: Case,
             # The first run grows the process to its size.
             repeats = round(SECONDS_PER_ROUND / timed(run, device))
             repeats = max(1, min(20, repeats))
-            row.times.append(
-                statistics.median(
-                    timed(run, device, clock) for _ in range(repeats)))
+            row.times.append(statistics.median(timed(run, device, clock) for _ in range(repeats)))
             progress(f'{case.title}: round {number + 1} of {rounds}')
     for row in rows:
         row.ratios = [a / b for a, b in zip(rows[0].times, row.times)]
     return rows
 
 
-def measure_published(case: Case, path: str, rounds: int, device: str,
-                      clock: Callable[[], float]) -> list[Row]:
+def measure_published(
+    case: Case, path: str, rounds: int, device: str, clock: Callable[[], float]
+) -> list[Row]:
     """Measure the published weights, in few runs: denormals are slow."""
     rows = measure(case, min(rounds, 3), device, clock, checkpoint=path)
     rows[0].variant = 'plain, as published'
@@ -198,8 +200,9 @@ def flops_of(case: Case, device: str = 'cpu') -> int:
     return counter.get_total_flops()
 
 
-def peak_memory(case: Case, ours: bool, keep: bool, amp_dtype: str | None,
-                device: str) -> int | None:
+def peak_memory(
+    case: Case, ours: bool, keep: bool, amp_dtype: str | None, device: str
+) -> int | None:
     """Return the peak memory of a run in bytes; see PeakMemory.
 
     On a CPU it needs a process of its own.
@@ -223,8 +226,13 @@ def measure_memory(case: Case, rows: Sequence[Row], device: str) -> None:
     context.set_forkserver_preload(['cases'])
     for row in rows:
         progress(f'{case.title}: memory of {row.variant}')
-        arguments = (case, row.variant.startswith('ours'),
-                     row.variant != 'plain', row.amp_dtype, device)
+        arguments = (
+            case,
+            row.variant.startswith('ours'),
+            row.variant != 'plain',
+            row.amp_dtype,
+            device,
+        )
         if device != 'cpu':
             row.memory = peak_memory(*arguments)
             continue
@@ -243,25 +251,24 @@ def chosen_cases(args: argparse.Namespace) -> list[Case]:
     check_options(args)
     if args.published and not Path(args.published).is_file():
         raise FileNotFoundError(f'--published {args.published}: no such file')
-    cases = [
-        case for case in CASES if any(word in case.name
-                                      for word in args.cases)
-    ]
+    cases = [case for case in CASES if any(word in case.name for word in args.cases)]
     if not cases:
-        raise ValueError(f'--cases {" ".join(args.cases)}: choose among '
-                         f'{[case.name for case in CASES]}')
+        raise ValueError(
+            f'--cases {" ".join(args.cases)}: choose among {[case.name for case in CASES]}'
+        )
     if args.quick:
         # Not less than the patches of EnlightenGAN's discriminator.
         cases = [
-            case._replace(shape=(batch, max(32, height // 4),
-                                 max(32, width // 4)))
-            for case in cases for batch, height, width in [case.shape]
+            case._replace(shape=(batch, max(32, height // 4), max(32, width // 4)))
+            for case in cases
+            for batch, height, width in [case.shape]
         ]
     return cases
 
 
-def run(args: argparse.Namespace, cases: Sequence[Case],
-        peaks: dict[str, float]) -> Iterator[tuple[list[Row], bool]]:
+def run(
+    args: argparse.Namespace, cases: Sequence[Case], peaks: dict[str, float]
+) -> Iterator[tuple[list[Row], bool]]:
     """Measure the cases one by one.
 
     Args:
@@ -278,20 +285,16 @@ def run(args: argparse.Namespace, cases: Sequence[Case],
     for case in cases:
         # The best of several times: a busy machine has no peak.
         for name in ('float32', 'bfloat16'):
-            peaks[name] = max(
-                peaks.get(name, 0),
-                matmul_peak(getattr(torch, name), args.device))
+            peaks[name] = max(peaks.get(name, 0), matmul_peak(getattr(torch, name), args.device))
         rows = measure(case, rounds, args.device, clock)
         yield rows, False
         if not args.no_memory:
             measure_memory(case, rows, args.device)
         flops = flops_of(case, args.device)
         for row in rows:
-            row.of_peak = flops / statistics.median(
-                row.times) / peaks[row.amp_dtype or 'float32']
+            row.of_peak = flops / statistics.median(row.times) / peaks[row.amp_dtype or 'float32']
         if args.published and case is published:
-            rows += measure_published(case, args.published, rounds,
-                                      args.device, clock)
+            rows += measure_published(case, args.published, rounds, args.device, clock)
         yield rows, True
 
 
@@ -305,7 +308,7 @@ _COLUMNS = {
     'range': 13,
     'memory MiB': 10,
     'of peak': 7,
-    'difference': 10
+    'difference': 10,
 }
 WIDTHS = tuple(_COLUMNS.values())
 
@@ -336,15 +339,13 @@ def _milliseconds(seconds: float) -> str:
     return f'{seconds * 1e3:.2g}' if seconds < 0.01 else f'{seconds * 1e3:.0f}'
 
 
-def write_files(args: argparse.Namespace, about: dict[str, Any],
-                rows: Sequence[Row]) -> None:
+def write_files(args: argparse.Namespace, about: dict[str, Any], rows: Sequence[Row]) -> None:
     """Write the results so far to the files that the options name."""
     if args.json:
         content = dict(about=about, rows=[asdict(row) for row in rows])
         write_atomically(args.json, json.dumps(content, indent=2).encode())
     if args.markdown:
-        write_atomically(args.markdown,
-                         f'{header()}\n{lines(rows)}\n'.encode())
+        write_atomically(args.markdown, f'{header()}\n{lines(rows)}\n'.encode())
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -355,15 +356,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     MMLogger.get_instance('mmengine', log_level='ERROR')
     with clear_errors():
         cases = chosen_cases(args)
-        about: dict[str, Any] = dict(
-            **conditions(args), matmul_gflops={}, rounds=args.rounds)
+        about: dict[str, Any] = dict(**conditions(args), matmul_gflops={}, rounds=args.rounds)
         peaks: dict[str, float] = {}
         print(header(), flush=True)
         measured: list[Row] = []
         for rows, complete in run(args, cases, peaks):
-            about['matmul_gflops'] = {
-                name: round(peak / 1e9) for name, peak in peaks.items()
-            }
+            about['matmul_gflops'] = {name: round(peak / 1e9) for name, peak in peaks.items()}
             # A run that is cut off loses nothing that is measured.
             write_files(args, about, measured + rows)
             if complete:

@@ -4,6 +4,7 @@ Trains with both from the same weights, on the same crops and noise, for
 several seeds, and compares the loss curves: their distance must stay below the
 distance of two seeds. Writes curves.json and curves.png.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -56,22 +57,29 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = new_parser(__doc__, EXAMPLES)
     parser.add_argument(
-        '--task', choices=sorted(TASKS), default='stage-one',
-        help='default %(default)s')
+        '--task', choices=sorted(TASKS), default='stage-one', help='default %(default)s'
+    )
     parser.add_argument('--iters', type=int, default=500)
     parser.add_argument('--batch', type=int, default=16)
     parser.add_argument('--crop', type=int, default=64)
     parser.add_argument(
-        '--seeds', type=int, nargs='+', default=[0, 1, 2],
-        help='at least two; default %(default)s')
+        '--seeds', type=int, nargs='+', default=[0, 1, 2], help='at least two; default %(default)s'
+    )
     parser.add_argument(
-        '--data', type=Path, metavar='FOLDER',
+        '--data',
+        type=Path,
+        metavar='FOLDER',
         help='photographs; by default the two that scikit-learn ships, '
-        'darkened for the guided task')
+        'darkened for the guided task',
+    )
     parser.add_argument('--device', default='cpu')
     parser.add_argument(
-        '--out', type=Path, default=Path('work_dirs/training_parity'),
-        metavar='FOLDER', help='default %(default)s')
+        '--out',
+        type=Path,
+        default=Path('work_dirs/training_parity'),
+        metavar='FOLDER',
+        help='default %(default)s',
+    )
     return parser.parse_args(argv)
 
 
@@ -79,29 +87,26 @@ def read_photographs(folder: Path | None, dark: bool) -> list[Tensor]:
     """Read photographs (3, H, W), RGB, [0, 1], at most 64 of a folder."""
     if folder is None:
         from sklearn.datasets import load_sample_images
+
         arrays = load_sample_images().images
-        exponent = 3. if dark else 1.
+        exponent = 3.0 if dark else 1.0
     else:
         suffixes = {'.jpg', '.jpeg', '.png', '.bmp'}
-        files = sorted(
-            file for file in folder.rglob('*')
-            if file.suffix.lower() in suffixes)
+        files = sorted(file for file in folder.rglob('*') if file.suffix.lower() in suffixes)
         if not files:
             raise FileNotFoundError(f'--data {folder}: no photographs there')
         # Spread over the folder, whose neighbors are often alike.
-        arrays = [
-            read_image(str(file))[..., ::-1]
-            for file in files[::max(1, len(files) // 64)]
-        ]
-        exponent = 1.
+        arrays = [read_image(str(file))[..., ::-1] for file in files[:: max(1, len(files) // 64)]]
+        exponent = 1.0
     return [
-        (torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1) /
-         255)**exponent for array in arrays
+        (torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1) / 255) ** exponent
+        for array in arrays
     ]
 
 
-def crops(photographs: Sequence[Tensor], batch: int, size: int,
-          generator: torch.Generator) -> Tensor:
+def crops(
+    photographs: Sequence[Tensor], batch: int, size: int, generator: torch.Generator
+) -> Tensor:
     """Draw a random batch (N, 3, size, size)."""
 
     def draw(end: int) -> int:
@@ -112,7 +117,7 @@ def crops(photographs: Sequence[Tensor], batch: int, size: int,
         photograph = photographs[draw(len(photographs))]
         top = draw(photograph.shape[1] - size + 1)
         left = draw(photograph.shape[2] - size + 1)
-        chosen.append(photograph[:, top:top + size, left:left + size])
+        chosen.append(photograph[:, top : top + size, left : left + size])
     return torch.stack(chosen)
 
 
@@ -128,18 +133,20 @@ def fresh_weights(task: str, seed: int) -> plain.Weights:
             continue
         if weight.ndim == 4:
             fan_in = weight[0].numel()
-            std = (3 * fan_in)**-0.5 if task == 'stage-one' else 0.02
+            std = (3 * fan_in) ** -0.5 if task == 'stage-one' else 0.02
             weight.normal_(std=std, generator=generator)
         else:
             weight.fill_(float(name.endswith('norm.weight')))
     return weights
 
 
-def train(args: argparse.Namespace, side: str, seed: int,
-          photographs: Sequence[Tensor]) -> list[float]:
+def train(
+    args: argparse.Namespace, side: str, seed: int, photographs: Sequence[Tensor]
+) -> list[float]:
     """Train once and return the losses."""
     competitor = TASKS[args.task](
-        args.device, weights=fresh_weights(args.task, seed), **SIDES[side])
+        args.device, weights=fresh_weights(args.task, seed), **SIDES[side]
+    )
     generator = torch.Generator().manual_seed(seed)
     losses = []
     for iteration in range(args.iters):
@@ -148,8 +155,10 @@ def train(args: argparse.Namespace, side: str, seed: int,
         torch.manual_seed(seed * 1_000_003 + iteration)
         losses.append(float(competitor.run(batch.to(args.device))))
         if sys.stderr.isatty() or iteration + 1 == args.iters:
-            progress(f'{side}, seed {seed}: iteration {iteration + 1} of '
-                     f'{args.iters}, loss {losses[-1]:.4f}')
+            progress(
+                f'{side}, seed {seed}: iteration {iteration + 1} of '
+                f'{args.iters}, loss {losses[-1]:.4f}'
+            )
     return losses
 
 
@@ -161,22 +170,20 @@ def smooth(curve: Sequence[float], window: int) -> np.ndarray:
 def compare(curves: dict[str, list[list[float]]]) -> dict[str, float]:
     """Compute the distance of both sides and the spread of the seeds."""
     window = max(1, len(curves['plain'][0]) // 20)
-    slow, fast = (
-        np.stack([smooth(curve, window) for curve in curves[side]])
-        for side in SIDES)
+    slow, fast = (np.stack([smooth(curve, window) for curve in curves[side]]) for side in SIDES)
     pairs = [(i, j) for i in range(len(slow)) for j in range(i)]
     return dict(
         distance=float(np.abs(slow - fast).mean()),
-        spread=float(
-            np.mean([np.abs(slow[i] - slow[j]).mean() for i, j in pairs])),
+        spread=float(np.mean([np.abs(slow[i] - slow[j]).mean() for i, j in pairs])),
         final_plain=float(slow[:, -1].mean()),
-        final_fast=float(fast[:, -1].mean()))
+        final_fast=float(fast[:, -1].mean()),
+    )
 
 
-def plot(curves: dict[str, list[list[float]]], title: str,
-         path: Path) -> None:
+def plot(curves: dict[str, list[list[float]]], title: str, path: Path) -> None:
     """Plot the curves of both sides, a color per seed."""
     import matplotlib
+
     matplotlib.use('Agg')
     from matplotlib import pyplot
 
@@ -189,11 +196,8 @@ def plot(curves: dict[str, list[list[float]]], title: str,
     }
     for side, style in styles.items():
         for number, curve in enumerate(curves[side]):
-            axes.plot(
-                smooth(curve, window), label=f'{side}, run {number}', **style)
-    axes.set(
-        title=title, xlabel='iteration',
-        ylabel=f'loss (mean of {window})', yscale='log')
+            axes.plot(smooth(curve, window), label=f'{side}, run {number}', **style)
+    axes.set(title=title, xlabel='iteration', ylabel=f'loss (mean of {window})', yscale='log')
     axes.legend(ncols=2)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
@@ -206,13 +210,11 @@ def run(args: argparse.Namespace) -> dict[str, float]:
         ValueError: Fewer than two seeds, or crops larger than a photograph.
     """
     if len(set(args.seeds)) < 2:
-        raise ValueError(f'--seeds {args.seeds}: at least two are needed, to '
-                         'measure their spread')
+        raise ValueError(f'--seeds {args.seeds}: at least two are needed, to measure their spread')
     photographs = read_photographs(args.data, args.task == 'guided')
     least = min(min(p.shape[1:]) for p in photographs)
     if args.crop > least:
-        raise ValueError(f'--crop {args.crop}: a photograph is only {least} '
-                         'pixels high or wide')
+        raise ValueError(f'--crop {args.crop}: a photograph is only {least} pixels high or wide')
     keep_freed_memory()
     curves: dict[str, list[list[float]]] = {side: [] for side in SIDES}
     for seed in args.seeds:
@@ -221,14 +223,14 @@ def run(args: argparse.Namespace) -> dict[str, float]:
     result = compare(curves)
     args.out.mkdir(parents=True, exist_ok=True)
     content = dict(
-        arguments={k: str(v) for k, v in vars(args).items()},
-        result=result,
-        curves=curves)
-    write_atomically(args.out / 'curves.json',
-                     json.dumps(content).encode())
+        arguments={k: str(v) for k, v in vars(args).items()}, result=result, curves=curves
+    )
+    write_atomically(args.out / 'curves.json', json.dumps(content).encode())
     plot(
-        curves, f'{args.task}, batch {args.batch}x3x{args.crop}x{args.crop}',
-        args.out / 'curves.png')
+        curves,
+        f'{args.task}, batch {args.batch}x3x{args.crop}x{args.crop}',
+        args.out / 'curves.png',
+    )
     return result
 
 
@@ -242,8 +244,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, value in result.items():
         print(f'{name.replace("_", " ")}: {value:.4g}')
     alike = result['distance'] < result['spread']
-    print('the curves lie ' + ('within' if alike else 'OUTSIDE') +
-          f' the spread of the seeds; see {args.out}')
+    print(
+        'the curves lie '
+        + ('within' if alike else 'OUTSIDE')
+        + f' the spread of the seeds; see {args.out}'
+    )
     return 0 if alike else 1
 
 

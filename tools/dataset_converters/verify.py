@@ -1,4 +1,5 @@
 """Count the contents of a data set and check its images."""
+
 import sys
 
 from mmsdag.cli.verify import main

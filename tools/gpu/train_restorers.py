@@ -14,6 +14,7 @@ Example:
 domains: the order in which the domains of the spec take turns. guides=a+b
 keeps some of their recognizers.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -44,8 +45,9 @@ def decode(content: np.ndarray, name: str) -> np.ndarray:
     """Decode the bytes of an image of a domain to (H, W, 3), RGB, uint8."""
     image = cv2.imdecode(content, cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError(f'{name!r} of the pack has an image that OpenCV '
-                         'cannot decode: pack it again')
+        raise ValueError(
+            f'{name!r} of the pack has an image that OpenCV cannot decode: pack it again'
+        )
     return image[..., ::-1]
 
 
@@ -55,22 +57,23 @@ def load_images(pack: Any, name: str) -> Tensor:
         count = int(pack[f'{name}_n'])
         mosaic = decode(pack[name], name)
         rows, columns = mosaic.shape[0] // 32, mosaic.shape[1] // 32
-        tiles = mosaic.reshape(rows, 32, columns, 32, 3).transpose(
-            0, 2, 4, 1, 3).reshape(-1, 3, 32, 32)
+        tiles = (
+            mosaic.reshape(rows, 32, columns, 32, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, 32, 32)
+        )
         return torch.from_numpy(np.ascontiguousarray(tiles[:count]))
     ends, data = pack[f'{name}_off'], pack[name]
-    return torch.stack([
-        torch.from_numpy(
-            decode(data[a:b], name).transpose(2, 0, 1).copy())
-        for a, b in zip(ends[:-1], ends[1:])
-    ])
+    return torch.stack(
+        [
+            torch.from_numpy(decode(data[a:b], name).transpose(2, 0, 1).copy())
+            for a, b in zip(ends[:-1], ends[1:])
+        ]
+    )
 
 
 class Domain:
     """Images of one kind on the device, with the recognizers for them."""
 
-    def __init__(self, name: str, cfg: dict, pack: Any,
-                 device: torch.device) -> None:
+    def __init__(self, name: str, cfg: dict, pack: Any, device: torch.device) -> None:
         self.name = name
         self.images = load_images(pack, cfg.get('images', name)).to(device)
         self.crop, self.batch = cfg['crop'], cfg['batch']
@@ -78,8 +81,7 @@ class Domain:
         self.is_dark = cfg.get('is_dark', False)
         self.degradation = TRANSFORMS.build(cfg['degradation'])
         self.guides = {
-            key: ConsistencyGuidanceLoss(value)
-            for key, value in cfg['recognizers'].items()
+            key: ConsistencyGuidanceLoss(value) for key, value in cfg['recognizers'].items()
         }
         for guide in self.guides.values():
             for recognizer in guide.frozen:
@@ -89,8 +91,7 @@ class Domain:
 class Run:
     """One training: its network, optimizer, random numbers and graphs."""
 
-    def __init__(self, options: dict, domains: dict[str, Domain],
-                 device: torch.device) -> None:
+    def __init__(self, options: dict, domains: dict[str, Domain], device: torch.device) -> None:
         self.options = options
         self.name = options['name']
         self.weight = float(options.get('weight', 1))
@@ -106,18 +107,15 @@ class Run:
         self.is_cuda = device.type == 'cuda'
         self.rate = torch.zeros((), device=device)
         self.optimizer = torch.optim.AdamW(
-            self.parameters, self.rate, weight_decay=DECAY,
-            capturable=self.is_cuda)
+            self.parameters, self.rate, weight_decay=DECAY, capturable=self.is_cuda
+        )
         self.noise = torch.Generator(device).manual_seed(seed)
         self.picks = torch.Generator(device).manual_seed(seed)
         self.crops = np.random.RandomState(seed)
         self.inputs = {
-            d.name: torch.zeros((d.batch, 3, d.crop, d.crop), device=device)
-            for d in self.order
+            d.name: torch.zeros((d.batch, 3, d.crop, d.crop), device=device) for d in self.order
         }
-        self.terms = {
-            d.name: torch.zeros(2, device=device) for d in self.order
-        }
+        self.terms = {d.name: torch.zeros(2, device=device) for d in self.order}
         self.graphs: dict[str, Any] = {}
         self.iter = 0
         self.stream = torch.cuda.Stream() if self.is_cuda else None
@@ -125,7 +123,8 @@ class Run:
     def guide(self, domain: Domain, e: Tensor, x: Tensor) -> Tensor:
         """Mean distance of the features of the domain's recognizers."""
         chosen = [
-            guide for key, guide in domain.guides.items()
+            guide
+            for key, guide in domain.guides.items()
             if self.guides == [''] or key in self.guides
         ]
         if not chosen:
@@ -143,7 +142,7 @@ class Run:
         pixels = (e - x).abs().mean()
         features = self.guide(domain, e, x) if self.weight else pixels * 0
         (pixels + self.weight * features).backward()
-        nn.utils.clip_grad_norm_(self.parameters, 1.)
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         with torch.no_grad():
             self.update_average(self.average, self.parameters, None)
@@ -158,16 +157,14 @@ class Run:
         """Record one CUDA graph for each domain."""
         if self.stream is None:
             return
-        state = {
-            k: v.detach().clone() for k, v in self.net.state_dict().items()
-        }
+        state = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         pool = None
         self.stream.wait_stream(torch.cuda.current_stream())
         for domain in self.domains.values():
             with torch.cuda.stream(self.stream):
                 self.inputs[domain.name].copy_(
-                    domain.images[:domain.batch, :, :domain.crop, :domain.
-                                  crop]).div_(255)
+                    domain.images[: domain.batch, :, : domain.crop, : domain.crop]
+                ).div_(255)
                 for _ in range(3):
                     self.optimizer.zero_grad(set_to_none=True)
                     self.step(domain)
@@ -195,11 +192,11 @@ class Run:
         domain = self.order[self.iter % len(self.order)]
         height, width = domain.images.shape[2:]
         pick = torch.randint(
-            len(domain.images), (domain.batch, ), generator=self.picks,
-            device=domain.images.device)
+            len(domain.images), (domain.batch,), generator=self.picks, device=domain.images.device
+        )
         a = self.crops.randint(height - domain.crop + 1)
         b = self.crops.randint(width - domain.crop + 1)
-        x = domain.images[pick, :, a:a + domain.crop, b:b + domain.crop]
+        x = domain.images[pick, :, a : a + domain.crop, b : b + domain.crop]
         if domain.flip and self.crops.rand() < 0.5:
             x = x.flip(3)
         self.inputs[domain.name].copy_(x).div_(255)
@@ -248,10 +245,12 @@ def train(runs: list[Run], out: Path, iters: int, seconds: float) -> None:
             planned = max(done + 1, int(done * seconds / (now - start)))
         print(f'{done}/{planned} {now - start:.1f} s', flush=True)
         for run in runs if done % (10 * REPORT) == 0 else ():
-            print(' ', run.name, {
-                d: [round(float(t), 4) for t in terms]
-                for d, terms in run.terms.items()
-            }, flush=True)
+            print(
+                ' ',
+                run.name,
+                {d: [round(float(t), 4) for t in terms] for d, terms in run.terms.items()},
+                flush=True,
+            )
         if now - saved > 60:
             saved = now
             for run in runs:
@@ -263,14 +262,15 @@ def train(runs: list[Run], out: Path, iters: int, seconds: float) -> None:
 def main() -> None:
     """Run the tool."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument('spec', help='config of the domains')
     parser.add_argument('out', type=Path, help='folder of the checkpoints')
     parser.add_argument('runs', nargs='+', metavar='KEY=VALUE,...')
-    parser.add_argument('--iters', type=int, default=0,
-                        help='iterations of each; 0: by --seconds')
-    parser.add_argument('--seconds', type=float, default=300.,
-                        help='time of all trainings (default: 300)')
+    parser.add_argument('--iters', type=int, default=0, help='iterations of each; 0: by --seconds')
+    parser.add_argument(
+        '--seconds', type=float, default=300.0, help='time of all trainings (default: 300)'
+    )
     args = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
@@ -278,23 +278,17 @@ def main() -> None:
     torch.backends.cudnn.benchmark_limit = 4
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     spec = Config.fromfile(args.spec)
-    options = [
-        dict(pair.split('=', 1) for pair in run.split(','))
-        for run in args.runs
-    ]
+    options = [dict(pair.split('=', 1) for pair in run.split(',')) for run in args.runs]
     used = sorted({letter for o in options for letter in o['domains']})
     args.out.mkdir(parents=True, exist_ok=True)
     pack = np.load(spec.pack)
-    domains = {
-        name: Domain(name, spec.domains[name], pack, device) for name in used
-    }
+    domains = {name: Domain(name, spec.domains[name], pack, device) for name in used}
     print({n: tuple(d.images.shape) for n, d in domains.items()}, flush=True)
     runs = [Run(o, domains, device) for o in options]
     start = time.monotonic()
     for run in runs:
         run.capture()
-        print(f'{run.name} ready after {time.monotonic() - start:.1f} s',
-              flush=True)
+        print(f'{run.name} ready after {time.monotonic() - start:.1f} s', flush=True)
     train(runs, args.out, args.iters, args.seconds)
 
 

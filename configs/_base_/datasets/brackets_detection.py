@@ -8,13 +8,12 @@
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmdet.Resize', scale=(416, 416), keep_ratio=True),
-    dict(
-        type='mmdet.Pad', size=(416, 416), pad_val=dict(img=(114, 114, 114))),
+    dict(type='mmdet.Pad', size=(416, 416), pad_val=dict(img=(114, 114, 114))),
     dict(type='mmdet.LoadAnnotations', with_bbox=True),
     dict(
         type='mmdet.PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
-                   'scale_factor', 'instances')),
+        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances'),
+    ),
 ]
 
 test_dataloader = dict(
@@ -27,6 +26,8 @@ test_dataloader = dict(
         ann_file='dark.json',
         data_prefix=dict(img='images'),
         test_mode=True,
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 
 test_evaluator = dict(type='mmdet.CocoMetric', metric='bbox')

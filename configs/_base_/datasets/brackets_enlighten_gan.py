@@ -14,7 +14,8 @@ photographs = dict(
     scene_range=(None, 900),
     min_size=96,
     in_memory=True,
-    pipeline=train_pipeline)
+    pipeline=train_pipeline,
+)
 
 train_dataloader = dict(
     batch_size=4,
@@ -24,4 +25,6 @@ train_dataloader = dict(
     dataset=dict(
         type='mmsdag.UnpairedDataset',
         dark=dict(photographs, shots='dark'),
-        bright=dict(photographs, shots='bright')))
+        bright=dict(photographs, shots='bright'),
+    ),
+)

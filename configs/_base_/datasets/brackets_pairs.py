@@ -20,5 +20,7 @@ train_dataloader = dict(
             dict(type='mmsdag.LoadLowLightImage'),
             dict(type='mmsdag.LoadLowLightImage', key='gt'),
             dict(type='mmsdag.RandomCrop', crop_size=48, keys=('img', 'gt')),
-            dict(type='mmsdag.PackImages', keys=('img', 'gt'))
-        ]))
+            dict(type='mmsdag.PackImages', keys=('img', 'gt')),
+        ],
+    ),
+)

@@ -9,4 +9,6 @@ train_dataloader = dict(
         data_prefix=dict(img_path='images'),
         shots='bright',
         scene_range=(None, 900),
-        in_memory=True))
+        in_memory=True,
+    )
+)

@@ -9,5 +9,7 @@ train_dataloader = dict(
         pipeline=[
             dict(type='mmsdag.LoadLowLightImage'),
             dict(type='mmsdag.RandomCrop', crop_size=(128, 128)),
-            dict(type='mmsdag.PackImages')
-        ]))
+            dict(type='mmsdag.PackImages'),
+        ],
+    )
+)

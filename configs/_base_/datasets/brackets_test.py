@@ -2,8 +2,7 @@
 # look beside the well-exposed shot, and how degraded.
 _base_ = '../evaluation/paired.py'
 
-sdag_checkpoint = '{{ fileDirname }}/../../../checkpoints/' \
-    'sdag_vgg16_1xb16-1k_brackets.pth'
+sdag_checkpoint = '{{ fileDirname }}/../../../checkpoints/sdag_vgg16_1xb16-1k_brackets.pth'
 
 test_pipeline = [
     dict(type='mmsdag.LoadLowLightImage'),
@@ -23,7 +22,9 @@ test_dataloader = dict(
         scene_range=(901, None),
         paired=True,
         test_mode=True,
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 test_evaluator = [
     *_base_.test_evaluator,
     dict(type='mmsdag.SDAGReconstructionError', checkpoint=sdag_checkpoint),

@@ -8,4 +8,6 @@ train_dataloader = dict(
         data_root='{{$MMSDAG_BRACKETS:../shared/brackets}}',
         data_prefix=dict(img_path='images'),
         shots='all',
-        scene_range=(None, 900)))
+        scene_range=(None, 900),
+    )
+)

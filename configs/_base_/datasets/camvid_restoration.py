@@ -17,4 +17,6 @@ train_dataloader = dict(
         data_prefix=dict(img_path='images/train'),
         min_size=256,
         in_memory=True,
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)

@@ -3,19 +3,17 @@
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmpretrain.RandomFlip', prob=0.5, direction='horizontal'),
-    dict(
-        type='mmpretrain.ColorJitter',
-        brightness=0.3, contrast=0.3, saturation=0.3, hue=0.3),
+    dict(type='mmpretrain.ColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, hue=0.3),
     dict(
         type='mmpretrain.Rotate',
-        magnitude_range=(0., 20.), magnitude_std='inf', prob=1.,
-        random_negative_prob=0.5),
+        magnitude_range=(0.0, 20.0),
+        magnitude_std='inf',
+        prob=1.0,
+        random_negative_prob=0.5,
+    ),
     dict(type='mmpretrain.PackInputs'),
 ]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='mmpretrain.PackInputs'),
-]
+test_pipeline = [dict(type='LoadImageFromFile'), dict(type='mmpretrain.PackInputs')]
 
 train_dataloader = dict(
     batch_size=64,
@@ -26,7 +24,9 @@ train_dataloader = dict(
         type='mmsdag.CODaNDataset',
         data_root='{{$MMSDAG_CODAN:data/codan}}',
         split='train',
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     batch_size=64,
     num_workers=4,
@@ -36,9 +36,9 @@ val_dataloader = dict(
         data_root='{{$MMSDAG_CODAN:data/codan}}',
         split='val',
         test_mode=True,
-        pipeline=test_pipeline))
-test_dataloader = dict(
-    val_dataloader,
-    dataset=dict(val_dataloader['dataset'], split='test_night'))
-val_evaluator = dict(type='mmpretrain.Accuracy', topk=(1, ))
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = dict(val_dataloader, dataset=dict(val_dataloader['dataset'], split='test_night'))
+val_evaluator = dict(type='mmpretrain.Accuracy', topk=(1,))
 test_evaluator = val_evaluator

@@ -14,8 +14,9 @@ val_dataloader = dict(
     dataset=dict(
         type='mmsdag.DarkZurichDataset',
         data_root='{{$MMSDAG_DARK_ZURICH:data/dark_zurich}}',
-        data_prefix=dict(
-            img_path='rgb_anon/val/night', seg_map_path='gt/val/night'),
+        data_prefix=dict(img_path='rgb_anon/val/night', seg_map_path='gt/val/night'),
         test_mode=True,
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    )
+)
 test_dataloader = val_dataloader

@@ -7,14 +7,20 @@ train_dataloader = dict(
     dataset=dict(
         ann_file='imageclasslist.txt',
         split='train',
-        data_prefix=dict(img_path='ExDark', ann_path='ExDark_Annno')))
+        data_prefix=dict(img_path='ExDark', ann_path='ExDark_Annno'),
+    )
+)
 val_dataloader = dict(
     dataset=dict(
         ann_file='imageclasslist.txt',
         split='val',
-        data_prefix=dict(img_path='ExDark', ann_path='ExDark_Annno')))
+        data_prefix=dict(img_path='ExDark', ann_path='ExDark_Annno'),
+    )
+)
 test_dataloader = dict(
     dataset=dict(
         ann_file='imageclasslist.txt',
         split='test',
-        data_prefix=dict(img_path='ExDark', ann_path='ExDark_Annno')))
+        data_prefix=dict(img_path='ExDark', ann_path='ExDark_Annno'),
+    )
+)

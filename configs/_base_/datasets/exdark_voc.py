@@ -21,8 +21,16 @@ test_pipeline = [
     dict(type='mmdet.LoadAnnotations', with_bbox=True),
     dict(
         type='mmdet.PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
-                   'scale_factor', 'lighting', 'environment')),
+        meta_keys=(
+            'img_id',
+            'img_path',
+            'ori_shape',
+            'img_shape',
+            'scale_factor',
+            'lighting',
+            'environment',
+        ),
+    ),
 ]
 
 train_dataloader = dict(
@@ -37,7 +45,9 @@ train_dataloader = dict(
         ann_file='train.txt',
         data_prefix=dict(img_path='JPEGImages', ann_path='Annotations'),
         filter_cfg=dict(filter_empty_gt=True, min_size=32),
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=2,
@@ -49,7 +59,9 @@ val_dataloader = dict(
         ann_file='val.txt',
         data_prefix=dict(img_path='JPEGImages', ann_path='Annotations'),
         test_mode=True,
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 test_dataloader = dict(
     batch_size=1,
     num_workers=2,
@@ -61,7 +73,9 @@ test_dataloader = dict(
         ann_file='test.txt',
         data_prefix=dict(img_path='JPEGImages', ann_path='Annotations'),
         test_mode=True,
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 
 val_evaluator = dict(type='mmdet.VOCMetric', metric='mAP', eval_mode='area')
 test_evaluator = val_evaluator

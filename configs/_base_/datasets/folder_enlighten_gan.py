@@ -9,10 +9,8 @@ train_pipeline = [
     dict(type='mmsdag.PackImages'),
 ]
 photographs = dict(
-    type='mmsdag.LowLightFolderDataset',
-    data_root=data_root,
-    min_size=320,
-    pipeline=train_pipeline)
+    type='mmsdag.LowLightFolderDataset', data_root=data_root, min_size=320, pipeline=train_pipeline
+)
 
 train_dataloader = dict(
     batch_size=32,
@@ -22,4 +20,6 @@ train_dataloader = dict(
     dataset=dict(
         type='mmsdag.UnpairedDataset',
         dark=dict(photographs, data_prefix=dict(img_path='trainA')),
-        bright=dict(photographs, data_prefix=dict(img_path='trainB'))))
+        bright=dict(photographs, data_prefix=dict(img_path='trainB')),
+    ),
+)

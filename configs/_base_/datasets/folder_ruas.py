@@ -14,4 +14,6 @@ train_dataloader = dict(
         type='mmsdag.LowLightFolderDataset',
         data_root='{{$MMSDAG_FOLDER:data/low_light}}',
         min_size=320,
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)

@@ -18,4 +18,6 @@ train_dataloader = dict(
         type='mmsdag.LowLightFolderDataset',
         data_root='{{$MMSDAG_FOLDER:data/low_light}}',
         min_size=64,
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)

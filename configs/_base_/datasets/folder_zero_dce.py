@@ -15,4 +15,6 @@ train_dataloader = dict(
         type='mmsdag.LowLightFolderDataset',
         data_root='{{$MMSDAG_FOLDER:data/low_light}}',
         min_size=256,
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)

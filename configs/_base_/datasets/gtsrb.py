@@ -3,20 +3,15 @@
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmpretrain.Resize', scale=(32, 32)),
-    dict(
-        type='mmpretrain.Rotate',
-        angle=12., prob=0.8, random_negative_prob=0.5),
-    dict(
-        type='mmpretrain.Shear',
-        magnitude=0.15, prob=0.5, random_negative_prob=0.5),
+    dict(type='mmpretrain.Rotate', angle=12.0, prob=0.8, random_negative_prob=0.5),
+    dict(type='mmpretrain.Shear', magnitude=0.15, prob=0.5, random_negative_prob=0.5),
     dict(
         type='mmpretrain.RandomResizedCrop',
         scale=32,
         crop_ratio_range=(0.7, 1.0),
-        aspect_ratio_range=(0.85, 1.18)),
-    dict(
-        type='mmpretrain.ColorJitter',
-        brightness=0.3, contrast=0.5, saturation=0.5, hue=0.03),
+        aspect_ratio_range=(0.85, 1.18),
+    ),
+    dict(type='mmpretrain.ColorJitter', brightness=0.3, contrast=0.5, saturation=0.5, hue=0.03),
     dict(type='mmpretrain.PackInputs'),
 ]
 test_pipeline = [
@@ -36,7 +31,9 @@ train_dataloader = dict(
         type='mmsdag.GTSRBDataset',
         data_root=_data_root,
         data_prefix=_train,
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     batch_size=64,
     num_workers=1,
@@ -47,7 +44,9 @@ val_dataloader = dict(
         data_prefix='{{$MMSDAG_GTSRB_DARK:train_dark_unlabelled}}',
         other_than=_train,
         test_mode=True,
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 test_dataloader = dict(
     batch_size=64,
     num_workers=1,
@@ -58,6 +57,8 @@ test_dataloader = dict(
         ann_file='test_dark.txt',
         data_prefix='test_dark',
         test_mode=True,
-        pipeline=test_pipeline))
-val_evaluator = dict(type='mmpretrain.Accuracy', topk=(1, ))
+        pipeline=test_pipeline,
+    ),
+)
+val_evaluator = dict(type='mmpretrain.Accuracy', topk=(1,))
 test_evaluator = val_evaluator

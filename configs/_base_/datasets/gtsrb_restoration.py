@@ -10,15 +10,12 @@ _signs = dict(
     data_root='{{$MMSDAG_GTSRB:../shared/gtsrb}}',
     in_memory=True,
     lazy_init=True,
-    pipeline=train_pipeline)
-_bright = dict(
-    _signs,
-    data_prefix=dict(img_path='{{$MMSDAG_GTSRB_TRAIN:train_bright}}'))
+    pipeline=train_pipeline,
+)
+_bright = dict(_signs, data_prefix=dict(img_path='{{$MMSDAG_GTSRB_TRAIN:train_bright}}'))
 _dark = dict(
-    _signs,
-    is_dark=True,
-    data_prefix=dict(
-        img_path='{{$MMSDAG_GTSRB_DARK:train_dark_unlabelled}}'))
+    _signs, is_dark=True, data_prefix=dict(img_path='{{$MMSDAG_GTSRB_DARK:train_dark_unlabelled}}')
+)
 
 train_dataloader = dict(
     batch_size=64,
@@ -27,8 +24,6 @@ train_dataloader = dict(
     sampler=dict(type='mmsdag.ResumableSampler'),
     dataset=dict(
         type='ConcatDataset',
-        datasets=[
-            _bright,
-            dict(
-                type='RepeatDataset', times=20, lazy_init=True, dataset=_dark)
-        ]))
+        datasets=[_bright, dict(type='RepeatDataset', times=20, lazy_init=True, dataset=_dark)],
+    ),
+)

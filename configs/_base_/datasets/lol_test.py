@@ -15,8 +15,7 @@ test_dataloader = dict(
         type='mmsdag.PairedFolderDataset',
         data_root='{{$MMSDAG_LOL:../shared/lol/eval15}}',
         test_mode=True,
-        pipeline=test_pipeline))
-test_evaluator = [
-    dict(type='mmsdag.MeanMatchedPSNR'),
-    *_base_.test_evaluator,
-]
+        pipeline=test_pipeline,
+    ),
+)
+test_evaluator = [dict(type='mmsdag.MeanMatchedPSNR'), *_base_.test_evaluator]

@@ -6,11 +6,7 @@ _base_ = './night_segmentation.py'
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmseg.LoadAnnotations'),
-    dict(
-        type='RandomResize',
-        scale=(1024, 512),
-        ratio_range=(0.5, 2.0),
-        keep_ratio=True),
+    dict(type='RandomResize', scale=(1024, 512), ratio_range=(0.5, 2.0), keep_ratio=True),
     dict(type='mmseg.RandomCrop', crop_size=(512, 512), cat_max_ratio=0.75),
     dict(type='RandomFlip', prob=0.5),
     dict(type='mmseg.PhotoMetricDistortion'),
@@ -33,16 +29,20 @@ train_dataloader = dict(
         type='mmsdag.NightCityDataset',
         data_root='{{$MMSDAG_NIGHT_CITY:data/night_city}}',
         data_prefix=dict(
-            img_path='NightCity-images/images/train',
-            seg_map_path='NightCity-label/label/train'),
-        pipeline=train_pipeline))
+            img_path='NightCity-images/images/train', seg_map_path='NightCity-label/label/train'
+        ),
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     dataset=dict(
         type='mmsdag.NightCityDataset',
         data_root='{{$MMSDAG_NIGHT_CITY:data/night_city}}',
         data_prefix=dict(
-            img_path='NightCity-images/images/val',
-            seg_map_path='NightCity-label/label/val'),
+            img_path='NightCity-images/images/val', seg_map_path='NightCity-label/label/val'
+        ),
         test_mode=True,
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    )
+)
 test_dataloader = val_dataloader

@@ -2,8 +2,7 @@
 # day, to train on and to measure mAP on. By night: img='night/test'. A leaf
 # puts them in place of the dataloaders of the config it inherits.
 scenes_root = '{{$MMSDAG_NIGHT_SCENES:data/night_scenes}}'
-scenes_meta = dict(
-    classes=('disc', 'box', 'triangle', 'star', 'ring', 'cross'))
+scenes_meta = dict(classes=('disc', 'box', 'triangle', 'star', 'ring', 'cross'))
 
 scenes_train = dict(
     _delete_=True,
@@ -23,7 +22,9 @@ scenes_train = dict(
             dict(type='YOLOXHSVRandomAug'),
             dict(type='RandomFlip', prob=0.5),
             dict(type='PackDetInputs'),
-        ]))
+        ],
+    ),
+)
 scenes_test = dict(
     _delete_=True,
     batch_size=8,
@@ -46,8 +47,16 @@ scenes_test = dict(
             # file of them.
             dict(
                 type='PackDetInputs',
-                meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
-                           'scale_factor', 'instances')),
-        ]))
-scenes_metric = dict(
-    _delete_=True, type='mmdet.CocoMetric', metric='bbox')
+                meta_keys=(
+                    'img_id',
+                    'img_path',
+                    'ori_shape',
+                    'img_shape',
+                    'scale_factor',
+                    'instances',
+                ),
+            ),
+        ],
+    ),
+)
+scenes_metric = dict(_delete_=True, type='mmdet.CocoMetric', metric='bbox')

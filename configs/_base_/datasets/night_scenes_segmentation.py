@@ -2,10 +2,17 @@
 # day, to train on and to measure mIoU on. By night: img_path='night/test'.
 scenes_root = '{{$MMSDAG_NIGHT_SCENES:data/night_scenes}}'
 scenes_meta = dict(
-    classes=('background', 'disc', 'box', 'triangle', 'star', 'ring',
-             'cross'),
-    palette=[[60, 60, 66], [230, 85, 60], [65, 135, 215], [95, 185, 90],
-             [240, 195, 60], [165, 95, 200], [70, 195, 195]])
+    classes=('background', 'disc', 'box', 'triangle', 'star', 'ring', 'cross'),
+    palette=[
+        [60, 60, 66],
+        [230, 85, 60],
+        [65, 135, 215],
+        [95, 185, 90],
+        [240, 195, 60],
+        [165, 95, 200],
+        [70, 195, 195],
+    ],
+)
 
 train_dataloader = dict(
     batch_size=8,
@@ -23,7 +30,9 @@ train_dataloader = dict(
             dict(type='mmseg.LoadAnnotations'),
             dict(type='mmengine.RandomFlip', prob=0.5),
             dict(type='mmseg.PackSegInputs'),
-        ]))
+        ],
+    ),
+)
 test_dataloader = dict(
     batch_size=8,
     num_workers=0,
@@ -40,6 +49,8 @@ test_dataloader = dict(
             dict(type='LoadImageFromFile'),
             dict(type='mmseg.LoadAnnotations'),
             dict(type='mmseg.PackSegInputs'),
-        ]))
+        ],
+    ),
+)
 test_evaluator = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU'])
 test_cfg = dict(type='TestLoop')

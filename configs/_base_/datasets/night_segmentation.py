@@ -4,7 +4,8 @@ val_dataloader = dict(
     batch_size=1,
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False))
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
 test_dataloader = val_dataloader
 
 val_evaluator = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU'])

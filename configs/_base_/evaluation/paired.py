@@ -5,8 +5,6 @@ _base_ = './unpaired.py'
 test_evaluator = [
     dict(type='mmsdag.PSNR'),
     dict(type='mmsdag.SSIM'),
-    dict(
-        type='mmsdag.LPIPS',
-        weights='{{$MMSDAG_ALEXNET:torchvision://alexnet}}'),
+    dict(type='mmsdag.LPIPS', weights='{{$MMSDAG_ALEXNET:torchvision://alexnet}}'),
     *_base_.test_evaluator,
 ]

@@ -2,4 +2,5 @@ model = dict(
     type='SelfSupervisedRestorer',
     generator=dict(type='BlendUNet'),
     degradation=dict(type='CameraDegradation'),
-    amp_dtype='auto')
+    amp_dtype='auto',
+)

@@ -10,4 +10,6 @@ model = dict(
         p_tone=0.15,
         p_contrast=0.09,
         p_black=0.09,
-        p_jpeg=0.15))
+        p_jpeg=0.15,
+    )
+)

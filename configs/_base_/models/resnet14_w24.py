@@ -9,7 +9,7 @@ model = dict(
         num_stages=3,
         strides=(2, 2, 1),
         dilations=(1, 1, 1),
-        out_indices=(2, )),
-    head=dict(
-        in_channels=96,
-        loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1)))
+        out_indices=(2,),
+    ),
+    head=dict(in_channels=96, loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1)),
+)

@@ -6,8 +6,9 @@ model = dict(
     type='RUAS',
     generator=dict(type='RUASNet', denoise=False),
     fidelity_loss=dict(type='MSELoss', loss_weight=0.5),
-    smoothness_loss=dict(type='MeanSmoothnessLoss', sigma=10.),
+    smoothness_loss=dict(type='MeanSmoothnessLoss', sigma=10.0),
     denoise_fidelity_loss=dict(type='MSELoss', loss_weight=1e-7),
     # A third: of its three channels, which this class sums, the mean.
     denoise_tv_loss=dict(type='IlluminationSmoothnessLoss', loss_weight=1 / 3),
-    denoise_interval=50)
+    denoise_interval=50,
+)

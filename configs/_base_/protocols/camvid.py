@@ -11,8 +11,10 @@ camvid_test = dict(
         dict(type='LoadImageFromFile'),
         dict(type='LoadAnnotations'),
         dict(type='PackSegInputs'),
-    ])
+    ],
+)
 camvid_val = dict(
     camvid_test,
     data_prefix=dict(img_path='images/val', seg_map_path='annotations/val'),
-    img_suffix='.jpg')
+    img_suffix='.jpg',
+)

@@ -11,12 +11,12 @@ dark_face_train = dict(
             **_base_.dark_face_train_set,
             pipeline=[
                 *_base_.dark_face_before_resize,
-                dict(
-                    type='RandomResize',
-                    scale=[(750, 500), (1500, 1000)],
-                    keep_ratio=True),
-                *_base_.dark_face_after_resize
-            ])))
+                dict(type='RandomResize', scale=[(750, 500), (1500, 1000)], keep_ratio=True),
+                *_base_.dark_face_after_resize,
+            ],
+        ),
+    ),
+)
 dark_face_test = dict(
     **_base_.dark_face_test_loader,
     dataset=dict(
@@ -24,13 +24,14 @@ dark_face_test = dict(
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='Resize', scale=(1500, 1000), keep_ratio=True),
-            *_base_.dark_face_after_test_resize
-        ]))
+            *_base_.dark_face_after_test_resize,
+        ],
+    ),
+)
 
 dark_face_train_cfg = dict(max_epochs=12, val_interval=1)
 dark_face_optim_wrapper = dict(optimizer=_base_.dark_face_optimizer)
 dark_face_param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500),
-    dict(type='MultiStepLR', by_epoch=True, milestones=[8, 11], gamma=0.1)
+    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500),
+    dict(type='MultiStepLR', by_epoch=True, milestones=[8, 11], gamma=0.1),
 ]

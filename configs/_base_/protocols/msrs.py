@@ -7,10 +7,11 @@ msrs_night = dict(
     type='mmsdag.CocoSubsetDataset',
     data_root='{{$MMSDAG_MSRS:../shared/msrs_night}}',
     ann_file='night_visible.json',
-    test_mode=True)
+    test_mode=True,
+)
 # The metric reads the boxes in `instances`, which fit all annotation files.
 msrs_formatting = dict(
     type='PackDetInputs',
-    meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
-               'instances'))
+    meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances'),
+)
 msrs_metric = dict(type='CocoMetric', metric='bbox')

@@ -4,6 +4,7 @@ Files may come from anybody. Every parser takes bytes and either returns an
 annotation or raises one :class:`AnnotationError` that names the file and the
 line. Sizes are limited, and every loop runs once over the bytes.
 """
+
 from __future__ import annotations
 
 import math
@@ -26,8 +27,7 @@ _NUMBER = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?', re.ASCII)
 class AnnotationError(ValueError):
     """A broken annotation; the message names file, line and reason."""
 
-    def __init__(self, path: str | os.PathLike, line: int | None,
-                 reason: str) -> None:
+    def __init__(self, path: str | os.PathLike, line: int | None, reason: str) -> None:
         super().__init__(path, line, reason)
         self.path = os.fspath(path)
         self.line = line
@@ -48,6 +48,7 @@ class Box:
         line: Line of the file.
         difficult: VOC's mark of objects that metrics leave out.
     """
+
     name: str
     bbox: tuple[float, float, float, float]
     line: int
@@ -72,6 +73,7 @@ class Annotation:
         boxes: All objects, in the order of the file.
         size: (width, height) of the image in pixels, if the file has it.
     """
+
     boxes: list[Box] = field(default_factory=list)
     size: tuple[int, int] | None = None
 
@@ -79,6 +81,7 @@ class Annotation:
 @dataclass(frozen=True)
 class ListedImage:
     """A line of an image list; fields that it does not have are None."""
+
     name: str
     line: int
     label: str | None = None
@@ -105,8 +108,7 @@ def read_bytes(path: str | os.PathLike, limit: int = MAX_IMAGE_BYTES) -> bytes:
 def check_size(path: str | os.PathLike, size: int, limit: int) -> None:
     """Refuse a file of more than ``limit`` bytes."""
     if size > limit:
-        raise AnnotationError(
-            path, None, f'larger than {limit:,} bytes: is it an annotation?')
+        raise AnnotationError(path, None, f'larger than {limit:,} bytes: is it an annotation?')
 
 
 def split_lines(content: bytes, path: str | os.PathLike) -> list[str]:
@@ -119,15 +121,14 @@ def split_lines(content: bytes, path: str | os.PathLike) -> list[str]:
         text = content.decode('utf-8-sig')
     except UnicodeDecodeError as error:
         raise AnnotationError(
-            path, content[:error.start].count(b'\n') + 1,
-            'the text is not UTF-8; save it as UTF-8') from None
+            path, content[: error.start].count(b'\n') + 1, 'the text is not UTF-8; save it as UTF-8'
+        ) from None
     # splitlines() would also split at characters that editors show inside a
     # line.
     return re.split(r'\r\n|\n|\r', text)
 
 
-def read_number(text: str, what: str, path: str | os.PathLike,
-                line: int) -> float:
+def read_number(text: str, what: str, path: str | os.PathLike, line: int) -> float:
     """Read a finite number of pixels.
 
     Args:
@@ -144,9 +145,7 @@ def read_number(text: str, what: str, path: str | os.PathLike,
         value = float(text)
         if math.isfinite(value) and abs(value) <= MAX_COORDINATE:
             return value
-    raise AnnotationError(
-        path, line,
-        f'{what} is {quote(text)}, which is not a number of pixels')
+    raise AnnotationError(path, line, f'{what} is {quote(text)}, which is not a number of pixels')
 
 
 def quote(text: str) -> str:

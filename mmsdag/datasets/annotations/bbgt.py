@@ -1,17 +1,11 @@
 """ExDark's own annotations, ``% bbGt version=3``."""
+
 from __future__ import annotations
 
 import os
 import re
 
-from .base import (
-    Annotation,
-    AnnotationError,
-    Box,
-    quote,
-    read_number,
-    split_lines,
-)
+from .base import Annotation, AnnotationError, Box, quote, read_number, split_lines
 
 
 def parse_bbgt(content: bytes, path: str | os.PathLike) -> Annotation:
@@ -27,9 +21,7 @@ def parse_bbgt(content: bytes, path: str | os.PathLike) -> Annotation:
     """
     lines = split_lines(content, path)
     if not re.match(r'%\s*bbGt version=3\b', lines[0]):
-        raise AnnotationError(
-            path, 1, "must start with '% bbGt version=3', not "
-            f'{quote(lines[0])}')
+        raise AnnotationError(path, 1, f"must start with '% bbGt version=3', not {quote(lines[0])}")
     boxes = []
     for number, line in enumerate(lines[1:], 2):
         cells = line.split()
@@ -37,12 +29,13 @@ def parse_bbgt(content: bytes, path: str | os.PathLike) -> Annotation:
             continue
         if len(cells) not in (5, 12):
             raise AnnotationError(
-                path, number, f'{len(cells)} columns in {quote(line)}: '
-                'expected a name and 4 or 11 numbers; is the file cut off?')
+                path,
+                number,
+                f'{len(cells)} columns in {quote(line)}: '
+                'expected a name and 4 or 11 numbers; is the file cut off?',
+            )
         left, top, width, height, *_ = (
-            read_number(cell, 'column', path, number) for cell in cells[1:])
-        boxes.append(
-            Box(cells[0],
-                (left - 1, top - 1, left + width - 1, top + height - 1),
-                number))
+            read_number(cell, 'column', path, number) for cell in cells[1:]
+        )
+        boxes.append(Box(cells[0], (left - 1, top - 1, left + width - 1, top + height - 1), number))
     return Annotation(boxes)

@@ -1,4 +1,5 @@
 """Detection annotations in COCO's JSON."""
+
 from __future__ import annotations
 
 import json
@@ -29,9 +30,12 @@ def parse_coco(content: bytes, path: str | os.PathLike) -> dict:
         raise AnnotationError(path, None, str(fault)) from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AnnotationError(
-            path, None, 'not COCO annotations: expected images, categories '
+            path,
+            None,
+            'not COCO annotations: expected images, categories '
             'and annotations, each with its fields '
-            f'({type(error).__name__}: {error})') from None
+            f'({type(error).__name__}: {error})',
+        ) from None
     return data
 
 
@@ -47,8 +51,7 @@ def _load(content: bytes, path: str | os.PathLike) -> dict:
     try:
         return json.loads(content, parse_constant=refuse)
     except json.JSONDecodeError as error:
-        raise AnnotationError(path, error.lineno,
-                              f'incomplete JSON ({error.msg})') from None
+        raise AnnotationError(path, error.lineno, f'incomplete JSON ({error.msg})') from None
     except AnnotationError:
         raise
     # Wrong encodings, integers of thousands of digits, brackets in brackets.
@@ -63,8 +66,7 @@ def _check(data: dict) -> None:
     for image in data['images']:
         if not isinstance(image['file_name'], str):
             raise _Fault(f'image {image["id"]!r}: file_name is not a text')
-        if not all(0 < image[side] <= MAX_COORDINATE
-                   for side in ('width', 'height')):
+        if not all(0 < image[side] <= MAX_COORDINATE for side in ('width', 'height')):
             raise _Fault(f'image {image["id"]!r}: it has no area')
     for category in data['categories']:
         if not isinstance(category['name'], str):
@@ -94,6 +96,6 @@ def _unique(items: list, what: str) -> set:
         raise _Fault(f'the {what} list is not a list')
     counts = Counter(item['id'] for item in items)
     if len(counts) < len(items):
-        (twice, _), = counts.most_common(1)
+        ((twice, _),) = counts.most_common(1)
         raise _Fault(f'{what} {twice!r} is there twice')
     return set(counts)

@@ -1,4 +1,5 @@
 """Find images and the annotation files that belong to them."""
+
 from __future__ import annotations
 
 import os
@@ -11,14 +12,7 @@ from pathlib import Path
 from mmsdag.utils.files import walk_files
 
 from ..low_light_folder import named
-from .base import (
-    MAX_IMAGE_BYTES,
-    Annotation,
-    AnnotationError,
-    ListedImage,
-    check_size,
-    read_bytes,
-)
+from .base import MAX_IMAGE_BYTES, Annotation, AnnotationError, ListedImage, check_size, read_bytes
 from .bbgt import parse_bbgt
 from .dark_face import parse_dark_face
 from .voc import parse_voc
@@ -28,10 +22,7 @@ Parser = Callable[[bytes, str], Annotation]
 
 #: Parsers of the annotations of a data set, by the suffix of their names.
 EXDARK_PARSERS: dict[str, Parser] = {'.xml': parse_voc, '.txt': parse_bbgt}
-DARK_FACE_PARSERS: dict[str, Parser] = {
-    '.xml': parse_voc,
-    '.txt': parse_dark_face
-}
+DARK_FACE_PARSERS: dict[str, Parser] = {'.xml': parse_voc, '.txt': parse_dark_face}
 
 
 class FileIndex:
@@ -51,11 +42,9 @@ class FileIndex:
         AnnotationError: If the archive is damaged.
     """
 
-    def __init__(self,
-                 root: str | os.PathLike,
-                 suffixes: Iterable[str],
-                 what: str,
-                 required: bool = True) -> None:
+    def __init__(
+        self, root: str | os.PathLike, suffixes: Iterable[str], what: str, required: bool = True
+    ) -> None:
         self.root = os.fspath(root)
         self.suffixes = tuple(suffixes)
         self.what = what
@@ -63,9 +52,11 @@ class FileIndex:
         self._paths: dict[str, list[str]] = defaultdict(list)
         for path in self._walk() if required or os.path.exists(root) else ():
             name = os.path.basename(path)
-            if (name.lower().endswith(self.suffixes)
-                    and not name.startswith('.')
-                    and '__MACOSX' not in path):
+            if (
+                name.lower().endswith(self.suffixes)
+                and not name.startswith('.')
+                and '__MACOSX' not in path
+            ):
                 self._paths[name.casefold()].append(path)
 
     def __len__(self) -> int:
@@ -79,11 +70,13 @@ class FileIndex:
         """
         names = sorted(
             os.path.splitext(os.path.basename(path))[0]
-            for paths in self._paths.values() for path in paths)
+            for paths in self._paths.values()
+            for path in paths
+        )
         if not names:
             raise FileNotFoundError(
-                f'no files {" or ".join(self.suffixes)} in {self.root}: '
-                f'check {self.what}')
+                f'no files {" or ".join(self.suffixes)} in {self.root}: check {self.what}'
+            )
         return [ListedImage(name, line) for line, name in enumerate(names, 1)]
 
     def find(self, name: str) -> str | None:
@@ -99,7 +92,8 @@ class FileIndex:
             raise ValueError(
                 f'{len(paths)} files in {self.root} are named {name!r}: '
                 f'{paths[0]}, {paths[1]}; set {self.what} to one of their '
-                'folders')
+                'folders'
+            )
         return paths[0] if paths else None
 
     def read(self, path: str) -> bytes:
@@ -112,16 +106,14 @@ class FileIndex:
             return read_bytes(path)
         shown = self.shown(path)
         try:
-            check_size(shown, self.zip.getinfo(path).file_size,
-                       MAX_IMAGE_BYTES)
+            check_size(shown, self.zip.getinfo(path).file_size, MAX_IMAGE_BYTES)
             with self.zip.open(path) as file:
                 # The announced size may be a lie.
                 content = file.read(MAX_IMAGE_BYTES + 1)
         except AnnotationError:
             raise
         except Exception as error:  # zlib, encryption, checksums, …
-            raise AnnotationError(shown, None,
-                                  f'damaged archive ({error})') from None
+            raise AnnotationError(shown, None, f'damaged archive ({error})') from None
         check_size(shown, len(content), MAX_IMAGE_BYTES)
         return content
 
@@ -134,16 +126,15 @@ class FileIndex:
             try:
                 self.zip = zipfile.ZipFile(self.root)
             except Exception as error:  # BadZipFile, struct.error, …
-                raise AnnotationError(self.root, None,
-                                      f'damaged archive ({error})') from None
-            yield from (i.filename for i in self.zip.infolist()
-                        if not i.is_dir())
+                raise AnnotationError(self.root, None, f'damaged archive ({error})') from None
+            yield from (i.filename for i in self.zip.infolist() if not i.is_dir())
         elif os.path.isdir(self.root):
             yield from walk_files(self.root)
         else:
             raise FileNotFoundError(
                 f'no folder or zip archive {self.root} (working folder '
-                f'{os.getcwd()}): check {self.what}')
+                f'{os.getcwd()}): check {self.what}'
+            )
 
 
 @dataclass(frozen=True)
@@ -152,6 +143,7 @@ class Record:
 
     ``ann_path`` is for messages: it may lead into an archive.
     """
+
     image: ListedImage
     img_path: str | None
     ann_path: str
@@ -159,9 +151,12 @@ class Record:
 
 
 def read_records(
-        listed: list[ListedImage], images: FileIndex, annotations: FileIndex,
-        parsers: dict[str, Parser],
-        progress: Callable[[Iterable], Iterable] = iter) -> Iterator[Record]:
+    listed: list[ListedImage],
+    images: FileIndex,
+    annotations: FileIndex,
+    parsers: dict[str, Parser],
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> Iterator[Record]:
     """Find and parse the annotation of each listed image.
 
     An image ``NAME.png``, listed with or without its ending and folder, has
@@ -187,10 +182,8 @@ def read_records(
         if img_path is None and not name.lower().endswith(images.suffixes):
             paths = (images.find(name + end) for end in images.suffixes)
             img_path = next(filter(None, paths), None)
-        stems = dict.fromkeys((os.path.basename(img_path or name), name,
-                               os.path.splitext(name)[0]))
-        candidates = (annotations.find(stem + end) for end in parsers
-                      for stem in stems)
+        stems = dict.fromkeys((os.path.basename(img_path or name), name, os.path.splitext(name)[0]))
+        candidates = (annotations.find(stem + end) for end in parsers for stem in stems)
         ann_path = next(filter(None, candidates), None)
         if ann_path is None:
             missing.append(image.name)
@@ -201,9 +194,9 @@ def read_records(
             f'{len(missing)} of the {len(listed)} listed images have no '
             f'annotation ({" or ".join(parsers)}) in {annotations.root}, '
             f'which has {len(annotations)}; check {annotations.what}:'
-            f'{named(missing)}')
+            f'{named(missing)}'
+        )
     for image, img_path, ann_path in progress(found):
         parse = parsers[Path(ann_path).suffix.lower()]
         shown = annotations.shown(ann_path)
-        yield Record(image, img_path, shown,
-                     parse(annotations.read(ann_path), shown))
+        yield Record(image, img_path, shown, parse(annotations.read(ann_path), shown))

@@ -1,4 +1,5 @@
 """Lists of images: plain, or of ExDark."""
+
 from __future__ import annotations
 
 import os
@@ -9,17 +10,37 @@ from .base import AnnotationError, ListedImage, quote, split_lines
 #: ExDark's classes, lighting types and environments: number n of
 #: ``imageclasslist.txt`` is the n-th. Source: ``Groundtruth/README.md`` of
 #: the data set's authors.
-EXDARK_CLASSES = ('Bicycle', 'Boat', 'Bottle', 'Bus', 'Car', 'Cat', 'Chair',
-                  'Cup', 'Dog', 'Motorbike', 'People', 'Table')
-EXDARK_LIGHTING = ('Low', 'Ambient', 'Object', 'Single', 'Weak', 'Strong',
-                   'Screen', 'Window', 'Shadow', 'Twilight')
+EXDARK_CLASSES = (
+    'Bicycle',
+    'Boat',
+    'Bottle',
+    'Bus',
+    'Car',
+    'Cat',
+    'Chair',
+    'Cup',
+    'Dog',
+    'Motorbike',
+    'People',
+    'Table',
+)
+EXDARK_LIGHTING = (
+    'Low',
+    'Ambient',
+    'Object',
+    'Single',
+    'Weak',
+    'Strong',
+    'Screen',
+    'Window',
+    'Shadow',
+    'Twilight',
+)
 EXDARK_ENVIRONMENTS = ('Indoor', 'Outdoor')
 EXDARK_SPLITS = ('train', 'val', 'test')
 
 
-
-def parse_image_list(content: bytes,
-                     path: str | os.PathLike) -> list[ListedImage]:
+def parse_image_list(content: bytes, path: str | os.PathLike) -> list[ListedImage]:
     """Read a list of images: plain, or ExDark's ``imageclasslist.txt``.
 
     A plain list has a file name a line. ExDark's has name, class, lighting
@@ -39,29 +60,28 @@ def parse_image_list(content: bytes,
         name = image.name.casefold()
         if name in seen:
             raise AnnotationError(
-                path, number, f'{quote(image.name)} is listed twice, first '
-                f'in line {seen[name]}')
+                path, number, f'{quote(image.name)} is listed twice, first in line {seen[name]}'
+            )
         seen[name] = number
         images.append(image)
     return images
 
 
 def _listed(line: str, path: str | os.PathLike, number: int) -> ListedImage:
-    match = re.fullmatch(
-        r'(\S+)\s+(\d{1,2})\s+(\d{1,2})\s+(\d{1,2})\s+(\d{1,2})', line,
-        re.ASCII)
+    match = re.fullmatch(r'(\S+)\s+(\d{1,2})\s+(\d{1,2})\s+(\d{1,2})\s+(\d{1,2})', line, re.ASCII)
     if match is None:
         if not line.isprintable():
-            raise AnnotationError(path, number,
-                                  f'{quote(line)} is not a file name')
+            raise AnnotationError(path, number, f'{quote(line)} is not a file name')
         return ListedImage(line, number)
     choices = dict(
-        label=EXDARK_CLASSES, lighting=EXDARK_LIGHTING,
-        environment=EXDARK_ENVIRONMENTS, split=EXDARK_SPLITS)
+        label=EXDARK_CLASSES,
+        lighting=EXDARK_LIGHTING,
+        environment=EXDARK_ENVIRONMENTS,
+        split=EXDARK_SPLITS,
+    )
     chosen = {}
     for (what, names), digits in zip(choices.items(), match.groups()[1:]):
         if not 1 <= int(digits) <= len(names):
-            raise AnnotationError(
-                path, number, f'{what} {digits} is not in 1 to {len(names)}')
+            raise AnnotationError(path, number, f'{what} {digits} is not in 1 to {len(names)}')
         chosen[what] = names[int(digits) - 1]
     return ListedImage(match[1], number, **chosen)

@@ -3,6 +3,7 @@
 XML with a document type is refused before anything is expanded, so that
 neither entity bombs nor external entities can do harm.
 """
+
 from __future__ import annotations
 
 import os
@@ -58,14 +59,13 @@ class _VOCReader:
             raise
         except expat.ExpatError as error:
             raise self._error(
-                f'incomplete XML ({expat.ErrorString(error.code)})',
-                error.lineno) from None
+                f'incomplete XML ({expat.ErrorString(error.code)})', error.lineno
+            ) from None
         # An encoding that Python does not know, or text that is not in it.
         except (LookupError, ValueError) as error:
             raise self._error(f'cannot be decoded ({error})') from None
         sides = [self.size.get(side, 0) for side in ('width', 'height')]
-        if not all(0 < side <= MAX_COORDINATE and side == int(side)
-                   for side in sides):
+        if not all(0 < side <= MAX_COORDINATE and side == int(side) for side in sides):
             return Annotation(self.boxes)  # some tools write 0: not known
         return Annotation(self.boxes, (int(sides[0]), int(sides[1])))
 
@@ -90,27 +90,23 @@ class _VOCReader:
         elif place == ['object']:
             self.boxes.append(self._box())
         elif place[:1] == ['object'] and (
-                place[1:] in (['name'], ['difficult'])
-                or len(place) == 3 and place[1] == 'bndbox'):
+            place[1:] in (['name'], ['difficult']) or len(place) == 3 and place[1] == 'bndbox'
+        ):
             if tag in self.object:
                 raise self._error(f'a second <{tag[:40]}> in one object')
             self.object[tag] = text
 
     def _box(self) -> Box:
-        missing = [
-            tag for tag in ('name', *_CORNERS) if not self.object.get(tag)
-        ]
+        missing = [tag for tag in ('name', *_CORNERS) if not self.object.get(tag)]
         if missing:
-            raise self._error(f'object without <{missing[0]}>',
-                              self.object_line)
+            raise self._error(f'object without <{missing[0]}>', self.object_line)
         x1, y1, x2, y2 = (
-            read_number(self.object[tag], tag, self.path, self.object_line) - 1
-            for tag in _CORNERS)
+            read_number(self.object[tag], tag, self.path, self.object_line) - 1 for tag in _CORNERS
+        )
         difficult = read_number(
-            self.object.get('difficult') or '0', 'difficult', self.path,
-            self.object_line)
-        return Box(self.object['name'], (x1, y1, x2, y2), self.object_line,
-                   bool(difficult))
+            self.object.get('difficult') or '0', 'difficult', self.path, self.object_line
+        )
+        return Box(self.object['name'], (x1, y1, x2, y2), self.object_line, bool(difficult))
 
     @property
     def _line(self) -> int:
@@ -119,7 +115,8 @@ class _VOCReader:
     def _refuse(self, name: str, *_: Any) -> None:
         raise self._error(
             f'declares {name[:40]!r}: document types and entities are '
-            'refused, since they can hold a bomb; take the declaration out')
+            'refused, since they can hold a bomb; take the declaration out'
+        )
 
     def _error(self, reason: str, line: int | None = None) -> AnnotationError:
         return AnnotationError(self.path, line or self._line, reason)

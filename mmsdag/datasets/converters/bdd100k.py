@@ -1,4 +1,5 @@
 """Night images of BDD100K."""
+
 from __future__ import annotations
 
 import json
@@ -19,17 +20,20 @@ def times_of_day(path: Path) -> dict[str, str]:
         frames = json.loads(path.read_text(encoding='utf-8'))
         return {
             Path(frame['name']).stem: frame['attributes']['timeofday']
-            for frame in frames if frame.get('attributes')
+            for frame in frames
+            if frame.get('attributes')
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f'{path}: not a list of images with name and attributes.timeofday '
             f'({type(error).__name__}: {error}); take the detection labels of '
-            'BDD100K, det_train.json and det_val.json') from error
+            'BDD100K, det_train.json and det_val.json'
+        ) from error
 
 
-def night_images(labels: Iterable[Path], images: Path,
-                 masks: Path | None = None) -> tuple[list[str], str]:
+def night_images(
+    labels: Iterable[Path], images: Path, masks: Path | None = None
+) -> tuple[list[str], str]:
     """List the night images that exist and, with ``masks``, have a mask.
 
     Args:
@@ -56,10 +60,10 @@ def night_images(labels: Iterable[Path], images: Path,
     summary = (
         f'{len(found)} images in {images}: {len(found - times.keys())} '
         f'without a known time of day, {len(night)} at night, of which '
-        f'{len(names)} are listed')
+        f'{len(names)} are listed'
+    )
     if not names:
-        raise ValueError(f'{summary}; do the labels and the folders belong '
-                         'together?')
+        raise ValueError(f'{summary}; do the labels and the folders belong together?')
     return sorted(names), summary
 
 

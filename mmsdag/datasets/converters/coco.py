@@ -1,4 +1,5 @@
 """ExDark, DARK FACE and exposure brackets as COCO JSON."""
+
 from __future__ import annotations
 
 import json
@@ -35,6 +36,7 @@ class Checks:
         policies: For each check ``'keep'``, ``'drop'`` or ``'clip'``.
         found: For each check a line for each finding.
     """
+
     policies: dict[str, str]
     found: dict[str, list[str]] = field(default_factory=dict)
 
@@ -50,18 +52,21 @@ class Checks:
         """Yield the lines of a summary for people."""
         done = {KEEP: 'kept', DROP: 'dropped', CLIP: 'clipped'}
         for check, findings in self.found.items():
-            yield (f'  {check:<14}{len(findings):>6}' +
-                   (f'  {done[self.policies[check]]}' if findings else ''))
+            yield (
+                f'  {check:<14}{len(findings):>6}'
+                + (f'  {done[self.policies[check]]}' if findings else '')
+            )
             yield from (f'    {line}' for line in findings[:NAMED])
             if len(findings) > NAMED:
-                yield (f'    and {len(findings) - NAMED} more: --report '
-                       'names them all')
+                yield (f'    and {len(findings) - NAMED} more: --report names them all')
 
     def report(self) -> str:
         """Return all findings, one per line."""
-        return ''.join(f'{check}\t{finding}\n'
-                       for check, findings in self.found.items()
-                       for finding in findings)
+        return ''.join(
+            f'{check}\t{finding}\n'
+            for check, findings in self.found.items()
+            for finding in findings
+        )
 
 
 class CocoWriter:
@@ -78,8 +83,7 @@ class CocoWriter:
         self.images: list[dict] = []
         self.annotations: list[dict] = []
 
-    def add_image(self, name: str, width: int, height: int,
-                  **more: str | None) -> int:
+    def add_image(self, name: str, width: int, height: int, **more: str | None) -> int:
         """Add an image and return its id."""
         self.images.append(
             dict(
@@ -87,11 +91,20 @@ class CocoWriter:
                 file_name=name,
                 width=width,
                 height=height,
-                **{k: v for k, v in more.items() if v is not None}))
+                **{k: v for k, v in more.items() if v is not None},
+            )
+        )
         return len(self.images)
 
-    def add_box(self, where: str, image_id: int, name: str,
-                bbox: Sequence[float], crowd: int = 0, **more: float) -> None:
+    def add_box(
+        self,
+        where: str,
+        image_id: int,
+        name: str,
+        bbox: Sequence[float],
+        crowd: int = 0,
+        **more: float,
+    ) -> None:
         """Add a box of an added image, unless a check drops it.
 
         Args:
@@ -116,7 +129,9 @@ class CocoWriter:
                 bbox=[x1, y1, x2 - x1, y2 - y1],
                 area=(x2 - x1) * (y2 - y1),
                 iscrowd=crowd,
-                **more))
+                **more,
+            )
+        )
 
     def content(self) -> bytes:
         """Return the JSON."""
@@ -124,13 +139,13 @@ class CocoWriter:
             dict(
                 images=self.images,
                 annotations=self.annotations,
-                categories=[
-                    dict(id=n, name=name)
-                    for name, n in self.categories.items()
-                ])).encode()
+                categories=[dict(id=n, name=name) for name, n in self.categories.items()],
+            )
+        ).encode()
 
-    def _checked(self, bbox: Sequence[float], image: dict,
-                 finding: str) -> tuple[float, ...] | None:
+    def _checked(
+        self, bbox: Sequence[float], image: dict, finding: str
+    ) -> tuple[float, ...] | None:
         """Return the corners to write; None drops the box."""
         x1, y1, x2, y2 = bbox
         if x2 <= x1 or y2 <= y1:
@@ -139,8 +154,7 @@ class CocoWriter:
             x2, y2 = max(x1, x2), max(y1, y2)
         width, height = image['width'], image['height']
         if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
-            if not self.checks.keeps('outside',
-                                     f'{finding} in {width}x{height}'):
+            if not self.checks.keeps('outside', f'{finding} in {width}x{height}'):
                 return None
             if self.checks.policies['outside'] == CLIP:
                 x1, x2 = (min(max(x, 0), width) for x in (x1, x2))
@@ -161,11 +175,15 @@ class CocoWriter:
         return self.categories[known]
 
 
-def convert_files(annotations: Path, images: Path | None, image_list: Path |
-                  None, checks: Checks, classes: Sequence[str],
-                  parsers: dict[str, Parser],
-                  select: Callable[[list[ListedImage]], list[ListedImage]]
-                  ) -> CocoWriter:
+def convert_files(
+    annotations: Path,
+    images: Path | None,
+    image_list: Path | None,
+    checks: Checks,
+    classes: Sequence[str],
+    parsers: dict[str, Parser],
+    select: Callable[[list[ListedImage]], list[ListedImage]],
+) -> CocoWriter:
     """Convert a data set with one annotation file for each image.
 
     Args:
@@ -178,28 +196,29 @@ def convert_files(annotations: Path, images: Path | None, image_list: Path |
         select: Chooses among the listed images.
     """
     coco = CocoWriter(classes, checks)
-    image_index = FileIndex(images or '', IMAGE_SUFFIXES, '--images',
-                            required=images is not None)
+    image_index = FileIndex(images or '', IMAGE_SUFFIXES, '--images', required=images is not None)
     annotation_index = FileIndex(annotations, parsers, '--annotations')
-    listed = (read_list(image_list, '--list')
-              if image_list else annotation_index.list_images())
+    listed = read_list(image_list, '--list') if image_list else annotation_index.list_images()
 
     def progress(found: Iterable) -> Iterable:
         return tqdm(found, unit='image')
 
-    for record in read_records(
-            select(listed), image_index, annotation_index, parsers, progress):
+    for record in read_records(select(listed), image_index, annotation_index, parsers, progress):
         name = record.image.name
         if record.img_path is not None and images is not None:
             name = Path(record.img_path).relative_to(images).as_posix()
         elif images is not None and not checks.keeps('missing-image', name):
             continue
         image_id = coco.add_image(
-            name, *_size(record), lighting=record.image.lighting,
-            environment=record.image.environment)
+            name,
+            *_size(record),
+            lighting=record.image.lighting,
+            environment=record.image.environment,
+        )
         for box in record.annotation.boxes:
-            coco.add_box(f'{record.ann_path}:{box.line}', image_id, box.name,
-                         box.bbox, int(box.difficult))
+            coco.add_box(
+                f'{record.ann_path}:{box.line}', image_id, box.name, box.bbox, int(box.difficult)
+            )
     return coco
 
 
@@ -211,13 +230,14 @@ def _size(record: Record) -> tuple[int, int]:
     if record.annotation.size is None:
         raise ValueError(
             f'{record.ann_path} does not give the size of '
-            f'{record.image.name}: name the folder of the images by --images')
+            f'{record.image.name}: name the folder of the images by --images'
+        )
     return record.annotation.size
 
 
-def convert_brackets(annotations: Path, images: Path | None,
-                     scenes: Path | None, numbers: Range,
-                     checks: Checks) -> CocoWriter:
+def convert_brackets(
+    annotations: Path, images: Path | None, scenes: Path | None, numbers: Range, checks: Checks
+) -> CocoWriter:
     """Select a part of the COCO annotations of exposure brackets, by scene.
 
     Args:
@@ -244,15 +264,18 @@ def convert_brackets(annotations: Path, images: Path | None,
         if images is not None and not (images / name).is_file():
             if not checks.keeps('missing-image', name):
                 continue
-        ids[image['id']] = coco.add_image(name, image['width'],
-                                          image['height'])
+        ids[image['id']] = coco.add_image(name, image['width'], image['height'])
     for box in data['annotations']:
         if box['image_id'] not in ids:
             continue
         x, y, width, height = box['bbox']
         more = {'score': box['score']} if 'score' in box else {}
-        coco.add_box(f'{annotations}: annotation {box["id"]}',
-                     ids[box['image_id']], names[box['category_id']],
-                     (x, y, x + width, y + height), box.get('iscrowd', 0),
-                     **more)
+        coco.add_box(
+            f'{annotations}: annotation {box["id"]}',
+            ids[box['image_id']],
+            names[box['category_id']],
+            (x, y, x + width, y + height),
+            box.get('iscrowd', 0),
+            **more,
+        )
     return coco

@@ -1,4 +1,5 @@
 """Registered data transforms: thin classes over ``mmsdag.functional``."""
+
 from .camera import CameraDegradation
 from .darken import Darken, darkened
 from .degradations import (
@@ -14,8 +15,18 @@ from .maet import MAETDegradation
 from .packing import PackImages
 
 __all__ = [
-    'CameraDegradation', 'Darken', 'EnhanceImage', 'GammaDegradation',
-    'GaussianNoiseDegradation', 'LoadLowLightImage', 'LowLightDegradation',
-    'MAETDegradation', 'PackImages', 'PoissonGaussianNoiseDegradation',
-    'RandomCrop', 'RandomFlip', 'RandomTranspose', 'darkened'
+    'CameraDegradation',
+    'Darken',
+    'EnhanceImage',
+    'GammaDegradation',
+    'GaussianNoiseDegradation',
+    'LoadLowLightImage',
+    'LowLightDegradation',
+    'MAETDegradation',
+    'PackImages',
+    'PoissonGaussianNoiseDegradation',
+    'RandomCrop',
+    'RandomFlip',
+    'RandomTranspose',
+    'darkened',
 ]

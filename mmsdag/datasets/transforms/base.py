@@ -1,4 +1,5 @@
 """Base of the transforms."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -26,8 +27,7 @@ class Transform:
         return f'{type(self).__name__}({arguments})'
 
 
-def images_of(results: dict, keys: Sequence[str],
-              owner: Transform) -> list[np.ndarray]:
+def images_of(results: dict, keys: Sequence[str], owner: Transform) -> list[np.ndarray]:
     """Return the images of a sample that a step needs.
 
     Args:
@@ -44,10 +44,12 @@ def images_of(results: dict, keys: Sequence[str],
         if key not in results:
             raise KeyError(
                 f'{name}: no {key!r} among the keys {sorted(results)}; load '
-                'it earlier in the pipeline, or set keys')
+                'it earlier in the pipeline, or set keys'
+            )
     images = [results[key] for key in keys]
     if len({image.shape[:2] for image in images}) > 1:
         raise ValueError(
             f'{name}: the images {", ".join(keys)} differ in size: '
-            f'{", ".join(str(image.shape[:2]) for image in images)}')
+            f'{", ".join(str(image.shape[:2]) for image in images)}'
+        )
     return images

@@ -1,4 +1,5 @@
 """Darken the images of a test set reproducibly."""
+
 from __future__ import annotations
 
 import copy
@@ -38,21 +39,26 @@ class Darken(Degradation):
         ValueError: If a level is out of its range.
     """
 
-    def __init__(self,
-                 exposure: float,
-                 shot: float = 4e-4,
-                 read: float | None = None,
-                 seed: int = 0,
-                 key: str = 'img',
-                 out_key: str | None = None) -> None:
+    def __init__(
+        self,
+        exposure: float,
+        shot: float = 4e-4,
+        read: float | None = None,
+        seed: int = 0,
+        key: str = 'img',
+        out_key: str | None = None,
+    ) -> None:
         super().__init__(key, out_key, seed)
         if not 0 < exposure <= 1:
-            raise ValueError(f'exposure={exposure!r} of Darken: must be above '
-                             '0 and at most 1, which leaves the light as it '
-                             'is')
+            raise ValueError(
+                f'exposure={exposure!r} of Darken: must be above '
+                '0 and at most 1, which leaves the light as it '
+                'is'
+            )
         if shot < 0 or (read is not None and read < 0):
-            raise ValueError(f'shot={shot!r}, read={read!r} of Darken: '
-                             'variances must not be negative')
+            raise ValueError(
+                f'shot={shot!r}, read={read!r} of Darken: variances must not be negative'
+            )
         self.exposure = float(exposure)
         self.shot = float(shot)
         self.read = float(F.read_variance(self.shot) if read is None else read)
@@ -66,15 +72,15 @@ class Darken(Degradation):
         if 'img_path' not in results:
             raise KeyError(
                 'Darken: the file name seeds the noise, and there is no '
-                f"'img_path' among the keys {sorted(results)}")
+                f"'img_path' among the keys {sorted(results)}"
+            )
         name = PurePath(results['img_path']).name
         levels = f'{self.exposure} {self.shot} {self.read} {name}'
         digest = hashlib.sha256(levels.encode()).digest()
         return int.from_bytes(digest[:4], 'little')
 
     def _degrade(self, x: Tensor, generator: Generator | None) -> Tensor:
-        return F.simulate_low_light(
-            x, self.exposure, self.shot, self.read, generator=generator)
+        return F.simulate_low_light(x, self.exposure, self.shot, self.read, generator=generator)
 
 
 def darkened(pipeline: Sequence[Any], **levels: Any) -> list[Any]:
@@ -93,10 +99,9 @@ def darkened(pipeline: Sequence[Any], **levels: Any) -> list[Any]:
         name = step['type'] if isinstance(step, Mapping) else type(step)
         name = name if isinstance(name, str) else name.__name__
         if 'LoadImage' in name:
-            return [
-                *steps[:position],
-                dict(type='mmsdag.Darken', **levels), *steps[position:]
-            ]
-    raise ValueError('darken: no transform of the pipeline loads an image '
-                     "('LoadImage' in its type): place mmsdag.Darken in the "
-                     'pipeline yourself')
+            return [*steps[:position], dict(type='mmsdag.Darken', **levels), *steps[position:]]
+    raise ValueError(
+        'darken: no transform of the pipeline loads an image '
+        "('LoadImage' in its type): place mmsdag.Darken in the "
+        'pipeline yourself'
+    )

@@ -3,6 +3,7 @@
 The arithmetic is in :mod:`mmsdag.functional.degradations`; a class here holds
 the parameters, or draws them, and calls it.
 """
+
 from __future__ import annotations
 
 import math
@@ -39,20 +40,18 @@ class Degradation(Transform):
             same noise in every epoch and worker, as a test set needs it.
     """
 
-    def __init__(self,
-                 key: str = 'img',
-                 out_key: str | None = None,
-                 seed: int | None = None) -> None:
+    def __init__(
+        self, key: str = 'img', out_key: str | None = None, seed: int | None = None
+    ) -> None:
         if seed is not None and (not isinstance(seed, int) or seed < 0):
-            raise ValueError(f'{type(self).__name__}: seed={seed!r} must be '
-                             'None or a whole number from 0')
+            raise ValueError(
+                f'{type(self).__name__}: seed={seed!r} must be None or a whole number from 0'
+            )
         self.key = key
         self.out_key = key if out_key is None else out_key
         self.seed = seed
 
-    def degrade(self,
-                x: Tensor,
-                generator: Generator | None = None) -> Tensor:
+    def degrade(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         """Degrade images, each with parameters of its own.
 
         Args:
@@ -65,8 +64,10 @@ class Degradation(Transform):
             Images of the shape, dtype and device of ``x``.
         """
         if x.ndim not in (3, 4):
-            raise ValueError(f'{type(self).__name__} takes images (N, C, H, W)'
-                             f' or (C, H, W), got {tuple(x.shape)}')
+            raise ValueError(
+                f'{type(self).__name__} takes images (N, C, H, W)'
+                f' or (C, H, W), got {tuple(x.shape)}'
+            )
         if generator is None:
             generator = self._seeded()
         if x.ndim == 3:
@@ -82,19 +83,17 @@ class Degradation(Transform):
         image = self._image(results)
         white = _WHITE[image.dtype.name]
         pixels = np.array(
-            image.transpose(2, 0, 1),
-            dtype=np.result_type(image.dtype, np.float32),
-            order='C')
+            image.transpose(2, 0, 1), dtype=np.result_type(image.dtype, np.float32), order='C'
+        )
         degraded = self.degrade(
-            torch.from_numpy(pixels).div_(white),
-            self._seeded(self._index(results)))
+            torch.from_numpy(pixels).div_(white), self._seeded(self._index(results))
+        )
         pixels = degraded.mul_(white).permute(1, 2, 0).numpy()
         if image.dtype.kind == 'u':
             pixels = pixels.round().clip(0, white)
         results[self.out_key] = np.ascontiguousarray(pixels, image.dtype)
         if f'{self.key}_channel_order' in results:
-            results[f'{self.out_key}_channel_order'] = results[
-                f'{self.key}_channel_order']
+            results[f'{self.out_key}_channel_order'] = results[f'{self.key}_channel_order']
         return results
 
     def __repr__(self) -> str:
@@ -120,15 +119,16 @@ class Degradation(Transform):
         if self.key not in results:
             raise KeyError(
                 f'{name}: no {self.key!r} among the keys {sorted(results)}; '
-                'load it earlier in the pipeline, or set key')
+                'load it earlier in the pipeline, or set key'
+            )
         image = results[self.key]
         if not isinstance(image, np.ndarray) or image.dtype.name not in _WHITE:
             kind = getattr(image, 'dtype', type(image).__name__)
-            raise TypeError(f'{name}: {self.key!r} must be an array of '
-                            f'{", ".join(_WHITE)}, got {kind}')
+            raise TypeError(
+                f'{name}: {self.key!r} must be an array of {", ".join(_WHITE)}, got {kind}'
+            )
         if image.ndim != 3:
-            raise ValueError(f'{name}: {self.key!r} must be (H, W, C), got '
-                             f'{image.shape}')
+            raise ValueError(f'{name}: {self.key!r} must be (H, W, C), got {image.shape}')
         return image
 
 
@@ -142,33 +142,28 @@ class Draw:
         zero: Whether 0 is a value.
     """
 
-    def __init__(self,
-                 name: str,
-                 value: Level,
-                 log: bool = True,
-                 zero: bool = False) -> None:
+    def __init__(self, name: str, value: Level, log: bool = True, zero: bool = False) -> None:
         bounds = value if isinstance(value, Sequence) else (value, value)
         if len(bounds) != 2 or not all(isinstance(b, Real) for b in bounds):
-            raise TypeError(f'{name}={value!r}: give a number, or a range of '
-                            'two, (low, high)')
+            raise TypeError(f'{name}={value!r}: give a number, or a range of two, (low, high)')
         self.low, self.high = (float(bound) for bound in bounds)
         self.log = log
         if not 0 <= self.low <= self.high < math.inf:
-            raise ValueError(f'{name}={value!r}: give a finite number that is '
-                             'not negative, or a range (low, high) of them')
+            raise ValueError(
+                f'{name}={value!r}: give a finite number that is '
+                'not negative, or a range (low, high) of them'
+            )
         if self.low == 0 and not (zero and (self.high == 0 or not log)):
             raise ValueError(f'{name}={value!r} must be above 0')
 
-    def __call__(self, n: int,
-                 generator: Generator | None) -> Number:
+    def __call__(self, n: int, generator: Generator | None) -> Number:
         """Return the value, or a tensor (n,) on the generator's device."""
         if self.low == self.high:
             return self.low
         device = 'cpu' if generator is None else generator.device
-        share = torch.rand(
-            n, generator=generator, device=device, dtype=torch.float32)
+        share = torch.rand(n, generator=generator, device=device, dtype=torch.float32)
         if self.log:
-            return self.low * (self.high / self.low)**share
+            return self.low * (self.high / self.low) ** share
         return self.low + (self.high - self.low) * share
 
     def __repr__(self) -> str:
@@ -189,10 +184,7 @@ class GammaDegradation(Degradation):
         **kwargs: See :class:`Degradation`.
     """
 
-    def __init__(self,
-                 gamma: Level = 0.3,
-                 per_channel: bool = False,
-                 **kwargs: Any) -> None:
+    def __init__(self, gamma: Level = 0.3, per_channel: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.gamma = Draw('gamma', gamma)
         self.per_channel = per_channel
@@ -237,21 +229,19 @@ class PoissonGaussianNoiseDegradation(Degradation):
         **kwargs: See :class:`Degradation`.
     """
 
-    def __init__(self,
-                 shot: Level = (0.0001, 0.012),
-                 read: Level | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self, shot: Level = (0.0001, 0.012), read: Level | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.shot = Draw('shot', shot, zero=True)
         self.read = None if read is None else Draw('read', read, zero=True)
 
-    def draw(self, x: Tensor,
-             generator: Generator | None) -> tuple[Number, Number]:
+    def draw(self, x: Tensor, generator: Generator | None) -> tuple[Number, Number]:
         """Draw shot and read variance for images (N, C, H, W)."""
         shot = self.shot(len(x), generator)
         if self.read is not None:
             return shot, self.read(len(x), generator)
-        spread = F.standard_normal((len(x), ), generator)
+        spread = F.standard_normal((len(x),), generator)
         return shot, F.read_variance(shot, spread)
 
     def _degrade(self, x: Tensor, generator: Generator | None) -> Tensor:
@@ -281,35 +271,42 @@ class LowLightDegradation(Degradation):
 
     DEFAULTS: dict[str, dict[str, Any]] = dict(
         authors=dict(gamma=0.3, sigma=50 / 255),
-        camera=dict(exposure=0.1, shot=(0.0001, 0.012), read=None, bits=8))
+        camera=dict(exposure=0.1, shot=(0.0001, 0.012), read=None, bits=8),
+    )
 
-    def __init__(self,
-                 order: str = 'authors',
-                 key: str = 'img',
-                 out_key: str | None = None,
-                 seed: int | None = None,
-                 **levels: Level | None) -> None:
+    def __init__(
+        self,
+        order: str = 'authors',
+        key: str = 'img',
+        out_key: str | None = None,
+        seed: int | None = None,
+        **levels: Level | None,
+    ) -> None:
         super().__init__(key, out_key, seed)
         if order not in self.DEFAULTS:
-            raise ValueError(f'LowLightDegradation: order={order!r} is none '
-                             f'of {", ".join(self.DEFAULTS)}')
+            raise ValueError(
+                f'LowLightDegradation: order={order!r} is none of {", ".join(self.DEFAULTS)}'
+            )
         values = {**self.DEFAULTS[order], **levels}
         if len(values) > len(self.DEFAULTS[order]):
             raise ValueError(
                 f'LowLightDegradation: order={order!r} takes '
-                f'{", ".join(self.DEFAULTS[order])}, got {", ".join(levels)}')
+                f'{", ".join(self.DEFAULTS[order])}, got {", ".join(levels)}'
+            )
         self.order = order
         if order == 'authors':
-            self.steps = (GammaDegradation(values['gamma']),
-                          GaussianNoiseDegradation(values['sigma']))
+            self.steps = (
+                GammaDegradation(values['gamma']),
+                GaussianNoiseDegradation(values['sigma']),
+            )
             return
         self.exposure = Draw('exposure', values['exposure'])
-        self.noise = PoissonGaussianNoiseDegradation(values['shot'],
-                                                     values['read'])
+        self.noise = PoissonGaussianNoiseDegradation(values['shot'], values['read'])
         self.bits = values['bits']
         if self.bits not in range(17):
-            raise ValueError(f'bits={self.bits!r} must be a whole number from '
-                             '0 (no rounding) to 16')
+            raise ValueError(
+                f'bits={self.bits!r} must be a whole number from 0 (no rounding) to 16'
+            )
 
     def _degrade(self, x: Tensor, generator: Generator | None) -> Tensor:
         if self.order == 'authors':
@@ -318,5 +315,4 @@ class LowLightDegradation(Degradation):
             return x
         exposure = self.exposure(len(x), generator)
         shot, read = self.noise.draw(x, generator)
-        return F.simulate_low_light(
-            x, exposure, shot, read, self.bits, generator=generator)
+        return F.simulate_low_light(x, exposure, shot, read, self.bits, generator=generator)

@@ -1,4 +1,5 @@
 """Enhancement as a step of a data pipeline, with a cache on disk."""
+
 from __future__ import annotations
 
 import hashlib
@@ -73,30 +74,35 @@ class EnhanceImage(Transform):
             checkpoint is not of it.
     """
 
-    def __init__(self,
-                 enhancer: EnhancerLike,
-                 checkpoint: str | os.PathLike[str] | None = None,
-                 cache_dir: str | os.PathLike[str] | None = None,
-                 amp_dtype: str | None = None,
-                 device: str = 'cpu',
-                 enhancer_checkpoint: str | os.PathLike[str] | None = None,
-                 when: When = None) -> None:
+    def __init__(
+        self,
+        enhancer: EnhancerLike,
+        checkpoint: str | os.PathLike[str] | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        amp_dtype: str | None = None,
+        device: str = 'cpu',
+        enhancer_checkpoint: str | os.PathLike[str] | None = None,
+        when: When = None,
+    ) -> None:
         # Only now: they import torchvision, which takes seconds.
         from mmsdag.models.loading import network_config, resolve
         from mmsdag.models.precision import check_amp_dtype
+
         checkpoint = one_checkpoint(
-            checkpoint, 'EnhanceImage',
-            enhancer_checkpoint=enhancer_checkpoint)
+            checkpoint, 'EnhanceImage', enhancer_checkpoint=enhancer_checkpoint
+        )
         enhancer, checkpoint = resolve(enhancer, checkpoint)
         self.enhancer, _ = network_config(enhancer)
         if checkpoint is not None and not Path(checkpoint).is_file():
-            raise FileNotFoundError(f'checkpoint={str(checkpoint)!r} of '
-                                    'EnhanceImage does not exist')
+            raise FileNotFoundError(
+                f'checkpoint={str(checkpoint)!r} of EnhanceImage does not exist'
+            )
         self.checkpoint = checkpoint
         self.cache_dir = None if cache_dir is None else Path(cache_dir)
         if self.cache_dir is not None and self.cache_dir.is_file():
-            raise ValueError(f'cache_dir={str(cache_dir)!r} of EnhanceImage '
-                             'is a file; name a folder')
+            raise ValueError(
+                f'cache_dir={str(cache_dir)!r} of EnhanceImage is a file; name a folder'
+            )
         self.amp_dtype = check_amp_dtype(amp_dtype, 'EnhanceImage')
         self.device = device
         self.gate = DarknessGate(when)
@@ -105,16 +111,14 @@ class EnhanceImage(Transform):
         """Enhance ``results['img']``."""
         image = results.get('img')
         if image is None:
-            raise ValueError("EnhanceImage finds no 'img': put it after "
-                             'LoadImageFromFile')
+            raise ValueError("EnhanceImage finds no 'img': put it after LoadImageFromFile")
         if 'img_norm_cfg' in results:
-            raise ValueError('EnhanceImage got a normalized image: put it '
-                             'before Normalize')
-        if image.dtype not in (np.uint8, np.uint16) and (
-                image.dtype.kind != 'f'):
+            raise ValueError('EnhanceImage got a normalized image: put it before Normalize')
+        if image.dtype not in (np.uint8, np.uint16) and (image.dtype.kind != 'f'):
             raise ValueError(
                 f'EnhanceImage got an image of {image.dtype}; it takes uint8, '
-                'uint16, or floating point in [0, 255]')
+                'uint16, or floating point in [0, 255]'
+            )
         if self.cache_dir is None or image.dtype != np.uint8:
             results['img'] = self._enhance(image)
             return results
@@ -135,13 +139,15 @@ class EnhanceImage(Transform):
     def _runner(self) -> EnhancerRunner:
         from mmsdag.models.loading import load_enhancer
         from mmsdag.models.runner import EnhancerRunner
+
         return EnhancerRunner(
             load_enhancer(self.enhancer, self.checkpoint),
             'EnhanceImage',
             amp_dtype=self.amp_dtype,
             when=self.gate.when,
             device=check_device(self.device),
-            tile='auto')
+            tile='auto',
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker that is spawned builds its own.
@@ -161,30 +167,35 @@ class EnhanceImage(Transform):
         import torch
 
         from mmsdag.models.precision import resolve_amp_dtype
-        weights = (b'' if self.checkpoint is None else
-                   Path(self.checkpoint).read_bytes())
+
+        weights = b'' if self.checkpoint is None else Path(self.checkpoint).read_bytes()
         identity = dict(
             enhancer=self.enhancer,
             weights=hashlib.sha256(weights).hexdigest(),
-            precision=str(
-                resolve_amp_dtype(self.amp_dtype, torch.device(self.device))),
-            version=__version__)
+            precision=str(resolve_amp_dtype(self.amp_dtype, torch.device(self.device))),
+            version=__version__,
+        )
         if not self.gate.is_open:
             identity['when'] = repr(self.gate)
 
         def described(value: Any) -> str:
             # A network that is there already may have any weights.
-            return (hashlib.sha256(pickle.dumps(value)).hexdigest()
-                    if isinstance(value, torch.nn.Module) else repr(value))
+            return (
+                hashlib.sha256(pickle.dumps(value)).hexdigest()
+                if isinstance(value, torch.nn.Module)
+                else repr(value)
+            )
 
         text = json.dumps(identity, sort_keys=True, default=described)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(enhancer={self.enhancer}, '
-                f'checkpoint={self.checkpoint!r}, '
-                f'cache_dir={self.cache_dir}, amp_dtype={self.amp_dtype!r}, '
-                f'device={self.device!r})')
+        return (
+            f'{type(self).__name__}(enhancer={self.enhancer}, '
+            f'checkpoint={self.checkpoint!r}, '
+            f'cache_dir={self.cache_dir}, amp_dtype={self.amp_dtype!r}, '
+            f'device={self.device!r})'
+        )
 
 
 def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -208,8 +219,7 @@ def _write(image: np.ndarray, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The fastest compression: a twentieth of the time, 3 % more bytes.
-    png = cv2.imencode('.png', image,
-                       [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    png = cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
     temporary = path.with_name(f'.{path.stem}.{uuid.uuid4().hex}')
     try:
         temporary.write_bytes(png + hashlib.sha256(png).digest())

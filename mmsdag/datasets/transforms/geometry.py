@@ -1,4 +1,5 @@
 """Random crops, flips and transpositions of one or several aligned images."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,18 +21,21 @@ class _Geometric(Transform):
         ValueError: If a sample has annotations, which a step of the same name
             of mmdet or mmcv moves along.
     """
+
     keys: tuple[str, ...]
 
     def images(self, results: dict) -> list[np.ndarray]:
         """Return the images to change."""
-        left = [key for key in _ANNOTATIONS
-                if results.get(key) is not None and key not in self.keys]
+        left = [
+            key for key in _ANNOTATIONS if results.get(key) is not None and key not in self.keys
+        ]
         if left:
             name = type(self).__name__
             raise ValueError(
                 f'mmsdag.{name} changes images alone, but the sample has '
                 f"{left[0]!r}: in this pipeline write type='mmdet.{name}', or "
-                f"type='mmengine.{name}' for mmcv's")
+                f"type='mmengine.{name}' for mmcv's"
+            )
         return images_of(results, self.keys, self)
 
 
@@ -50,25 +54,23 @@ class RandomCrop(_Geometric):
         ValueError: If ``crop_size`` is not positive.
     """
 
-    def __init__(self,
-                 crop_size: int | Sequence[int],
-                 keys: Sequence[str] = ('img', )) -> None:
-        self.crop_size = ((crop_size, crop_size) if isinstance(crop_size, int)
-                          else tuple(crop_size))
+    def __init__(self, crop_size: int | Sequence[int], keys: Sequence[str] = ('img',)) -> None:
+        self.crop_size = (crop_size, crop_size) if isinstance(crop_size, int) else tuple(crop_size)
         if len(self.crop_size) != 2 or min(self.crop_size) < 1:
-            raise ValueError(f'crop_size={crop_size!r} of RandomCrop must be '
-                             'a positive number, or a height and a width')
+            raise ValueError(
+                f'crop_size={crop_size!r} of RandomCrop must be '
+                'a positive number, or a height and a width'
+            )
         self.keys = tuple(keys)
 
     def transform(self, results: dict) -> dict:
         """Crop the images, and update ``img_shape`` and similar entries."""
         images = self.images(results)
-        height, width = (min(own, wanted) for own, wanted in zip(
-            images[0].shape, self.crop_size))
+        height, width = (min(own, wanted) for own, wanted in zip(images[0].shape, self.crop_size))
         left = np.random.randint(0, images[0].shape[1] - width + 1)
         top = np.random.randint(0, images[0].shape[0] - height + 1)
         for key, image in zip(self.keys, images):
-            results[key] = image[top:top + height, left:left + width]
+            results[key] = image[top : top + height, left : left + width]
             results[f'{key}_shape'] = (height, width)
         return results
 
@@ -89,13 +91,13 @@ class RandomFlip(_Geometric):
 
     _AXES = dict(vertical=0, horizontal=1)
 
-    def __init__(self,
-                 direction: str = 'horizontal',
-                 prob: float = 0.5,
-                 keys: Sequence[str] = ('img', )) -> None:
+    def __init__(
+        self, direction: str = 'horizontal', prob: float = 0.5, keys: Sequence[str] = ('img',)
+    ) -> None:
         if direction not in self._AXES:
-            raise ValueError(f'direction={direction!r} of RandomFlip: choose '
-                             "'horizontal' or 'vertical'")
+            raise ValueError(
+                f"direction={direction!r} of RandomFlip: choose 'horizontal' or 'vertical'"
+            )
         self.direction = direction
         self.prob = _probability(prob, self)
         self.keys = tuple(keys)
@@ -105,8 +107,7 @@ class RandomFlip(_Geometric):
         images = self.images(results)
         if np.random.random() < self.prob:
             for key, image in zip(self.keys, images):
-                results[key] = np.ascontiguousarray(
-                    np.flip(image, self._AXES[self.direction]))
+                results[key] = np.ascontiguousarray(np.flip(image, self._AXES[self.direction]))
         return results
 
 
@@ -125,9 +126,7 @@ class RandomTranspose(_Geometric):
         ValueError: If ``prob`` is out of its range.
     """
 
-    def __init__(self,
-                 prob: float = 0.5,
-                 keys: Sequence[str] = ('img', )) -> None:
+    def __init__(self, prob: float = 0.5, keys: Sequence[str] = ('img',)) -> None:
         self.prob = _probability(prob, self)
         self.keys = tuple(keys)
 
@@ -143,6 +142,5 @@ class RandomTranspose(_Geometric):
 
 def _probability(value: float, owner: Transform) -> float:
     if not 0 <= value <= 1:
-        raise ValueError(f'prob={value!r} of {type(owner).__name__} must be '
-                         'in [0, 1]')
+        raise ValueError(f'prob={value!r} of {type(owner).__name__} must be in [0, 1]')
     return value

@@ -1,4 +1,5 @@
 """Loading of photographs."""
+
 from __future__ import annotations
 
 from mmsdag.registry import TRANSFORMS
@@ -38,12 +39,14 @@ class LoadLowLightImage(Transform):
         image = results.get(key)
         if image is None:
             image = read_image(results[f'{key}_path'])
-        results.update({
-            key: image,
-            f'{key}_shape': image.shape[:2],
-            f'ori_{key}_shape': image.shape,
-            f'{key}_channel_order': 'bgr'
-        })
+        results.update(
+            {
+                key: image,
+                f'{key}_shape': image.shape[:2],
+                f'ori_{key}_shape': image.shape,
+                f'{key}_channel_order': 'bgr',
+            }
+        )
         if key == 'img':
             results['ori_shape'] = image.shape[:2]
         return results

@@ -1,4 +1,5 @@
 """Pack the images of a pipeline into tensors."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -14,9 +15,18 @@ from mmsdag.registry import TRANSFORMS
 from .base import Transform, images_of
 
 #: What is known about an image besides its pixels.
-_META_KEYS = ('img_path', 'gt_path', 'sample_idx', 'ori_shape', 'img_shape',
-              'ori_img_shape', 'ori_gt_shape', 'img_channel_order',
-              'gt_channel_order', 'is_dark')
+_META_KEYS = (
+    'img_path',
+    'gt_path',
+    'sample_idx',
+    'ori_shape',
+    'img_shape',
+    'ori_img_shape',
+    'ori_gt_shape',
+    'img_channel_order',
+    'gt_channel_order',
+    'is_dark',
+)
 
 
 @TRANSFORMS.register_module()
@@ -34,9 +44,9 @@ class PackImages(Transform):
         meta_keys: Entries to keep as metainfo, of those that there are.
     """
 
-    def __init__(self,
-                 keys: Sequence[str] = ('img', ),
-                 meta_keys: Sequence[str] = _META_KEYS) -> None:
+    def __init__(
+        self, keys: Sequence[str] = ('img',), meta_keys: Sequence[str] = _META_KEYS
+    ) -> None:
         self.keys = tuple(keys)
         self.meta_keys = tuple(meta_keys)
 
@@ -44,10 +54,9 @@ class PackImages(Transform):
         """Return ``inputs`` and ``data_samples``."""
         images_of(results, self.keys, self)
         tensors = {key: _tensor_of(results[key]) for key in self.keys}
-        sample = BaseDataElement(metainfo={
-            key: results[key]
-            for key in self.meta_keys if key in results
-        })
+        sample = BaseDataElement(
+            metainfo={key: results[key] for key in self.meta_keys if key in results}
+        )
         if 'gt' in results:
             sample.gt_img = _tensor_of(results['gt'])
         inputs = tensors if len(tensors) > 1 else tensors[self.keys[0]]
@@ -58,5 +67,4 @@ def _tensor_of(image: np.ndarray) -> Tensor:
     """Convert (H, W) or (H, W, C) to a contiguous tensor (C, H, W)."""
     if image.ndim == 2:
         image = image[..., None]
-    return torch.from_numpy(
-        np.ascontiguousarray(image.transpose(2, 0, 1)))
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))

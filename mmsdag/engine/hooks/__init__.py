@@ -8,7 +8,12 @@ from .sdag_guidance_hook import SDAGGuidanceHook
 from .seed_hook import SeedHook
 
 __all__ = [
-    'AgreementGuidanceHook', 'AtomicCheckpointHook', 'ConsistencyGuidanceHook',
-    'DenormalHook', 'GuidanceHook', 'ProgressHook', 'SDAGGuidanceHook',
-    'SeedHook'
+    'AgreementGuidanceHook',
+    'AtomicCheckpointHook',
+    'ConsistencyGuidanceHook',
+    'DenormalHook',
+    'GuidanceHook',
+    'ProgressHook',
+    'SDAGGuidanceHook',
+    'SeedHook',
 ]

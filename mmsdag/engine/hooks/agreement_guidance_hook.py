@@ -1,4 +1,5 @@
 """Guide an enhancer by what frozen recognizers agree on."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -67,21 +68,23 @@ class AgreementGuidanceHook(GuidanceHook):
         ... ]
     """
 
-    def __init__(self,
-                 recognizers: RecognizerLike,
-                 views: Sequence[Mapping[str, Any]] = (),
-                 temperature: float = 0.5,
-                 dark_only: bool = False,
-                 target: str = 'generator',
-                 output: int | str | None = None,
-                 loss_weight: float = 1.,
-                 begin: int = 0,
-                 ramp_iters: int = 0,
-                 channel_order: str = 'rgb',
-                 value_range: Sequence[float] = (0., 1.),
-                 amp_dtype: str | None = None,
-                 name: str = 'loss_agreement',
-                 rehearse: bool = True) -> None:
+    def __init__(
+        self,
+        recognizers: RecognizerLike,
+        views: Sequence[Mapping[str, Any]] = (),
+        temperature: float = 0.5,
+        dark_only: bool = False,
+        target: str = 'generator',
+        output: int | str | None = None,
+        loss_weight: float = 1.0,
+        begin: int = 0,
+        ramp_iters: int = 0,
+        channel_order: str = 'rgb',
+        value_range: Sequence[float] = (0.0, 1.0),
+        amp_dtype: str | None = None,
+        name: str = 'loss_agreement',
+        rehearse: bool = True,
+    ) -> None:
         super().__init__(
             dict(
                 type='mmsdag.AgreementGuidanceLoss',
@@ -89,7 +92,8 @@ class AgreementGuidanceHook(GuidanceHook):
                 views=views,
                 temperature=temperature,
                 loss_weight=loss_weight,
-                amp_dtype=amp_dtype),
+                amp_dtype=amp_dtype,
+            ),
             target=target,
             output=output,
             name=name,
@@ -98,7 +102,8 @@ class AgreementGuidanceHook(GuidanceHook):
             ramp_iters=ramp_iters,
             channel_order=channel_order,
             value_range=value_range,
-            rehearse=rehearse)
+            rehearse=rehearse,
+        )
         self.dark_only = dark_only
 
     def term(self, images: Tensor, batch: Batch) -> Tensor:

@@ -1,4 +1,5 @@
 """Checkpoints that survive a kill at any moment."""
+
 from __future__ import annotations
 
 from collections import deque
@@ -31,23 +32,19 @@ class AtomicCheckpointHook(CheckpointHook):
 
     keep_ckpt_ids: deque[int]
 
-    def __init__(self,
-                 backend_args: dict | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(self, backend_args: dict | None = None, **kwargs: Any) -> None:
         remote = '://' in str(kwargs.get('out_dir'))
         if backend_args is None and not remote:
             backend_args = dict(backend='atomic')
         super().__init__(backend_args=backend_args, **kwargs)
 
-    def _save_checkpoint_with_step(self, runner: Runner, step: int,
-                                   meta: dict) -> None:
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         outdated: list[int] = []
         if self.max_keep_ckpts > 0:
             kept = [*(i for i in self.keep_ckpt_ids if i != step), step]
-            outdated = kept[:-self.max_keep_ckpts]
+            outdated = kept[: -self.max_keep_ckpts]
             self.keep_ckpt_ids = deque(kept, self.max_keep_ckpts)
-            runner.message_hub.update_info('keep_ckpt_ids',
-                                           list(self.keep_ckpt_ids))
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
@@ -60,15 +57,13 @@ class AtomicCheckpointHook(CheckpointHook):
             meta=meta,
             by_epoch=self.by_epoch,
             backend_args=self.backend_args,
-            **self.args)
+            **self.args,
+        )
         if not is_main_process():
             return
-        write_atomically(
-            Path(runner.work_dir) / 'last_checkpoint',
-            self.last_ckpt.encode())
+        write_atomically(Path(runner.work_dir) / 'last_checkpoint', self.last_ckpt.encode())
         for old in outdated:
-            path = self.file_backend.join_path(self.out_dir,
-                                               self.filename_tmpl.format(old))
+            path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
             if self.file_backend.isfile(path):
                 self.file_backend.remove(path)
             elif self.file_backend.isdir(path):  # as DeepSpeed saves it

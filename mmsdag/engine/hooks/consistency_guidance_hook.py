@@ -1,4 +1,5 @@
 """Guide an enhancer by the features of a frozen recognizer."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -61,24 +62,27 @@ class ConsistencyGuidanceHook(GuidanceHook):
         ... ]
     """
 
-    def __init__(self,
-                 recognizers: RecognizerLike,
-                 target: str = 'generator',
-                 output: int | str | None = None,
-                 loss_weight: float = 1.,
-                 begin: int = 0,
-                 ramp_iters: int = 0,
-                 channel_order: str = 'rgb',
-                 value_range: Sequence[float] = (0., 1.),
-                 amp_dtype: str | None = None,
-                 name: str = 'loss_consistency',
-                 rehearse: bool = True) -> None:
+    def __init__(
+        self,
+        recognizers: RecognizerLike,
+        target: str = 'generator',
+        output: int | str | None = None,
+        loss_weight: float = 1.0,
+        begin: int = 0,
+        ramp_iters: int = 0,
+        channel_order: str = 'rgb',
+        value_range: Sequence[float] = (0.0, 1.0),
+        amp_dtype: str | None = None,
+        name: str = 'loss_consistency',
+        rehearse: bool = True,
+    ) -> None:
         super().__init__(
             dict(
                 type='mmsdag.ConsistencyGuidanceLoss',
                 recognizers=recognizers,
                 loss_weight=loss_weight,
-                amp_dtype=amp_dtype),
+                amp_dtype=amp_dtype,
+            ),
             target=target,
             output=output,
             name=name,
@@ -87,7 +91,8 @@ class ConsistencyGuidanceHook(GuidanceHook):
             ramp_iters=ramp_iters,
             channel_order=channel_order,
             value_range=value_range,
-            rehearse=rehearse)
+            rehearse=rehearse,
+        )
 
     def term(self, images: Tensor, batch: Batch) -> Tensor:
         """Compare the features of restored images with their references'."""
@@ -97,14 +102,9 @@ class ConsistencyGuidanceHook(GuidanceHook):
             dark = are_dark(inputs, batch.data_samples)
             if dark.any():
                 # Copied buffers: batch statistics count one pass a step.
-                buffers = {
-                    name: buffer.clone()
-                    for name, buffer in batch.target.named_buffers()
-                }
-                output = functional_call(batch.target, buffers,
-                                         (inputs[dark], ))
-                restored = self.pixels.decode(
-                    image_in(output, self.output, self._where))
+                buffers = {name: buffer.clone() for name, buffer in batch.target.named_buffers()}
+                output = functional_call(batch.target, buffers, (inputs[dark],))
+                restored = self.pixels.decode(image_in(output, self.output, self._where))
                 reference = reference.clone()
                 reference[dark] = restored.float().clamp(0, 1)
         return self.loss(images, reference)

@@ -1,4 +1,5 @@
 """Base of the hooks that add a loss on an enhanced image to any model."""
+
 from __future__ import annotations
 
 import logging
@@ -33,6 +34,7 @@ class Batch(NamedTuple):
         data_samples: The data samples.
         target: Module whose output is guided.
     """
+
     inputs: Any
     data_samples: Any
     target: nn.Module
@@ -74,29 +76,31 @@ class GuidanceHook(Hook):
     priority = 'NORMAL'
     loss: nn.Module
 
-    def __init__(self,
-                 loss: dict,
-                 *,
-                 target: str,
-                 output: int | str | None,
-                 name: str,
-                 loss_weight: float,
-                 begin: int,
-                 ramp_iters: int,
-                 channel_order: str,
-                 value_range: Sequence[float],
-                 rehearse: bool) -> None:
+    def __init__(
+        self,
+        loss: dict,
+        *,
+        target: str,
+        output: int | str | None,
+        name: str,
+        loss_weight: float,
+        begin: int,
+        ramp_iters: int,
+        channel_order: str,
+        value_range: Sequence[float],
+        rehearse: bool,
+    ) -> None:
         owner = type(self).__name__
         if loss_weight < 0:
-            raise ValueError(f'loss_weight={loss_weight} of {owner} must not '
-                             'be negative')
+            raise ValueError(f'loss_weight={loss_weight} of {owner} must not be negative')
         if begin < 0 or ramp_iters < 0:
-            raise ValueError(f'begin={begin} and ramp_iters={ramp_iters} of '
-                             f'{owner} must not be negative')
+            raise ValueError(
+                f'begin={begin} and ramp_iters={ramp_iters} of {owner} must not be negative'
+            )
         if 'loss' not in name:
             raise ValueError(
-                f"name={name!r} of {owner} must contain 'loss': MMEngine sums "
-                'only those entries')
+                f"name={name!r} of {owner} must contain 'loss': MMEngine sums only those entries"
+            )
         self.loss_cfg = loss
         self.target = target
         self.output = output
@@ -104,8 +108,7 @@ class GuidanceHook(Hook):
         self.loss_weight = loss_weight
         self.begin = begin
         self.ramp_iters = ramp_iters
-        self.pixels = PixelFormat(
-            owner, channel_order=channel_order, value_range=value_range)
+        self.pixels = PixelFormat(owner, channel_order=channel_order, value_range=value_range)
         self.rehearse = rehearse
         #: Key of the term, once the model has run.
         self.entry: str | None = None
@@ -146,16 +149,17 @@ class GuidanceHook(Hook):
                 f'{self._where}: its images {tuple(images.shape)} are '
                 'compared with the inputs of the model, which are '
                 f'{tuple(getattr(inputs, "shape", ())) or type(inputs)}: '
-                'guide a model that returns images of the size of its inputs')
+                'guide a model that returns images of the size of its inputs'
+            )
         return inputs
 
     def weight_at(self, iteration: int) -> float:
         """Return the share of ``loss_weight`` at an iteration, in [0, 1]."""
         if iteration < self.begin:
-            return 0.
+            return 0.0
         if not self.ramp_iters:
-            return 1.
-        return min(1., (iteration - self.begin + 1) / self.ramp_iters)
+            return 1.0
+        return min(1.0, (iteration - self.begin + 1) / self.ramp_iters)
 
     def before_run(self, runner: Runner) -> None:
         """Build the loss, so that a bad checkpoint ends the run early."""
@@ -181,27 +185,22 @@ class GuidanceHook(Hook):
             raise ValueError(
                 f'target={self.target!r} of {type(self).__name__}: '
                 f'{type(model).__name__} has no such submodule; its children '
-                f'are {names}') from None
+                f'are {names}'
+            ) from None
         self.entry = None
         self._is_checked = self._has_warned = False
         self._handles = [
             target.register_forward_hook(self._capture),
-            model.register_forward_hook(
-                partial(self._add_term, runner, target), with_kwargs=True)
+            model.register_forward_hook(partial(self._add_term, runner, target), with_kwargs=True),
         ]
 
-    def before_train_iter(self,
-                          runner: Runner,
-                          batch_idx: int,
-                          data_batch: Any = None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Discard outputs captured outside of a training step."""
         self._forget()
 
-    def after_train_iter(self,
-                         runner: Runner,
-                         batch_idx: int,
-                         data_batch: Any = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
+    ) -> None:
         """End the run if the first iteration did not add the term.
 
         Raises:
@@ -213,20 +212,22 @@ class GuidanceHook(Hook):
             raise RuntimeError(
                 f'{self._bypassed(runner)}. Call {self.loss_cfg["type"]} in '
                 'train_step and remove the hook, or set rehearse=False if '
-                'later iterations do call it')
+                'later iterations do call it'
+            )
 
     def after_train(self, runner: Runner) -> None:
         """Detach from the model."""
         if self._handles and not self._is_checked and runner.iter > self.begin:
-            print_log(
-                self._bypassed(runner), 'current', logging.WARNING)
+            print_log(self._bypassed(runner), 'current', logging.WARNING)
         self._detach()
 
     def _bypassed(self, runner: Runner) -> str:
-        return (f"{type(_unwrapped(runner.model)).__name__}'s train_step did "
-                "not call the model with mode='loss', where "
-                f'{type(self).__name__} adds {self.name!r}: the training is '
-                'not guided')
+        return (
+            f"{type(_unwrapped(runner.model)).__name__}'s train_step did "
+            "not call the model with mode='loss', where "
+            f'{type(self).__name__} adds {self.name!r}: the training is '
+            'not guided'
+        )
 
     def _detach(self) -> None:
         for handle in self._handles:
@@ -244,8 +245,15 @@ class GuidanceHook(Hook):
         else:
             self._ran_without_gradients = True
 
-    def _add_term(self, runner: Runner, target: nn.Module, model: BaseModel,
-                  args: tuple, kwargs: dict, losses: dict) -> dict | None:
+    def _add_term(
+        self,
+        runner: Runner,
+        target: nn.Module,
+        model: BaseModel,
+        args: tuple,
+        kwargs: dict,
+        losses: dict,
+    ) -> dict | None:
         """Forward hook of the model: return its losses with the term."""
         given = dict(zip(('inputs', 'data_samples', 'mode'), args), **kwargs)
         if given.get('mode') != 'loss' or not torch.is_grad_enabled():
@@ -257,8 +265,7 @@ class GuidanceHook(Hook):
             self._detach()
             raise
 
-    def _guided(self, runner: Runner, model: BaseModel, batch: Batch,
-                losses: dict) -> dict | None:
+    def _guided(self, runner: Runner, model: BaseModel, batch: Batch, losses: dict) -> dict | None:
         if self.entry is None or self.entry in losses:
             self.entry = self._free_entry(runner, losses)
         weight = self.weight_at(runner.iter)
@@ -280,25 +287,30 @@ class GuidanceHook(Hook):
             print_log(
                 f'{type(self).__name__} guides {self.target!r}: {self.entry} '
                 f'is {term.item():.4g} in the first iteration, at full '
-                f'weight {self.loss_weight}', 'current')
+                f'weight {self.loss_weight}',
+                'current',
+            )
         return {**losses, self.entry: weight * term} if weight else None
 
     def _mean_term(self, images: Sequence[Tensor], batch: Batch) -> Tensor:
         """Average over several outputs, all pixels with the same weight."""
         pixels = sum(image.numel() for image in images)
-        return torch.stack([
-            image.numel() / pixels * self.term(image, batch)
-            for image in images
-        ]).sum()
+        return torch.stack(
+            [image.numel() / pixels * self.term(image, batch) for image in images]
+        ).sum()
 
     def _free_entry(self, runner: Runner, losses: dict) -> str:
         """Return the first numbered name that is not in use."""
         taken = set(losses).union(
-            hook.entry for hook in runner.hooks
-            if isinstance(hook, GuidanceHook) and hook is not self)
+            hook.entry
+            for hook in runner.hooks
+            if isinstance(hook, GuidanceHook) and hook is not self
+        )
         return next(
-            name for name in (self.name if i == 1 else f'{self.name}_{i}'
-                              for i in count(1)) if name not in taken)
+            name
+            for name in (self.name if i == 1 else f'{self.name}_{i}' for i in count(1))
+            if name not in taken
+        )
 
     def _images(self, model: BaseModel) -> list[Tensor]:
         """Return the captured outputs, each (N, 3, H, W), RGB, [0, 1]."""
@@ -307,25 +319,28 @@ class GuidanceHook(Hook):
         if self._ran_without_gradients:
             raise ValueError(
                 f'{self._where}: is frozen (it runs under torch.no_grad()), '
-                'so guidance would change nothing; make it trainable')
+                'so guidance would change nothing; make it trainable'
+            )
         raise ValueError(
             f'target={self.target!r} of {type(self).__name__} did not run in '
             f"{type(model).__name__}'s mode='loss', so there is no image to "
-            'guide')
+            'guide'
+        )
 
     def _as_image(self, output: Any) -> Tensor:
         image = image_in(output, self.output, self._where)
         if not image.requires_grad:
-            raise ValueError(f'{self._where}: carries no gradient, so '
-                             'guidance would change nothing (is the module '
-                             'frozen?)')
+            raise ValueError(
+                f'{self._where}: carries no gradient, so '
+                'guidance would change nothing (is the module '
+                'frozen?)'
+            )
         return self.pixels.decode(image)
 
     def _check_range(self, images: Sequence[Tensor], iteration: int) -> None:
         """Warn once if the output does not fit ``value_range``."""
         # A new network may begin near zero: one look is not enough.
-        if self._has_warned or (self._is_checked
-                                and iteration % _RANGE_INTERVAL):
+        if self._has_warned or (self._is_checked and iteration % _RANGE_INTERVAL):
             return
         values = torch.cat([image.detach().flatten() for image in images])
         outside = (values - 0.5).abs() > 0.5 + _OUTSIDE_MARGIN
@@ -337,8 +352,10 @@ class GuidanceHook(Hook):
                 'black or lighter than white; from black = 0 to white = 1 '
                 f'they reach from {values.min().item():.3g} to '
                 f'{values.max().item():.3g}. Set value_range to the range of '
-                'the output, for example (-1, 1) or (0, 255)', 'current',
-                logging.WARNING)
+                'the output, for example (-1, 1) or (0, 255)',
+                'current',
+                logging.WARNING,
+            )
 
 
 def _unwrapped(model: nn.Module) -> BaseModel:

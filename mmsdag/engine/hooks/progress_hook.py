@@ -1,4 +1,5 @@
 """Progress bar of a training."""
+
 from __future__ import annotations
 
 import sys
@@ -20,6 +21,7 @@ class ProgressHook(Hook):
     Elsewhere (a log file, a CI, the other processes) MMEngine's log lines say
     the same, and no bar is drawn.
     """
+
     priority = 'LOWEST'
 
     def __init__(self) -> None:
@@ -30,11 +32,13 @@ class ProgressHook(Hook):
         """Open the bar at the iteration that comes next."""
         self._open(runner, 'train', runner.max_iters, runner.iter)
 
-    def after_train_iter(self,
-                         runner: Runner,
-                         batch_idx: int,
-                         data_batch: dict | None = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
+    ) -> None:
         """Advance the bar."""
         if self._bar is not None:
             if outputs and 'loss' in outputs:
@@ -50,11 +54,13 @@ class ProgressHook(Hook):
         """Open the bar."""
         self._open(runner, 'test', len(runner.test_dataloader))
 
-    def after_test_iter(self,
-                        runner: Runner,
-                        batch_idx: int,
-                        data_batch: dict | None = None,
-                        outputs: list | None = None) -> None:
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: list | None = None,
+    ) -> None:
         """Advance the bar."""
         if self._bar is not None:
             self._bar.update()
@@ -63,17 +69,13 @@ class ProgressHook(Hook):
         """Close the bar."""
         self._close()
 
-    def _open(self,
-              runner: Runner,
-              name: str,
-              total: int,
-              done: int = 0) -> None:
+    def _open(self, runner: Runner, name: str, total: int, done: int = 0) -> None:
         if runner.rank == 0 and sys.stderr.isatty():
             # Log lines go above the bar instead of through it.
             self._stack.enter_context(logging_redirect_tqdm([runner.logger]))
             self._bar = self._stack.enter_context(
-                tqdm(
-                    desc=name, total=total, initial=done, dynamic_ncols=True))
+                tqdm(desc=name, total=total, initial=done, dynamic_ncols=True)
+            )
 
     def _close(self) -> None:
         self._stack.close()

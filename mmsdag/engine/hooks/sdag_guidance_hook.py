@@ -1,4 +1,5 @@
 """Guide the training of any image-producing model by a frozen SDAG."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -60,21 +61,23 @@ class SDAGGuidanceHook(GuidanceHook):
         ... ]
     """
 
-    def __init__(self,
-                 checkpoint: str,
-                 sdag: Any = None,
-                 target: str = 'generator',
-                 output: int | str | None = None,
-                 loss_weight: float = 1.,
-                 begin: int = 0,
-                 ramp_iters: int = 0,
-                 channel_order: str = 'rgb',
-                 value_range: Sequence[float] = (0., 1.),
-                 form: str = 'reconstruction',
-                 amp_dtype: str | None = 'auto',
-                 name: str = 'loss_sdag',
-                 rehearse: bool = True,
-                 **loss_cfg: Any) -> None:
+    def __init__(
+        self,
+        checkpoint: str,
+        sdag: Any = None,
+        target: str = 'generator',
+        output: int | str | None = None,
+        loss_weight: float = 1.0,
+        begin: int = 0,
+        ramp_iters: int = 0,
+        channel_order: str = 'rgb',
+        value_range: Sequence[float] = (0.0, 1.0),
+        form: str = 'reconstruction',
+        amp_dtype: str | None = 'auto',
+        name: str = 'loss_sdag',
+        rehearse: bool = True,
+        **loss_cfg: Any,
+    ) -> None:
         super().__init__(
             dict(
                 type='mmsdag.SDAGGuidanceLoss',
@@ -83,7 +86,8 @@ class SDAGGuidanceHook(GuidanceHook):
                 loss_weight=loss_weight,
                 form=form,
                 amp_dtype=amp_dtype,
-                **loss_cfg),
+                **loss_cfg,
+            ),
             target=target,
             output=output,
             name=name,
@@ -92,4 +96,5 @@ class SDAGGuidanceHook(GuidanceHook):
             ramp_iters=ramp_iters,
             channel_order=channel_order,
             value_range=value_range,
-            rehearse=rehearse)
+            rehearse=rehearse,
+        )

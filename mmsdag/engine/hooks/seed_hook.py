@@ -1,4 +1,5 @@
 """Random numbers that a resumed training repeats."""
+
 from __future__ import annotations
 
 from mmengine.hooks import Hook
@@ -15,11 +16,11 @@ class SeedHook(Hook):
     What a model draws in training then depends neither on what ran before
     nor on whether the run was interrupted, and differs between processes.
     """
+
     priority = 'VERY_HIGH'
 
-    def before_train_iter(self,
-                          runner: Runner,
-                          batch_idx: int,
-                          data_batch: dict | None = None) -> None:
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+    ) -> None:
         """Seed the step."""
         seed_step(runner.seed, runner.rank, runner.iter)

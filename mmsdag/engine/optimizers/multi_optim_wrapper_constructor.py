@@ -1,4 +1,5 @@
 """Several optimizers for the parts of a model."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -36,18 +37,20 @@ class MultiOptimWrapperConstructor:
         ...         optimizer=dict(type='Adam', lr=1e-4)))
     """
 
-    def __init__(self,
-                 optim_wrapper_cfg: Mapping[str, Any],
-                 paramwise_cfg: dict | None = None) -> None:
+    def __init__(
+        self, optim_wrapper_cfg: Mapping[str, Any], paramwise_cfg: dict | None = None
+    ) -> None:
         if paramwise_cfg is not None:
             raise ValueError(
                 f'optim_wrapper.paramwise_cfg={paramwise_cfg}: there are '
                 f'several optimizers, {", ".join(optim_wrapper_cfg)}; set it '
-                'in the config of each')
+                'in the config of each'
+            )
         for name, config in optim_wrapper_cfg.items():
             if not (isinstance(config, Mapping) and 'optimizer' in config):
-                raise TypeError(f'optim_wrapper.{name}={config!r}: must be a '
-                                'dict with an entry optimizer')
+                raise TypeError(
+                    f'optim_wrapper.{name}={config!r}: must be a dict with an entry optimizer'
+                )
         self.configs = optim_wrapper_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
@@ -64,11 +67,10 @@ class MultiOptimWrapperConstructor:
             paramwise = config.pop('paramwise_cfg', None)
             names = config.pop('modules', name)
             parts = nn.ModuleList(
-                _part(model, part, name)
-                for part in ([names] if isinstance(names, str) else names))
+                _part(model, part, name) for part in ([names] if isinstance(names, str) else names)
+            )
             config.setdefault('type', 'OptimWrapper')
-            wrappers[name] = DefaultOptimWrapperConstructor(
-                config, paramwise)(parts)
+            wrappers[name] = DefaultOptimWrapperConstructor(config, paramwise)(parts)
         return OptimWrapperDict(**wrappers)
 
 

@@ -1,4 +1,5 @@
 """Training loop that resumes exactly and at once."""
+
 from __future__ import annotations
 
 from itertools import chain, repeat
@@ -45,6 +46,5 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                 sampler.start = self.iter * self.dataloader.batch_size
                 # The base class takes as many batches as were seen; they
                 # cost nothing.
-                self.dataloader_iterator = chain(
-                    repeat(None, self.iter), self.dataloader)
+                self.dataloader_iterator = chain(repeat(None, self.iter), self.dataloader)
         return super().run()

@@ -1,4 +1,5 @@
 """Data parallel training of models with their own training step."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -45,8 +46,7 @@ class OwnStepDataParallel(nn.Module):
         """Call the model's method."""
         return self.module(*args, **kwargs)
 
-    def train_step(self, data: Any,
-                   optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+    def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Call the model's method, with averaged gradients."""
         return self.module.train_step(data, optim_wrapper)
 

@@ -1,4 +1,5 @@
 """Enhancement before any data preprocessor, by composition."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -42,15 +43,14 @@ class EnhancedDataPreprocessor(EnhancementMixin):
         ...         data_preprocessor=dict(type='mmdet.DetDataPreprocessor')))
     """
 
-    def __init__(self,
-                 data_preprocessor: dict,
-                 channel_order: str = 'bgr',
-                 **kwargs: Any) -> None:
+    def __init__(self, data_preprocessor: dict, channel_order: str = 'bgr', **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if channel_order not in ('bgr', 'rgb'):
-            raise ValueError(f'channel_order={channel_order!r} of '
-                             "EnhancedDataPreprocessor: choose 'bgr' or "
-                             "'rgb'")
+            raise ValueError(
+                f'channel_order={channel_order!r} of '
+                "EnhancedDataPreprocessor: choose 'bgr' or "
+                "'rgb'"
+            )
         self._is_bgr = channel_order == 'bgr'
         self.data_preprocessor = MODELS.build(data_preprocessor)
         if not isinstance(self.data_preprocessor, BaseDataPreprocessor):
@@ -58,7 +58,8 @@ class EnhancedDataPreprocessor(EnhancementMixin):
                 f'data_preprocessor={data_preprocessor} of '
                 'EnhancedDataPreprocessor is a '
                 f'{type(self.data_preprocessor).__name__}, not a '
-                'BaseDataPreprocessor')
+                'BaseDataPreprocessor'
+            )
 
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the wrapped data preprocessor."""
@@ -96,8 +97,7 @@ class EnhancedDataPreprocessor(EnhancementMixin):
                 type.
         """
         self._check_batch(data['inputs'])
-        inputs = self._enhance_nested(
-            self.cast_data(data['inputs']), data.get('data_samples'))
+        inputs = self._enhance_nested(self.cast_data(data['inputs']), data.get('data_samples'))
         return self.data_preprocessor({**data, 'inputs': inputs}, training)
 
     def _enhance_nested(self, node: Any, samples: Any = None) -> Any:

@@ -1,4 +1,5 @@
 """Enhancement before an mmpretrain classifier."""
+
 from __future__ import annotations
 
 from mmpretrain.models import ClsDataPreprocessor

@@ -1,4 +1,5 @@
 """Enhancement before an mmdet detector."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -37,17 +38,15 @@ class EnhancedDetDataPreprocessor(EnhancementMixin, DetDataPreprocessor):
         ...         enhancer='zero_dce.sdag'))
     """
 
-    def __init__(self,
-                 *args: Any,
-                 resize_to: Sequence[int] | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(self, *args: Any, resize_to: Sequence[int] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if resize_to is not None and not (
-                isinstance(resize_to, (list, tuple)) and len(resize_to) == 2
-                and min(resize_to) >= 1):
+            isinstance(resize_to, (list, tuple)) and len(resize_to) == 2 and min(resize_to) >= 1
+        ):
             raise ValueError(
                 f'resize_to={resize_to!r} of EnhancedDetDataPreprocessor: '
-                'must be (width, height) in pixels')
+                'must be (width, height) in pixels'
+            )
         self.resize_to = None if resize_to is None else tuple(resize_to)
 
     def enhance_batch(self, data: dict) -> dict:
@@ -58,14 +57,13 @@ class EnhancedDetDataPreprocessor(EnhancementMixin, DetDataPreprocessor):
             # Casting copies them: the loader's own keep their boxes.
             samples = self.cast_data(samples)
             for sample, image in zip(samples, data['inputs']):
-                _rescale(sample, image.shape[-2:],
-                         self._size(image.shape[-2:]))
+                _rescale(sample, image.shape[-2:], self._size(image.shape[-2:]))
             enhanced['data_samples'] = samples
         return enhanced
 
-    def enhance(self,
-                images: Sequence[Tensor],
-                samples: Sequence[Any] | None = None) -> list[Tensor]:
+    def enhance(
+        self, images: Sequence[Tensor], samples: Sequence[Any] | None = None
+    ) -> list[Tensor]:
         """See :meth:`EnhancementMixin.enhance`; ``resize_to`` included."""
         enhanced = super().enhance(images, samples)
         if self.resize_to is None:
@@ -88,28 +86,27 @@ def _resize(image: Tensor, size: tuple[int, int], rounds: bool) -> Tensor:
         # a level differs here and there, for the sake of speed.
         array = image.permute(1, 2, 0).contiguous().numpy()
         return torch.from_numpy(imresize(array, size[::-1])).permute(2, 0, 1)
-    resized = F.interpolate(
-        image[None].float(), size, mode='bilinear', align_corners=False)[0]
+    resized = F.interpolate(image[None].float(), size, mode='bilinear', align_corners=False)[0]
     return resized.round().to(torch.uint8) if rounds else resized
 
 
-def _rescale(sample: DetDataSample, old: Sequence[int],
-             new: tuple[int, int]) -> None:
+def _rescale(sample: DetDataSample, old: Sequence[int], new: tuple[int, int]) -> None:
     """Rescale a sample's annotations to a new image size (height, width)."""
     factor = (new[1] / old[1], new[0] / old[0])
-    before = sample.get('scale_factor', (1., 1.))
+    before = sample.get('scale_factor', (1.0, 1.0))
     sample.set_metainfo(
-        dict(
-            img_shape=new,
-            scale_factor=(before[0] * factor[0], before[1] * factor[1])))
+        dict(img_shape=new, scale_factor=(before[0] * factor[0], before[1] * factor[1]))
+    )
     for name in ('gt_instances', 'ignored_instances'):
         instances = sample.get(name)
         if instances is None:
             continue
         if 'masks' in instances:
-            raise ValueError('resize_to of EnhancedDetDataPreprocessor does '
-                             'not resize masks: resize in the pipeline, and '
-                             'leave it out')
+            raise ValueError(
+                'resize_to of EnhancedDetDataPreprocessor does '
+                'not resize masks: resize in the pipeline, and '
+                'leave it out'
+            )
         if 'bboxes' in instances:
             boxes = instances.bboxes
             if isinstance(boxes, Tensor):

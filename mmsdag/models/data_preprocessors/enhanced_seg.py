@@ -1,4 +1,5 @@
 """Enhancement before an mmseg segmentor."""
+
 from __future__ import annotations
 
 from mmseg.models import SegDataPreProcessor

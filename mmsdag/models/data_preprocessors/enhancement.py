@@ -1,4 +1,5 @@
 """Enhance the images of a batch on the device."""
+
 from __future__ import annotations
 
 import os
@@ -12,10 +13,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from mmsdag.models.frozen import freeze, hide
-from mmsdag.models.loading import (
-    EnhancerLike,
-    load_enhancer,
-)
+from mmsdag.models.loading import EnhancerLike, load_enhancer
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.utils.darkness import When
 from mmsdag.utils.moved import one_checkpoint
@@ -77,39 +75,40 @@ class EnhancementMixin(BaseDataPreprocessor):
 
     enhancer: Any
 
-    def __init__(self,
-                 *args: Any,
-                 # Left out, it is refused with the remedy.
-                 enhancer: EnhancerLike = None,  # type: ignore[assignment]
-                 checkpoint: str | os.PathLike[str] | None = None,
-                 enhancer_checkpoint: str | os.PathLike[str] | None = None,
-                 amp_dtype: str | None = None,
-                 trainable: bool = False,
-                 chunk_size: int | None = None,
-                 round_to_uint8: bool | None = None,
-                 padding_value: Padding = 'metainfo',
-                 when: When = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        # Left out, it is refused with the remedy.
+        enhancer: EnhancerLike = None,  # type: ignore[assignment]
+        checkpoint: str | os.PathLike[str] | None = None,
+        enhancer_checkpoint: str | os.PathLike[str] | None = None,
+        amp_dtype: str | None = None,
+        trainable: bool = False,
+        chunk_size: int | None = None,
+        round_to_uint8: bool | None = None,
+        padding_value: Padding = 'metainfo',
+        when: When = None,
+        **kwargs: Any,
+    ) -> None:
         owner = type(self).__name__
-        checkpoint = one_checkpoint(
-            checkpoint, owner, enhancer_checkpoint=enhancer_checkpoint)
+        checkpoint = one_checkpoint(checkpoint, owner, enhancer_checkpoint=enhancer_checkpoint)
         super().__init__(*args, **kwargs)
         if trainable and round_to_uint8:
-            raise ValueError(f'round_to_uint8=True of {owner}: rounding has '
-                             'no gradient; leave it out, or trainable=True')
+            raise ValueError(
+                f'round_to_uint8=True of {owner}: rounding has '
+                'no gradient; leave it out, or trainable=True'
+            )
         self.trainable = trainable
-        self.round_to_uint8 = (not trainable if round_to_uint8 is None else
-                               round_to_uint8)
+        self.round_to_uint8 = not trainable if round_to_uint8 is None else round_to_uint8
         self.padding_value = _check_padding(padding_value, owner)
         self._is_bgr = not kwargs.get('rgb_to_bgr', False)
         self._source = (enhancer, checkpoint)
-        network = load_enhancer(
-            *self._source, weights_required=not trainable)
+        network = load_enhancer(*self._source, weights_required=not trainable)
         if trainable:
             if next(network.parameters(), None) is None:
-                raise ValueError(f'trainable=True of {owner}: '
-                                 f'{type(network).__name__} has nothing to '
-                                 'train')
+                raise ValueError(
+                    f'trainable=True of {owner}: {type(network).__name__} has nothing to train'
+                )
             self.enhancer = freeze(network, False)
         else:
             hide(self, 'enhancer', network)
@@ -119,14 +118,15 @@ class EnhancementMixin(BaseDataPreprocessor):
             amp_dtype=amp_dtype,
             trainable=trainable,
             when=when,
-            chunk_size=chunk_size)
+            chunk_size=chunk_size,
+        )
 
     def init_weights(self) -> None:
         """Load the enhancer's weights again, which initialization replaced."""
         if self.trainable:
             self.enhancer.load_state_dict(
-                load_enhancer(*self._source,
-                               weights_required=False).state_dict())
+                load_enhancer(*self._source, weights_required=False).state_dict()
+            )
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Enhance ``data['inputs']``, then call the other base class.
@@ -154,9 +154,9 @@ class EnhancementMixin(BaseDataPreprocessor):
             enhanced = torch.stack(enhanced)
         return {**data, 'inputs': enhanced}
 
-    def enhance(self,
-                images: Sequence[Tensor],
-                samples: Sequence[Any] | None = None) -> list[Tensor]:
+    def enhance(
+        self, images: Sequence[Tensor], samples: Sequence[Any] | None = None
+    ) -> list[Tensor]:
         """Enhance images of any sizes.
 
         Args:
@@ -180,19 +180,18 @@ class EnhancementMixin(BaseDataPreprocessor):
         return [
             enhanced if window is None else _pasted(enhanced, image, window)
             for enhanced, image, window in zip(
-                self.runner.enhance_planes(
-                    contents, self._is_bgr, self.round_to_uint8), images,
-                windows)
+                self.runner.enhance_planes(contents, self._is_bgr, self.round_to_uint8),
+                images,
+                windows,
+            )
         ]
 
-    def _window(self, image: Tensor,
-                sample: Any) -> tuple[slice, slice] | None:
+    def _window(self, image: Tensor, sample: Any) -> tuple[slice, slice] | None:
         if self.padding_value == 'metainfo':
             return window_by_metainfo(image, sample)
         if self.padding_value is None:
             return None
-        return window_by_color(
-            image, self.padding_value)  # type: ignore[arg-type]
+        return window_by_color(image, self.padding_value)  # type: ignore[arg-type]
 
     def rounds(self, images: Tensor) -> bool:
         """Return whether enhanced ``images`` are rounded to 8 bits."""
@@ -202,32 +201,36 @@ class EnhancementMixin(BaseDataPreprocessor):
         if not len(inputs):
             raise ValueError(
                 f'inputs of {type(self).__name__} is an empty batch: check '
-                'batch_size, drop_last and the length of the dataset')
+                'batch_size, drop_last and the length of the dataset'
+            )
 
     def _check(self, images: Sequence[Tensor]) -> None:
         for image in images:
             if image.ndim != 3 or image.shape[0] != 3:
                 raise ValueError(
                     f'an input of {type(self).__name__} has the shape '
-                    f'{tuple(image.shape)}; images are (3, H, W)')
+                    f'{tuple(image.shape)}; images are (3, H, W)'
+                )
             if image.dtype != torch.uint8 and not image.is_floating_point():
                 raise ValueError(
                     f'an input of {type(self).__name__} is {image.dtype}; '
-                    'images are uint8, or floating point in [0, 255]')
+                    'images are uint8, or floating point in [0, 255]'
+                )
 
 
 def _check_padding(value: Padding, owner: str) -> Padding:
     numbers = value if isinstance(value, Sequence) else [value]
-    if value not in (None, 'metainfo') and not (len(numbers) in (1, 3) and all(
-            isinstance(n, (int, float)) and isfinite(n) for n in numbers)):
+    if value not in (None, 'metainfo') and not (
+        len(numbers) in (1, 3) and all(isinstance(n, (int, float)) and isfinite(n) for n in numbers)
+    ):
         raise ValueError(
             f"padding_value={value!r} of {owner}: must be 'metainfo', a "
-            'number, one for each of three channels, or None')
+            'number, one for each of three channels, or None'
+        )
     return value
 
 
-def window_by_metainfo(image: Tensor,
-                       sample: Any) -> tuple[slice, slice] | None:
+def window_by_metainfo(image: Tensor, sample: Any) -> tuple[slice, slice] | None:
     """Return where an image is within its padding, as its data sample tells.
 
     Its content begins at the top left. Its size is ``img_shape`` where this
@@ -263,8 +266,7 @@ def window_by_metainfo(image: Tensor,
 
 
 def window_by_color(
-        image: Tensor,
-        padding_value: float | Sequence[float]
+    image: Tensor, padding_value: float | Sequence[float]
 ) -> tuple[slice, slice] | None:
     """Return where an image is within its margins of one color.
 
@@ -277,16 +279,14 @@ def window_by_color(
         all margin.
     """
     height, width = image.shape[1:]
-    colors = (padding_value if isinstance(padding_value, Sequence) else
-              [padding_value])
+    colors = padding_value if isinstance(padding_value, Sequence) else [padding_value]
     if len(colors) == 1:
         colors = [*colors] * len(image)
     color = array('f', colors).tolist()  # as float32 has it
     # Most images have no margins, and their corners tell: as lists, since
     # one more operation of PyTorch's takes longer than these numbers.
-    corners = image[:, ::max(1, height - 1), ::max(1, width - 1)].tolist()
-    if not any([*corner] == color for row in zip(*corners)
-               for corner in zip(*row)):
+    corners = image[:, :: max(1, height - 1), :: max(1, width - 1)].tolist()
+    if not any([*corner] == color for row in zip(*corners) for corner in zip(*row)):
         return None
     margin = torch.tensor(color, device=image.device)[:, None, None]
     # As numbers, of which a CPU finds the largest ten times as fast as any().
@@ -294,15 +294,14 @@ def window_by_color(
     # Together, since each transfer waits for a GPU.
     seen = torch.cat((differs.amax(1), differs.amax(0))).cpu()
     rows, columns = (
-        part.nonzero().flatten().tolist()
-        for part in seen.split(tuple(image.shape[1:])))
+        part.nonzero().flatten().tolist() for part in seen.split(tuple(image.shape[1:]))
+    )
     if not rows:
         return None
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _pasted(content: Tensor, image: Tensor,
-            window: tuple[slice, slice]) -> Tensor:
+def _pasted(content: Tensor, image: Tensor, window: tuple[slice, slice]) -> Tensor:
     """The image with its margins around another content."""
     canvas = image.to(content.dtype, copy=True)
     canvas[(slice(None), *window)] = content

@@ -1,4 +1,5 @@
 """Data preprocessor of models that output images."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -31,9 +32,9 @@ class ImageDataPreprocessor(ImgDataPreprocessor):
             makes [0, 1].
     """
 
-    def __init__(self,
-                 mean: Sequence[float] = (0., 0., 0.),
-                 std: Sequence[float] = (255., 255., 255.)) -> None:
+    def __init__(
+        self, mean: Sequence[float] = (0.0, 0.0, 0.0), std: Sequence[float] = (255.0, 255.0, 255.0)
+    ) -> None:
         super().__init__(mean=mean, std=std)
 
     def forward(self, data: dict, training: bool = False) -> dict[str, Any]:
@@ -52,24 +53,21 @@ class ImageDataPreprocessor(ImgDataPreprocessor):
         data = self.cast_data(data)
         inputs, samples = data['inputs'], data.get('data_samples')
         if isinstance(inputs, Sequence) and isinstance(inputs[0], Mapping):
-            inputs = {key: [item[key] for item in inputs]
-                      for key in inputs[0]}
+            inputs = {key: [item[key] for item in inputs] for key in inputs[0]}
         images = inputs if isinstance(inputs, Mapping) else dict(img=inputs)
         if not samples:
             first = next(iter(images.values()))
             samples = [BaseDataElement() for _ in first]
-        batches = {key: self._batch(list(value), samples, key)
-                   for key, value in images.items()}
+        batches = {key: self._batch(list(value), samples, key) for key, value in images.items()}
         return dict(
             data,
             inputs=batches if isinstance(inputs, Mapping) else batches['img'],
-            data_samples=samples)
+            data_samples=samples,
+        )
 
-    def _batch(self, images: list[Tensor], samples: Samples,
-               key: str) -> Tensor:
+    def _batch(self, images: list[Tensor], samples: Samples, key: str) -> Tensor:
         """Return normalized (N, 3, H, W), RGB; note the padding."""
-        height, width = (max(image.shape[axis] for image in images)
-                         for axis in (-2, -1))
+        height, width = (max(image.shape[axis] for image in images) for axis in (-2, -1))
         batch = []
         for image, sample in zip(images, samples):
             below = height - image.shape[-2]
@@ -95,5 +93,7 @@ class ImageDataPreprocessor(ImgDataPreprocessor):
         images = (images * self.std + self.mean).flip(1).clamp(0, 255)
         sizes = [sample.metainfo['padding_size'] for sample in samples]
         height, width = images.shape[-2:]
-        return [image[:, :height - int(below), :width - int(right)]
-                for image, (_, below, right) in zip(images, sizes)]
+        return [
+            image[:, : height - int(below), : width - int(right)]
+            for image, (_, below, right) in zip(images, sizes)
+        ]

@@ -2,11 +2,7 @@ from __future__ import annotations
 
 from mmsdag.utils.moved import moved_names
 
-from .baselines import (
-    DenoisedEnhancer,
-    InverseGainEnhancer,
-    MeanScaleEnhancer,
-)
+from .baselines import DenoisedEnhancer, InverseGainEnhancer, MeanScaleEnhancer
 from .blend_unet import BlendUNet
 from .classical import (
     CLAHEEnhancer,
@@ -30,12 +26,28 @@ from .zero_dce_net import ZeroDCENet
 from .zero_dce_pp_net import ZeroDCEPPNet
 
 __all__ = [
-    'BlendUNet', 'CLAHEEnhancer', 'CoLIEEnhancer', 'DENet', 'DenoisedEnhancer',
-    'EnhancerWrapper', 'EnlightenGANNet', 'FRBNet', 'FeatEnHancer',
-    'GammaEnhancer', 'HistogramEqualizationEnhancer', 'IATNet',
-    'InverseGainEnhancer', 'LIMEEnhancer', 'MeanScaleEnhancer',
-    'MultiScaleRetinexEnhancer', 'PairLIENet', 'RUASNet', 'SCINet', 'YOLANet',
-    'ZeroDCENet', 'ZeroDCEPPNet'
+    'BlendUNet',
+    'CLAHEEnhancer',
+    'CoLIEEnhancer',
+    'DENet',
+    'DenoisedEnhancer',
+    'EnhancerWrapper',
+    'EnlightenGANNet',
+    'FRBNet',
+    'FeatEnHancer',
+    'GammaEnhancer',
+    'HistogramEqualizationEnhancer',
+    'IATNet',
+    'InverseGainEnhancer',
+    'LIMEEnhancer',
+    'MeanScaleEnhancer',
+    'MultiScaleRetinexEnhancer',
+    'PairLIENet',
+    'RUASNet',
+    'SCINet',
+    'YOLANet',
+    'ZeroDCENet',
+    'ZeroDCEPPNet',
 ]
 
 
@@ -45,4 +57,6 @@ __getattr__ = moved_names(
     dict(
         build_enhancer='mmsdag.models.loading:load_enhancer',
         enhancer_config='mmsdag.models.loading:network_config',
-        with_weights='mmsdag.models.loading:resolve'))
+        with_weights='mmsdag.models.loading:resolve',
+    ),
+)

@@ -1,4 +1,5 @@
 """Plain baselines: gains, and denoising filters behind any enhancer."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -34,15 +35,15 @@ class MeanScaleEnhancer(nn.Module):
         ValueError: If an argument is out of its range.
     """
 
-    def __init__(self,
-                 mean: float = 0.4,
-                 max_gain: float = 30.,
-                 per_channel: bool = False) -> None:
+    def __init__(
+        self, mean: float = 0.4, max_gain: float = 30.0, per_channel: bool = False
+    ) -> None:
         super().__init__()
         if not 0 < mean < 1 or max_gain < 1:
             raise ValueError(
                 f'mean={mean!r}, max_gain={max_gain!r} of MeanScaleEnhancer: '
-                'mean must be between 0 and 1, max_gain at least 1')
+                'mean must be between 0 and 1, max_gain at least 1'
+            )
         self.mean = mean
         self.max_gain = max_gain
         self.per_channel = per_channel
@@ -74,8 +75,9 @@ class InverseGainEnhancer(nn.Module):
     def __init__(self, exposure: float) -> None:
         super().__init__()
         if not 0 < exposure <= 1:
-            raise ValueError(f'exposure={exposure!r} of InverseGainEnhancer: '
-                             'must be above 0 and at most 1')
+            raise ValueError(
+                f'exposure={exposure!r} of InverseGainEnhancer: must be above 0 and at most 1'
+            )
         self.exposure = exposure
 
     def enhance(self, x: Tensor) -> Tensor:
@@ -92,8 +94,7 @@ def _bilateral(pixels: np.ndarray) -> np.ndarray:
 
 def _non_local_means(pixels: np.ndarray) -> np.ndarray:
     # The filter takes Lab colors: BGR in, BGR out.
-    bgr = cv2.fastNlMeansDenoisingColored(
-        pixels[..., ::-1].copy(), None, 10, 10, 7, 21)
+    bgr = cv2.fastNlMeansDenoisingColored(pixels[..., ::-1].copy(), None, 10, 10, 7, 21)
     return bgr[..., ::-1]
 
 
@@ -121,15 +122,15 @@ class DenoisedEnhancer(nn.Module):
         ValueError: If there is no such filter.
     """
 
-    def __init__(self,
-                 enhancer: EnhancerLike | None = None,
-                 filter: str = 'bilateral') -> None:
+    def __init__(self, enhancer: EnhancerLike | None = None, filter: str = 'bilateral') -> None:
         super().__init__()
         if filter not in _FILTERS:
-            raise ValueError(f'filter={filter!r} of DenoisedEnhancer: must be '
-                             f'one of {", ".join(_FILTERS)}')
+            raise ValueError(
+                f'filter={filter!r} of DenoisedEnhancer: must be one of {", ".join(_FILTERS)}'
+            )
         self.filter = filter
         from mmsdag.models.loading import load_enhancer  # imports enhancers
+
         self.enhancer = None if enhancer is None else load_enhancer(enhancer)
 
     @torch.no_grad()

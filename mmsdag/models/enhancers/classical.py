@@ -1,4 +1,5 @@
 """Classical enhancers without weights."""
+
 from __future__ import annotations
 
 import math
@@ -30,8 +31,7 @@ class GammaEnhancer(nn.Module):
     def __init__(self, gamma: float = 2.2, trainable: bool = False) -> None:
         super().__init__()
         if not isinstance(gamma, (int, float)) or gamma <= 0:
-            raise ValueError(f'gamma={gamma!r} of GammaEnhancer must be '
-                             'a positive number')
+            raise ValueError(f'gamma={gamma!r} of GammaEnhancer must be a positive number')
         # Its logarithm: no step of an optimizer makes gamma negative.
         log_gamma = torch.tensor(math.log(gamma))
         if trainable:
@@ -46,7 +46,7 @@ class GammaEnhancer(nn.Module):
 
     def enhance(self, x: Tensor) -> Tensor:
         """Enhance images (N, 3, H, W), RGB, [0, 1]."""
-        return x.clamp(0, 1)**torch.exp(-self.log_gamma)
+        return x.clamp(0, 1) ** torch.exp(-self.log_gamma)
 
     forward = enhance
 
@@ -71,10 +71,7 @@ class _LightnessEnhancer(nn.Module):
     def enhance(self, x: Tensor) -> Tensor:
         """Enhance images (N, 3, H, W), RGB, [0, 1], in 256 levels."""
         images = (x.clamp(0, 1) * 255).round().to(torch.uint8)
-        enhanced = [
-            self.enhance_uint8(image)
-            for image in images.permute(0, 2, 3, 1).cpu().numpy()
-        ]
+        enhanced = [self.enhance_uint8(image) for image in images.permute(0, 2, 3, 1).cpu().numpy()]
         batch = torch.from_numpy(np.stack(enhanced)).permute(0, 3, 1, 2)
         return batch.to(x.device, x.dtype) / 255
 
@@ -82,8 +79,7 @@ class _LightnessEnhancer(nn.Module):
         """Enhance (H, W, 3), RGB, uint8."""
         converted = cv2.cvtColor(pixels, self.to_space)
         lightness = cv2.extractChannel(converted, self.lightness)
-        cv2.insertChannel(self.operator()(lightness), converted,
-                          self.lightness)
+        cv2.insertChannel(self.operator()(lightness), converted, self.lightness)
         return cv2.cvtColor(converted, self.to_rgb)
 
     @abstractmethod
@@ -108,16 +104,14 @@ class CLAHEEnhancer(_LightnessEnhancer):
 
     to_space, to_rgb, lightness = cv2.COLOR_RGB2LAB, cv2.COLOR_LAB2RGB, 0
 
-    def __init__(self,
-                 clip_limit: float = 2.,
-                 tile_grid_size: Sequence[int] = (8, 8)) -> None:
+    def __init__(self, clip_limit: float = 2.0, tile_grid_size: Sequence[int] = (8, 8)) -> None:
         super().__init__()
-        if clip_limit <= 0 or len(tile_grid_size) != 2 or min(
-                tile_grid_size) < 1:
+        if clip_limit <= 0 or len(tile_grid_size) != 2 or min(tile_grid_size) < 1:
             raise ValueError(
                 f'clip_limit={clip_limit}, tile_grid_size={tile_grid_size} '
                 'of CLAHEEnhancer: must be positive, and two numbers of '
-                'tiles')
+                'tiles'
+            )
         self.clip_limit = clip_limit
         self.tile_grid_size = tuple(tile_grid_size)
 
@@ -161,20 +155,19 @@ class LIMEEnhancer(nn.Module):
         ValueError: For an argument out of its range.
     """
 
-    def __init__(self,
-                 gamma: float = 0.8,
-                 radius: int = 15,
-                 eps: float = 1e-3) -> None:
+    def __init__(self, gamma: float = 0.8, radius: int = 15, eps: float = 1e-3) -> None:
         super().__init__()
         if not 0 < gamma <= 1 or radius < 1 or eps <= 0:
             raise ValueError(
                 f'gamma={gamma}, radius={radius}, eps={eps} of LIMEEnhancer: '
-                'must be positive, and gamma not above 1')
+                'must be positive, and gamma not above 1'
+            )
         if not hasattr(cv2, 'ximgproc'):
             raise ImportError(
                 "LIMEEnhancer needs OpenCV's guided filter, which is in its "
                 'contrib modules: pip install opencv-contrib-python, of the '
-                'version of opencv-python that is installed')
+                'version of opencv-python that is installed'
+            )
         self.gamma = gamma
         self.radius = radius
         self.eps = eps
@@ -183,10 +176,7 @@ class LIMEEnhancer(nn.Module):
     def enhance(self, x: Tensor) -> Tensor:
         """Enhance images (N, 3, H, W), RGB, [0, 1]."""
         image = x.float().clamp(0, 1)
-        refined = [
-            self._refine(brightest)
-            for brightest in image.amax(1).cpu().numpy()
-        ]
+        refined = [self._refine(brightest) for brightest in image.amax(1).cpu().numpy()]
         illumination = torch.from_numpy(np.stack(refined)).to(x.device)
         divided = image / self._divisor(illumination[:, None])
         return divided.clamp(0, 1).to(x.dtype)
@@ -197,19 +187,16 @@ class LIMEEnhancer(nn.Module):
         image = torch.from_numpy(unit_from_uint8(pixels))
         red, green, blue = cv2.split(pixels)
         brightest = cv2.max(cv2.max(red, green), blue)
-        illumination = torch.from_numpy(
-            self._refine(unit_from_uint8(brightest)))
+        illumination = torch.from_numpy(self._refine(unit_from_uint8(brightest)))
         # Not negative, and rounding to bytes clips.
-        return uint8_from_unit(
-            image.div_(self._divisor(illumination[..., None])).numpy())
+        return uint8_from_unit(image.div_(self._divisor(illumination[..., None])).numpy())
 
     def _refine(self, brightest: np.ndarray) -> np.ndarray:
-        return cv2.ximgproc.guidedFilter(brightest, brightest, self.radius,
-                                         self.eps)
+        return cv2.ximgproc.guidedFilter(brightest, brightest, self.radius, self.eps)
 
     def _divisor(self, illumination: Tensor) -> Tensor:
         # The darkest of 256 levels above black: nothing is divided by less.
-        return illumination.clamp_min(1 / 255)**self.gamma
+        return illumination.clamp_min(1 / 255) ** self.gamma
 
 
 @MODELS.register_module()
@@ -236,17 +223,19 @@ class MultiScaleRetinexEnhancer(nn.Module):
         ValueError: For an argument out of its range.
     """
 
-    def __init__(self,
-                 sigmas: Sequence[float] = (15., 80., 250.),
-                 alpha: float = 125.,
-                 clip: float = 0.01) -> None:
+    def __init__(
+        self,
+        sigmas: Sequence[float] = (15.0, 80.0, 250.0),
+        alpha: float = 125.0,
+        clip: float = 0.01,
+    ) -> None:
         super().__init__()
         if not sigmas or min(sigmas) <= 0 or alpha <= 0:
-            raise ValueError(f'sigmas={sigmas}, alpha={alpha} of '
-                             'MultiScaleRetinexEnhancer must be positive')
+            raise ValueError(
+                f'sigmas={sigmas}, alpha={alpha} of MultiScaleRetinexEnhancer must be positive'
+            )
         if not 0 <= clip < 0.5:
-            raise ValueError(f'clip={clip} of MultiScaleRetinexEnhancer: '
-                             'must be in [0, 0.5)')
+            raise ValueError(f'clip={clip} of MultiScaleRetinexEnhancer: must be in [0, 0.5)')
         self.sigmas = tuple(sigmas)
         self.alpha = alpha
         self.clip = clip
@@ -265,12 +254,12 @@ class MultiScaleRetinexEnhancer(nn.Module):
         count = flat.shape[-1]
         clipped = int(self.clip * count)
         low, high = (
-            flat.kthvalue(k, dim=-1).values[..., None, None]
-            for k in (1 + clipped, count - clipped))
+            flat.kthvalue(k, dim=-1).values[..., None, None] for k in (1 + clipped, count - clipped)
+        )
         # A channel of one value has nothing to stretch.
-        return torch.where(high > low,
-                           (retinex - low) / (high - low).clamp_min(1e-12),
-                           x).clamp(0, 1)
+        return torch.where(high > low, (retinex - low) / (high - low).clamp_min(1e-12), x).clamp(
+            0, 1
+        )
 
 
 def _blur(images: Tensor, sigma: float) -> Tensor:
@@ -282,9 +271,11 @@ def _blur(images: Tensor, sigma: float) -> Tensor:
     mirrored = torch.cat((images, images.flip(-1)), -1)
     mirrored = torch.cat((mirrored, mirrored.flip(-2)), -2)
     rows, columns = (
-        torch.exp(-2 * (torch.pi * sigma * frequencies)**2) for frequencies in
-        (torch.fft.fftfreq(2 * height, device=images.device),
-         torch.fft.rfftfreq(2 * width, device=images.device)))
+        torch.exp(-2 * (torch.pi * sigma * frequencies) ** 2)
+        for frequencies in (
+            torch.fft.fftfreq(2 * height, device=images.device),
+            torch.fft.rfftfreq(2 * width, device=images.device),
+        )
+    )
     spectrum = torch.fft.rfft2(mirrored) * rows[:, None] * columns
-    return torch.fft.irfft2(
-        spectrum, s=mirrored.shape[-2:])[..., :height, :width]
+    return torch.fft.irfft2(spectrum, s=mirrored.shape[-2:])[..., :height, :width]

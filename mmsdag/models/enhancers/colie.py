@@ -1,4 +1,5 @@
 """CoLIE (Chobola et al., ECCV 2024): an illumination fitted to each image."""
+
 from __future__ import annotations
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from mmsdag.registry import MODELS
 
 #: Frequency of the sines.
-_OMEGA = 30.
+_OMEGA = 30.0
 
 
 @MODELS.register_module()
@@ -41,22 +42,25 @@ class CoLIEEnhancer(nn.Module):
             16, or ``level`` is not in (0, 1).
     """
 
-    def __init__(self,
-                 steps: int = 100,
-                 size: int = 256,
-                 level: float = 0.5,
-                 fidelity: float = 1.,
-                 smoothness: float = 20.,
-                 exposure: float = 8.,
-                 sparsity: float = 5.,
-                 lr: float = 1e-5,
-                 seed: int = 0) -> None:
+    def __init__(
+        self,
+        steps: int = 100,
+        size: int = 256,
+        level: float = 0.5,
+        fidelity: float = 1.0,
+        smoothness: float = 20.0,
+        exposure: float = 8.0,
+        sparsity: float = 5.0,
+        lr: float = 1e-5,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         if steps < 1 or size < 16 or size % 16 or not 0 < level < 1:
             raise ValueError(
                 f'steps={steps}, size={size}, level={level} of CoLIEEnhancer: '
                 'steps must be positive, size a multiple of 16, level in '
-                '(0, 1)')
+                '(0, 1)'
+            )
         self.steps = steps
         self.size = size
         self.level = level
@@ -74,11 +78,13 @@ class CoLIEEnhancer(nn.Module):
             The same shape and range, float32.
         """
         # Neither an outer no_grad() nor its tensors allow a fit.
-        with torch.inference_mode(False), torch.enable_grad(
-        ), torch.autocast(x.device.type, enabled=False):
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast(x.device.type, enabled=False),
+        ):
             images = x.detach().float().clone()
-            return torch.cat([self._enhance_one(image[None])
-                              for image in images]).to(x.device)
+            return torch.cat([self._enhance_one(image[None]) for image in images]).to(x.device)
 
     def _enhance_one(self, image: Tensor) -> Tensor:
         largest = image.amax()
@@ -105,22 +111,19 @@ class CoLIEEnhancer(nn.Module):
         """
         generator = torch.Generator().manual_seed(self.seed)
         network = SineNet(generator).to(value.device)
-        optimizer = torch.optim.Adam(
-            network.parameters(), lr=self.lr, weight_decay=3e-4)
+        optimizer = torch.optim.Adam(network.parameters(), lr=self.lr, weight_decay=3e-4)
         line = torch.linspace(0, 1, self.size, device=value.device)
         rows, columns = torch.meshgrid(line, line, indexing='ij')
         places = torch.stack([columns, rows], -1).view(-1, 2)
         for _ in range(self.steps):
-            illumination = value + network(
-                value.view(-1, 1), places).view(value.shape)
+            illumination = value + network(value.view(-1, 1), places).view(value.shape)
             enhanced = value / (illumination + 1e-4)
             optimizer.zero_grad()
             self._loss(value, illumination, enhanced).backward()
             optimizer.step()
         return enhanced.detach()
 
-    def _loss(self, value: Tensor, illumination: Tensor,
-              enhanced: Tensor) -> Tensor:
+    def _loss(self, value: Tensor, illumination: Tensor, enhanced: Tensor) -> Tensor:
         """Sum the four terms of the paper (section 3.3)."""
         fidelity, smoothness, exposure, sparsity = self.weights
         vertical = illumination[..., 1:, :] - illumination[..., :-1, :]
@@ -128,10 +131,10 @@ class CoLIEEnhancer(nn.Module):
         mean = F.avg_pool2d(illumination, 16).sqrt()
         return (
             fidelity * F.mse_loss(illumination, value)
-            + smoothness * 2 * (vertical.square().mean()
-                                + horizontal.square().mean())
+            + smoothness * 2 * (vertical.square().mean() + horizontal.square().mean())
             + exposure * (mean - self.level).square().mean()
-            + sparsity * enhanced.mean())
+            + sparsity * enhanced.mean()
+        )
 
 
 class SineNet(nn.Module):
@@ -142,14 +145,11 @@ class SineNet(nn.Module):
         channels: Width of the layers.
     """
 
-    def __init__(self, generator: torch.Generator,
-                 channels: int = 256) -> None:
+    def __init__(self, generator: torch.Generator, channels: int = 256) -> None:
         super().__init__()
         half = channels // 2
-        self.value = nn.ModuleList(
-            [nn.Linear(1, channels), nn.Linear(channels, half)])
-        self.place = nn.ModuleList(
-            [nn.Linear(2, channels), nn.Linear(channels, half)])
+        self.value = nn.ModuleList([nn.Linear(1, channels), nn.Linear(channels, half)])
+        self.place = nn.ModuleList([nn.Linear(2, channels), nn.Linear(channels, half)])
         self.joined = nn.Linear(channels, channels)
         self.head = nn.Linear(channels, 1)
         with torch.no_grad():
@@ -157,15 +157,14 @@ class SineNet(nn.Module):
                 if isinstance(module, nn.Linear):
                     self._initialize(module, generator)
 
-    def _initialize(self, layer: nn.Linear,
-                    generator: torch.Generator) -> None:
+    def _initialize(self, layer: nn.Linear, generator: torch.Generator) -> None:
         inputs = layer.in_features
         bound = inputs**-0.5
         layer.bias.uniform_(-bound, bound, generator=generator)
         if inputs < 3:
             bound = 1 / inputs
         elif layer is not self.head:
-            bound = (6 / inputs)**0.5 / _OMEGA
+            bound = (6 / inputs) ** 0.5 / _OMEGA
         layer.weight.uniform_(-bound, bound, generator=generator)
 
     def forward(self, value: Tensor, place: Tensor) -> Tensor:
@@ -178,8 +177,7 @@ class SineNet(nn.Module):
         return self.head(torch.sin(_OMEGA * x)).sigmoid()
 
 
-def _guided_upsampling(small: Tensor, target: Tensor, guide: Tensor,
-                       eps: float = 1e-8) -> Tensor:
+def _guided_upsampling(small: Tensor, target: Tensor, guide: Tensor, eps: float = 1e-8) -> Tensor:
     """Upsample ``target`` by a fast guided filter of radius 1.
 
     Args:
@@ -201,6 +199,7 @@ def _guided_upsampling(small: Tensor, target: Tensor, guide: Tensor,
     slope = covariance / (variance + eps)
     offset = wanted - slope * average
     slope, offset = (
-        F.interpolate(x, guide.shape[-2:], mode='bilinear',
-                      align_corners=True) for x in (slope, offset))
+        F.interpolate(x, guide.shape[-2:], mode='bilinear', align_corners=True)
+        for x in (slope, offset)
+    )
     return slope * guide + offset

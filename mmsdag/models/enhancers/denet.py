@@ -1,4 +1,5 @@
 """DENet (Qin et al., ACCV 2022): enhance a Laplacian pyramid."""
+
 from __future__ import annotations
 
 import torch
@@ -29,21 +30,17 @@ class DENet(BaseModule):
         ValueError: If ``channels`` is not a multiple of 4.
     """
 
-    def __init__(self,
-                 channels: int = 32,
-                 levels: int = 3,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, channels: int = 32, levels: int = 3, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         if channels % 4:
-            raise ValueError(f'channels={channels} of DENet must be a '
-                             'multiple of 4: four kernels share them')
+            raise ValueError(
+                f'channels={channels} of DENet must be a multiple of 4: four kernels share them'
+            )
         self.levels = levels
         self.global_module = _GlobalEnhancement(channels)
         self.guide = _Guide(channels)
-        self.scale_up = nn.ModuleList(
-            nn.Conv2d(3, 3, 1, bias=False) for _ in range(levels))
-        self.detail_modules = nn.ModuleList(
-            _DetailEnhancement(channels) for _ in range(levels))
+        self.scale_up = nn.ModuleList(nn.Conv2d(3, 3, 1, bias=False) for _ in range(levels))
+        self.detail_modules = nn.ModuleList(_DetailEnhancement(channels) for _ in range(levels))
 
     def forward(self, x: Tensor) -> Tensor:
         """Enhance images.
@@ -57,26 +54,20 @@ class DENet(BaseModule):
         """
         height, width = x.shape[2:]
         # Twice what the pyramid needs: mirroring takes three pixels.
-        stride = 2**(self.levels + 1)
-        padded = F.pad(
-            x, (0, -width % stride, 0, -height % stride), mode='replicate')
+        stride = 2 ** (self.levels + 1)
+        padded = F.pad(x, (0, -width % stride, 0, -height % stride), mode='replicate')
         # The pyramid is built and added up in float32, also under autocast.
         details, low = laplacian_pyramid(
-            padded.to(torch.promote_types(x.dtype, torch.float32)),
-            self.levels)
+            padded.to(torch.promote_types(x.dtype, torch.float32)), self.levels
+        )
         low_input = low.to(x.dtype)
         corrected = self.global_module(low_input)
         guide = self.guide(torch.cat((low_input, corrected), 1))
         image = corrected.to(low.dtype)
-        for scale_up, enhance, detail in zip(self.scale_up,
-                                             self.detail_modules,
-                                             reversed(details)):
+        for scale_up, enhance, detail in zip(self.scale_up, self.detail_modules, reversed(details)):
             guide = scale_up(
-                F.interpolate(
-                    guide,
-                    scale_factor=2.,
-                    mode='bilinear',
-                    align_corners=True))
+                F.interpolate(guide, scale_factor=2.0, mode='bilinear', align_corners=True)
+            )
             residual = enhance(detail.to(x.dtype), guide)
             image = _double(image) + detail + residual.to(detail.dtype)
         return image[..., :height, :width]
@@ -118,9 +109,9 @@ def _blur(x: Tensor) -> Tensor:
     height, width = x.shape[2:]
     # Not by conv2d, which autocast would run in half precision.
     padded = F.pad(x, (0, 0, 2, 2), mode='reflect')
-    x = _weighted([padded[:, :, i:i + height] for i in range(5)])
+    x = _weighted([padded[:, :, i : i + height] for i in range(5)])
     padded = F.pad(x, (2, 2, 0, 0), mode='reflect')
-    return _weighted([padded[..., i:i + width] for i in range(5)])
+    return _weighted([padded[..., i : i + width] for i in range(5)])
 
 
 def _weighted(shifted: list[Tensor]) -> Tensor:
@@ -135,14 +126,17 @@ class _GlobalEnhancement(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.encoder = nn.Sequential(
-            nn.Conv2d(3, 16, 3, padding=1), nn.LeakyReLU(),
-            nn.Conv2d(16, channels, 3, padding=1), nn.LeakyReLU())
+            nn.Conv2d(3, 16, 3, padding=1),
+            nn.LeakyReLU(),
+            nn.Conv2d(16, channels, 3, padding=1),
+            nn.LeakyReLU(),
+        )
         self.scales = nn.ModuleList(
-            nn.Conv2d(channels, channels // 4, size, padding=size // 2)
-            for size in (1, 3, 5, 7))
+            nn.Conv2d(channels, channels // 4, size, padding=size // 2) for size in (1, 3, 5, 7)
+        )
         self.decoder = nn.Sequential(
-            nn.Conv2d(channels, 16, 3, padding=1), nn.LeakyReLU(),
-            nn.Conv2d(16, 3, 3, padding=1))
+            nn.Conv2d(channels, 16, 3, padding=1), nn.LeakyReLU(), nn.Conv2d(16, 3, 3, padding=1)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.encoder(x)
@@ -155,15 +149,13 @@ class _Guide(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.encode = nn.Sequential(
-            nn.Conv2d(6, channels, 3, padding=1), nn.LeakyReLU())
+        self.encode = nn.Sequential(nn.Conv2d(6, channels, 3, padding=1), nn.LeakyReLU())
         self.attention = nn.Conv2d(2, 1, 3, padding=1, bias=False)
         self.decode = nn.Conv2d(channels, 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.encode(x)
-        summary = torch.cat((features.mean(1, keepdim=True),
-                             features.amax(1, keepdim=True)), 1)
+        summary = torch.cat((features.mean(1, keepdim=True), features.amax(1, keepdim=True)), 1)
         return self.decode(self.attention(summary).sigmoid() * features)
 
 
@@ -172,14 +164,12 @@ class _DetailEnhancement(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.encode = nn.Sequential(
-            nn.Conv2d(3, channels, 3, padding=1), nn.LeakyReLU())
+        self.encode = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1), nn.LeakyReLU())
         self.scale = nn.Conv2d(3, channels, 3, padding=1)
         self.shift = nn.Conv2d(3, channels, 3, padding=1)
         self.decode = nn.Conv2d(channels, 3, 3, padding=1)
 
     def forward(self, x: Tensor, guide: Tensor) -> Tensor:
         features = self.encode(x)
-        features = (
-            features + features * self.scale(guide) + self.shift(guide))
+        features = features + features * self.scale(guide) + self.shift(guide)
         return self.decode(features)

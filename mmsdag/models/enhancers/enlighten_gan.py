@@ -1,4 +1,5 @@
 """Training of EnlightenGAN (Jiang et al., TIP 2021)."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -9,11 +10,7 @@ from mmengine.model import BaseModule
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
-from mmsdag.models.base import (
-    UnsupervisedEditModel,
-    build_or_default,
-    check_optimizers,
-)
+from mmsdag.models.base import UnsupervisedEditModel, build_or_default, check_optimizers
 from mmsdag.models.precision import autocast
 from mmsdag.registry import MODELS
 
@@ -49,11 +46,13 @@ class NormFreePatchDiscriminator(BaseModule):
         init_cfg: Weights; without it, N(0, 0.02).
     """
 
-    def __init__(self,
-                 in_channels: int = 3,
-                 base_channels: int = 64,
-                 num_conv: int = 5,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        in_channels: int = 3,
+        base_channels: int = 64,
+        num_conv: int = 5,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg or _INIT)
         widths = [base_channels * min(2**n, 8) for n in range(num_conv + 1)]
         layers: list[nn.Module] = [_ConvBlock(in_channels, widths[0], 2)]
@@ -105,37 +104,40 @@ class EnlightenGAN(UnsupervisedEditModel):
         ValueError: If an option is out of its range.
     """
 
-    def __init__(self,
-                 generator: dict,
-                 global_discriminator: dict | None = None,
-                 local_discriminator: dict | None = None,
-                 gan_loss: dict | None = None,
-                 feature_loss: dict | None = None,
-                 patch_size: int = 32,
-                 num_patches: int = 6,
-                 dimming: tuple[float, float] = (2., 4.),
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        generator: dict,
+        global_discriminator: dict | None = None,
+        local_discriminator: dict | None = None,
+        gan_loss: dict | None = None,
+        feature_loss: dict | None = None,
+        patch_size: int = 32,
+        num_patches: int = 6,
+        dimming: tuple[float, float] = (2.0, 4.0),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(generator=generator, **kwargs)
         if patch_size < 1 or num_patches < 1:
-            raise ValueError(f'patch_size={patch_size} and num_patches='
-                             f'{num_patches} of EnlightenGAN must be at least '
-                             '1')
+            raise ValueError(
+                f'patch_size={patch_size} and num_patches='
+                f'{num_patches} of EnlightenGAN must be at least '
+                '1'
+            )
         if not 1 <= dimming[0] <= dimming[1]:
-            raise ValueError(f'dimming={dimming} of EnlightenGAN must be '
-                             '(low, high) with 1 <= low <= high')
+            raise ValueError(
+                f'dimming={dimming} of EnlightenGAN must be (low, high) with 1 <= low <= high'
+            )
         self.patch_size = patch_size
         self.num_patches = num_patches
         self.dimming = tuple(dimming)
         self.global_discriminator = build_or_default(
-            global_discriminator, type='mmsdag.NormFreePatchDiscriminator',
-            num_conv=5)
+            global_discriminator, type='mmsdag.NormFreePatchDiscriminator', num_conv=5
+        )
         self.local_discriminator = build_or_default(
-            local_discriminator, type='mmsdag.NormFreePatchDiscriminator',
-            num_conv=4)
-        self.gan_loss = build_or_default(
-            gan_loss, type='mmsdag.LeastSquaresGANLoss')
-        self.feature_loss = build_or_default(
-            feature_loss, type='mmsdag.SelfFeaturePreservingLoss')
+            local_discriminator, type='mmsdag.NormFreePatchDiscriminator', num_conv=4
+        )
+        self.gan_loss = build_or_default(gan_loss, type='mmsdag.LeastSquaresGANLoss')
+        self.feature_loss = build_or_default(feature_loss, type='mmsdag.SelfFeaturePreservingLoss')
 
     def train(self, mode: bool = True) -> EnlightenGAN:
         """Switch the mode, and lay out the weights for training."""
@@ -147,7 +149,8 @@ class EnlightenGAN(UnsupervisedEditModel):
         return super().train(mode)
 
     def losses(  # type: ignore[override]
-            self, inputs: Tensor, bright: Tensor) -> dict[str, Tensor]:
+        self, inputs: Tensor, bright: Tensor
+    ) -> dict[str, Tensor]:
         """Compute the loss terms of a batch.
 
         Args:
@@ -164,37 +167,32 @@ class EnlightenGAN(UnsupervisedEditModel):
 
         scores = _judge(self.global_discriminator, bright)
         disc_global = self._relativistic(
-            _judge(self.global_discriminator, enhanced.detach()),
-            scores,
-            is_disc=True)
-        disc_local = (
-            self.gan_loss(_judge(self.local_discriminator, real), True, True) +
-            self.gan_loss(
-                _judge(self.local_discriminator, fake.detach()), False, True))
+            _judge(self.global_discriminator, enhanced.detach()), scores, is_disc=True
+        )
+        disc_local = self.gan_loss(
+            _judge(self.local_discriminator, real), True, True
+        ) + self.gan_loss(_judge(self.local_discriminator, fake.detach()), False, True)
         # Frozen while the generator's graph is made.
         for discriminator in discriminators:
             discriminator.requires_grad_(False)
         losses = dict(
             loss_gan_global=self._relativistic(
-                _judge(self.global_discriminator, enhanced),
-                scores.detach(),
-                is_disc=False),
-            loss_gan_local=self.gan_loss(
-                _judge(self.local_discriminator, fake), True),
+                _judge(self.global_discriminator, enhanced), scores.detach(), is_disc=False
+            ),
+            loss_gan_local=self.gan_loss(_judge(self.local_discriminator, fake), True),
             loss_feature_global=self.feature_loss(enhanced, inputs),
-            loss_feature_local=self.feature_loss(fake, low))
+            loss_feature_local=self.feature_loss(fake, low),
+        )
         for discriminator in discriminators:
             discriminator.requires_grad_(True)
-        return dict(
-            **losses,
-            loss_disc_global=disc_global,
-            loss_disc_local=disc_local / 2)
+        return dict(**losses, loss_disc_global=disc_global, loss_disc_local=disc_local / 2)
 
-    def _relativistic(self, fake: Tensor, real: Tensor,
-                      is_disc: bool) -> Tensor:
+    def _relativistic(self, fake: Tensor, real: Tensor, is_disc: bool) -> Tensor:
         """Compare each kind with the other's average (relativistic loss)."""
-        return (self.gan_loss(real - fake.mean(), is_disc, is_disc) +
-                self.gan_loss(fake - real.mean(), not is_disc, is_disc)) / 2
+        return (
+            self.gan_loss(real - fake.mean(), is_disc, is_disc)
+            + self.gan_loss(fake - real.mean(), not is_disc, is_disc)
+        ) / 2
 
     def dim(self, images: Tensor) -> Tensor:
         """Darken a random half of the images (N, 3, H, W)."""
@@ -219,48 +217,42 @@ class EnlightenGAN(UnsupervisedEditModel):
         if size > min(height, width):
             raise ValueError(
                 f'patch_size={size} of EnlightenGAN is larger than the images '
-                f'of the batch, {height}x{width}: take larger crops')
-        places = [(int(torch.randint(height - size + 1, ())),
-                   int(torch.randint(width - size + 1, ())))
-                  for _ in range(self.num_patches)]
+                f'of the batch, {height}x{width}: take larger crops'
+            )
+        places = [
+            (int(torch.randint(height - size + 1, ())), int(torch.randint(width - size + 1, ())))
+            for _ in range(self.num_patches)
+        ]
         return [
-            torch.cat([
-                batch[..., top:top + size, left:left + size]
-                for top, left in places
-            ]) for batch in batches
+            torch.cat([batch[..., top : top + size, left : left + size] for top, left in places])
+            for batch in batches
         ]
 
-    def forward(self,
-                inputs: Any,
-                data_samples: Any = None,
-                mode: str = 'tensor',
-                **kwargs: Any) -> Any:
+    def forward(
+        self, inputs: Any, data_samples: Any = None, mode: str = 'tensor', **kwargs: Any
+    ) -> Any:
         """Run the model; the base class would drop the bright images."""
         if mode == 'loss':
             return self.forward_train(inputs, data_samples, **kwargs)
         return super().forward(inputs, data_samples, mode, **kwargs)
 
-    def forward_train(self,
-                      inputs: Any,
-                      data_samples: Any = None,
-                      **kwargs: Any) -> dict[str, Tensor]:
+    def forward_train(
+        self, inputs: Any, data_samples: Any = None, **kwargs: Any
+    ) -> dict[str, Tensor]:
         """Compute the loss terms of a batch; see :meth:`losses`.
 
         Raises:
             TypeError: If ``inputs`` does not hold ``img`` and ``bright``.
         """
-        if not (isinstance(inputs, Mapping)
-                and {'img', 'bright'} <= inputs.keys()):
+        if not (isinstance(inputs, Mapping) and {'img', 'bright'} <= inputs.keys()):
             raise TypeError(
                 "EnlightenGAN learns from a dict of images, 'img' (dark) and "
-                "'bright': let train_dataloader.dataset be an UnpairedDataset")
+                "'bright': let train_dataloader.dataset be an UnpairedDataset"
+            )
         with autocast(self.amp_dtype, inputs['img'].device):
-            return self.losses(
-                self._laid_out(inputs['img']),
-                self._laid_out(inputs['bright']))
+            return self.losses(self._laid_out(inputs['img']), self._laid_out(inputs['bright']))
 
-    def train_step(self, data: dict,
-                   optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+    def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the generator and the discriminators.
 
         Args:
@@ -273,18 +265,19 @@ class EnlightenGAN(UnsupervisedEditModel):
         Raises:
             TypeError: If there is one optimizer for all.
         """
-        check_optimizers(optim_wrapper, OPTIMIZERS, 'EnlightenGAN',
-                         'enlighten_gan_6k.py')
+        check_optimizers(optim_wrapper, OPTIMIZERS, 'EnlightenGAN', 'enlighten_gan_6k.py')
         with optim_wrapper['generator'].optim_context(self):
             data = self.data_preprocessor(data, True)
             losses = self(**data, mode='loss')
         log_vars: dict[str, Tensor] = {}
         for name in OPTIMIZERS:
-            total, values = self.parse_losses({
-                term: loss
-                for term, loss in losses.items() if term.startswith(
-                    _DISCRIMINATOR_TERMS) == (name == 'discriminators')
-            })
+            total, values = self.parse_losses(
+                {
+                    term: loss
+                    for term, loss in losses.items()
+                    if term.startswith(_DISCRIMINATOR_TERMS) == (name == 'discriminators')
+                }
+            )
             # After the generator's step: their graph does not contain it.
             optim_wrapper[name].update_params(total)
             log_vars = {**values, **log_vars}

@@ -1,4 +1,5 @@
 """EnlightenGAN (Jiang et al., TIP 2021): an attention-guided U-Net."""
+
 from __future__ import annotations
 
 import torch
@@ -13,7 +14,7 @@ _STRIDE = 16
 _LUMA = (0.299, 0.587, 0.114)
 _INIT = [
     dict(type='Normal', layer='Conv2d', std=0.02),
-    dict(type='Normal', layer='BatchNorm2d', mean=1., std=0.02)
+    dict(type='Normal', layer='BatchNorm2d', mean=1.0, std=0.02),
 ]
 
 
@@ -35,19 +36,21 @@ class EnlightenGANNet(BaseModule):
             the normalization N(1, 0.02), as the authors have it.
     """
 
-    def __init__(self,
-                 channels: int = 32,
-                 align_corners: bool = False,
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self,
+        channels: int = 32,
+        align_corners: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg or _INIT)
         self.align_corners = align_corners
         widths = [channels * 2**level for level in range(5)]
         self.encoder = nn.ModuleList(
-            _Stage(inputs, width)
-            for inputs, width in zip([4, *widths], widths))
+            _Stage(inputs, width) for inputs, width in zip([4, *widths], widths)
+        )
         self.decoder = nn.ModuleList(
-            _Merge(width, last=width == channels)
-            for width in reversed(widths[:-1]))
+            _Merge(width, last=width == channels) for width in reversed(widths[:-1])
+        )
         self.head = nn.Conv2d(channels, 3, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,17 +68,17 @@ class EnlightenGANNet(BaseModule):
         """
         height, width = x.shape[-2:]
         if height < _STRIDE or width < _STRIDE:
-            raise ValueError(f'EnlightenGANNet takes images of {_STRIDE}x'
-                             f'{_STRIDE} pixels or more, not {height}x{width}')
+            raise ValueError(
+                f'EnlightenGANNet takes images of {_STRIDE}x'
+                f'{_STRIDE} pixels or more, not {height}x{width}'
+            )
         rows, columns = -height % _STRIDE, -width % _STRIDE
         top, left = rows // 2, columns // 2
-        padded = F.pad(
-            x, (left, columns - left, top, rows - top), mode='reflect')
-        attention = 1 - (padded * padded.new_tensor(_LUMA).view(3, 1, 1)).sum(
-            1, keepdim=True)
+        padded = F.pad(x, (left, columns - left, top, rows - top), mode='reflect')
+        attention = 1 - (padded * padded.new_tensor(_LUMA).view(3, 1, 1)).sum(1, keepdim=True)
         # The authors' images are in [-1, 1], twice as wide.
         residual = self._residual(2 * padded - 1, attention) * attention / 2
-        return _full(x) + residual[..., top:top + height, left:left + width]
+        return _full(x) + residual[..., top : top + height, left : left + width]
 
     def _residual(self, image: Tensor, attention: Tensor) -> Tensor:
         attentions = [attention]
@@ -84,8 +87,7 @@ class EnlightenGANNet(BaseModule):
         *stages, bottom = self.encoder
         # Reflection lays images out plane by plane, which triples the time of
         # bfloat16 on a CPU.
-        x = torch.cat([image, attention], 1).contiguous(
-            memory_format=torch.channels_last)
+        x = torch.cat([image, attention], 1).contiguous(memory_format=torch.channels_last)
         skips = []
         for stage, weight in zip(stages, attentions):
             x = stage(x)
@@ -93,11 +95,7 @@ class EnlightenGANNet(BaseModule):
             x = F.max_pool2d(x, 2)
         x = bottom(x, attentions[-1])
         for merge, skip in zip(self.decoder, reversed(skips)):
-            x = F.interpolate(
-                x,
-                scale_factor=2,
-                mode='bilinear',
-                align_corners=self.align_corners)
+            x = F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=self.align_corners)
             x = merge(x, skip)
         return _full(self.head(x))
 

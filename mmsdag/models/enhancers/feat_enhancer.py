@@ -1,4 +1,5 @@
 """FeatEnHancer (Hashmi et al., ICCV 2023): features of three scales."""
+
 from __future__ import annotations
 
 import torch
@@ -6,11 +7,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import (
-    IMAGENET_STD,
-    conv_of_parts,
-    normalize,
-)
+from mmsdag.functional import IMAGENET_STD, conv_of_parts, normalize
 from mmsdag.registry import MODELS
 
 #: Of the features; three for each summand of the image.
@@ -41,12 +38,8 @@ class FeatEnHancer(BaseModule):
             deviation of 0.02, as in the authors' code.
     """
 
-    def __init__(self,
-                 channels: int = 32,
-                 init_cfg: dict | None = None) -> None:
-        super().__init__(
-            init_cfg=init_cfg
-            or dict(type='Normal', layer='Conv2d', std=0.02))
+    def __init__(self, channels: int = 32, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg=init_cfg or dict(type='Normal', layer='Conv2d', std=0.02))
         self.quarter = nn.Conv2d(3, 3, 7, 4)
         self.eighth = nn.Conv2d(3, 3, 3, 2)
 
@@ -81,21 +74,20 @@ class FeatEnHancer(BaseModule):
         if min(size) < _MIN_SIZE:
             raise ValueError(
                 f'FeatEnHancer takes images of {_MIN_SIZE} pixels or more, '
-                f'got {tuple(size)}: resize them first')
+                f'got {tuple(size)}: resize them first'
+            )
         normalized = normalize(x)
         quarter = self.quarter(normalized)
         fine = self._features(normalized).relu()
         middle = self._features(quarter).relu()
         # Without ReLU, as in the authors' code.
         coarse = self._features(self.eighth(quarter))
-        features = torch.cat((self.attention(
-            fine, middle), _resized(coarse, size)), 1)
+        features = torch.cat((self.attention(fine, middle), _resized(coarse, size)), 1)
         maps = self.head(self.merge(features))
         dtype = torch.promote_types(x.dtype, torch.float32)
         # Sums are taken in float32, also under autocast.
         change = maps.to(dtype).tanh().unflatten(1, (-1, 3)).sum(1)
-        return x.to(dtype) + change * change.new_tensor(IMAGENET_STD).view(
-            3, 1, 1)
+        return x.to(dtype) + change * change.new_tensor(IMAGENET_STD).view(3, 1, 1)
 
     def enhance(self, x: Tensor) -> Tensor:
         """Enhance images and clip them to [0, 1]; see :meth:`forward`."""
@@ -117,8 +109,8 @@ class _ScaleAttention(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.fine = nn.Sequential(
-            nn.Conv2d(channels, channels, 7, 4),
-            nn.Conv2d(channels, channels, 3, 2))
+            nn.Conv2d(channels, channels, 7, 4), nn.Conv2d(channels, channels, 3, 2)
+        )
         self.middle = nn.Conv2d(channels, channels, 3, 2)
 
     def forward(self, fine: Tensor, middle: Tensor) -> Tensor:
@@ -126,7 +118,7 @@ class _ScaleAttention(nn.Module):
         scales = torch.stack((self.fine(fine), self.middle(middle)), 1)
         scales = scales.unflatten(2, (_HEADS, -1))
         product = (scales * scales[:, 1:]).sum(3, keepdim=True)
-        weights = (product * scales.shape[3]**-0.5).softmax(1)
+        weights = (product * scales.shape[3] ** -0.5).softmax(1)
         merged = (scales * weights.to(scales.dtype)).sum(1).flatten(1, 2)
         return fine + _resized(merged, fine.shape[2:])
 

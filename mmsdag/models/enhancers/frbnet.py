@@ -1,4 +1,5 @@
 """FRBNet (Sun et al., NeurIPS 2025): features filtered by frequency."""
+
 from __future__ import annotations
 
 import math
@@ -34,19 +35,21 @@ class FRBNet(BaseModule):
         ValueError: If ``functions`` is below 2.
     """
 
-    def __init__(self,
-                 functions: int = 10,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, functions: int = 10, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         if functions < 2:
-            raise ValueError(f'functions={functions} of FRBNet must be 2 or '
-                             'more: their centers run from 0 to 1')
+            raise ValueError(
+                f'functions={functions} of FRBNet must be 2 or more: their centers run from 0 to 1'
+            )
         self.filter = RadialBasisFilter(functions)
         self.spatial = _features()
         self.spectral = _features()
         self.fuse = nn.Sequential(
-            nn.Conv2d(48, 32, 3, padding=1, groups=2), nn.BatchNorm2d(32),
-            nn.LeakyReLU(), nn.Conv2d(32, 3, 3, padding=1))
+            nn.Conv2d(48, 32, 3, padding=1, groups=2),
+            nn.BatchNorm2d(32),
+            nn.LeakyReLU(),
+            nn.Conv2d(32, 3, 3, padding=1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Make an image for a recognizer.
@@ -59,8 +62,7 @@ class FRBNet(BaseModule):
             no colors unless guidance gives them some.
         """
         filtered = self.filtered_ratios(x).to(x.dtype)
-        fused = self.fuse(
-            torch.cat((self.spatial(x), self.spectral(filtered)), 1))
+        fused = self.fuse(torch.cat((self.spatial(x), self.spectral(filtered)), 1))
         return fused.to(torch.promote_types(x.dtype, torch.float32)).sigmoid()
 
     def enhance(self, x: Tensor) -> Tensor:
@@ -103,7 +105,7 @@ class RadialBasisFilter(nn.Module):
 
     #: Initial width of the window, in cycles per pixel: no frequency is
     #: attenuated. The authors take a fifth of the first image's shorter side.
-    window = 100.
+    window = 100.0
     centers: Tensor
 
     def __init__(self, functions: int) -> None:
@@ -114,8 +116,7 @@ class RadialBasisFilter(nn.Module):
         self.phase_gate = nn.Parameter(torch.ones(functions))
         self.log_width = nn.Parameter(torch.zeros(()))
         self.log_window = nn.Parameter(torch.tensor(math.log(self.window)))
-        self.register_buffer(
-            'centers', torch.linspace(0, 1, functions), persistent=False)
+        self.register_buffer('centers', torch.linspace(0, 1, functions), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter maps (N, C, H, W), float32 or float64."""
@@ -133,14 +134,15 @@ class RadialBasisFilter(nn.Module):
         angle = torch.atan2(vertical, horizontal + 1e-8)
         direction = 1 + 0.05 * (angle.cos() + angle.sin())
         magnitude, phase = (
-            ((gate.sigmoid() * coefficient).to(x)[:, None, None] *
-             basis).sum(0) * direction
-            for gate, coefficient in ((self.magnitude_gate, self.magnitude),
-                                      (self.phase_gate, self.phase)))
-        window = (-(radius / self.log_window.to(x).exp())**2).exp()
+            ((gate.sigmoid() * coefficient).to(x)[:, None, None] * basis).sum(0) * direction
+            for gate, coefficient in (
+                (self.magnitude_gate, self.magnitude),
+                (self.phase_gate, self.phase),
+            )
+        )
+        window = (-((radius / self.log_window.to(x).exp()) ** 2)).exp()
         return magnitude * window * (radius > 0), phase
 
 
 def _features() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(3, 24, 3, padding=1), nn.BatchNorm2d(24), nn.LeakyReLU())
+    return nn.Sequential(nn.Conv2d(3, 24, 3, padding=1), nn.BatchNorm2d(24), nn.LeakyReLU())

@@ -1,4 +1,5 @@
 """Illumination-Adaptive Transformer (Cui et al., BMVC 2022)."""
+
 from __future__ import annotations
 
 import torch
@@ -31,9 +32,7 @@ class IATNet(BaseModule):
         init_cfg: Initial weights; see :class:`mmengine.model.BaseModule`.
     """
 
-    def __init__(self,
-                 channels: int = 16,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, channels: int = 16, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.stem = nn.Conv2d(3, channels, 3, padding=1)
         self.multiply = _local_branch(channels)
@@ -75,7 +74,7 @@ class IATNet(BaseModule):
         dtype = torch.promote_types(x.dtype, torch.float32)
         image = x.to(dtype) * scale.to(dtype) + shift.to(dtype)
         mixed = (color.to(dtype)[:, :, :, None, None] * image[:, None]).sum(2)
-        return mixed.clamp(1e-8, 1)**gamma.to(dtype)[:, :, None, None]
+        return mixed.clamp(1e-8, 1) ** gamma.to(dtype)[:, :, None, None]
 
     def local_maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Predict factors >= 0 and summands in [-1, 1], (N, 3, H, W) each."""
@@ -97,12 +96,14 @@ class _LocalBlock(nn.Module):
         self.position = _depthwise(channels, 3)
         self.norm1 = _ColorNorm(channels)
         self.mix = nn.Sequential(
-            nn.Conv2d(channels, channels, 1), _depthwise(channels, 5),
-            nn.Conv2d(channels, channels, 1))
+            nn.Conv2d(channels, channels, 1),
+            _depthwise(channels, 5),
+            nn.Conv2d(channels, channels, 1),
+        )
         self.norm2 = _ColorNorm(channels)
         self.mlp = nn.Sequential(
-            nn.Conv2d(channels, 4 * channels, 1), nn.GELU(),
-            nn.Conv2d(4 * channels, channels, 1))
+            nn.Conv2d(channels, 4 * channels, 1), nn.GELU(), nn.Conv2d(4 * channels, channels, 1)
+        )
         self.scale1 = nn.Parameter(torch.full((channels, 1, 1), 1e-4))
         self.scale2 = nn.Parameter(torch.full((channels, 1, 1), 1e-4))
         self.drop_rate = drop_rate
@@ -144,9 +145,11 @@ class _GlobalBranch(nn.Module):
         super().__init__()
         self.embed = nn.Sequential(
             nn.Conv2d(3, channels // 2, 3, 2, 1),
-            nn.BatchNorm2d(channels // 2), nn.GELU(),
+            nn.BatchNorm2d(channels // 2),
+            nn.GELU(),
             nn.Conv2d(channels // 2, channels, 3, 2, 1),
-            nn.BatchNorm2d(channels))
+            nn.BatchNorm2d(channels),
+        )
         self.position = _depthwise(channels, 3)
         self.norm1 = nn.LayerNorm(channels)
         self.queries = nn.Parameter(torch.ones(10, channels))
@@ -155,8 +158,8 @@ class _GlobalBranch(nn.Module):
         self.project = nn.Linear(channels, channels)
         self.norm2 = nn.LayerNorm(channels)
         self.mlp = nn.Sequential(
-            nn.Linear(channels, 4 * channels), nn.GELU(),
-            nn.Linear(4 * channels, channels))
+            nn.Linear(channels, 4 * channels), nn.GELU(), nn.Linear(4 * channels, channels)
+        )
         self.gamma_head = nn.Linear(channels, 1)
         self.color_head = nn.Linear(channels, 1)
         self.gamma = nn.Parameter(torch.ones(1))
@@ -179,9 +182,9 @@ class _GlobalBranch(nn.Module):
         width = channels // self.heads
         # (N, heads, length, width); the queries are the same for all images.
         key, value = (
-            linear(tokens).view(number, length, self.heads,
-                                width).transpose(1, 2)
-            for linear in (self.key, self.value))
+            linear(tokens).view(number, length, self.heads, width).transpose(1, 2)
+            for linear in (self.key, self.value)
+        )
         queries = self.queries.view(10, self.heads, width).transpose(0, 1)
         weights = (queries @ key.transpose(2, 3) * width**-0.5).softmax(-1)
         attended = (weights.to(value.dtype) @ value).transpose(1, 2)
@@ -189,10 +192,8 @@ class _GlobalBranch(nn.Module):
 
 
 def _local_branch(channels: int) -> nn.Sequential:
-    return nn.Sequential(*(_LocalBlock(channels, rate)
-                           for rate in _DROP_RATES))
+    return nn.Sequential(*(_LocalBlock(channels, rate) for rate in _DROP_RATES))
 
 
 def _depthwise(channels: int, size: int) -> nn.Conv2d:
-    return nn.Conv2d(
-        channels, channels, size, padding=size // 2, groups=channels)
+    return nn.Conv2d(channels, channels, size, padding=size // 2, groups=channels)

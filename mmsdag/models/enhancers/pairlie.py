@@ -1,4 +1,5 @@
 """Training of PairLIE (Fu et al., CVPR 2023)."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -29,25 +30,28 @@ class PairLIE(UnsupervisedEditModel):
         **kwargs: See :class:`UnsupervisedEditModel`.
     """
 
-    def __init__(self,
-                 generator: dict,
-                 consistency_loss: dict | None = None,
-                 retinex_loss: dict | None = None,
-                 projection_loss: dict | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        generator: dict,
+        consistency_loss: dict | None = None,
+        retinex_loss: dict | None = None,
+        projection_loss: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(generator=generator, **kwargs)
         self.consistency_loss = build_or_default(
-            consistency_loss, type='mmsdag.MSELoss', loss_weight=1.)
+            consistency_loss, type='mmsdag.MSELoss', loss_weight=1.0
+        )
         self.retinex_loss = build_or_default(
-            retinex_loss, type='mmsdag.RetinexLoss', loss_weight=1.)
+            retinex_loss, type='mmsdag.RetinexLoss', loss_weight=1.0
+        )
         self.projection_loss = build_or_default(
-            projection_loss, type='mmsdag.MSELoss', loss_weight=500.)
+            projection_loss, type='mmsdag.MSELoss', loss_weight=500.0
+        )
 
-    def forward(self,
-                inputs: Any,
-                data_samples: Any = None,
-                mode: str = 'tensor',
-                **kwargs: Any) -> Any:
+    def forward(
+        self, inputs: Any, data_samples: Any = None, mode: str = 'tensor', **kwargs: Any
+    ) -> Any:
         """See :meth:`UnsupervisedEditModel.forward`.
 
         Raises:
@@ -55,12 +59,12 @@ class PairLIE(UnsupervisedEditModel):
                 shots ``img`` and ``gt`` of each scene.
         """
         if mode == 'loss':
-            if not (isinstance(inputs, Mapping)
-                    and {'img', 'gt'} <= inputs.keys()):
+            if not (isinstance(inputs, Mapping) and {'img', 'gt'} <= inputs.keys()):
                 raise TypeError(
                     'PairLIE trains on two shots of each scene, img and gt: '
                     "give its dataset paired='random' and its pipeline "
-                    "PackImages(keys=('img', 'gt'))")
+                    "PackImages(keys=('img', 'gt'))"
+                )
             inputs = torch.cat([inputs['img'], inputs['gt']])
         return super().forward(inputs, data_samples, mode, **kwargs)
 
@@ -74,6 +78,6 @@ class PairLIE(UnsupervisedEditModel):
         _, light, reflectance, projected = self.generator(inputs)
         return dict(
             loss_consistency=self.consistency_loss(*reflectance.chunk(2)),
-            loss_retinex=self.retinex_loss(
-                light, reflectance, projected, inputs),
-            loss_projection=self.projection_loss(projected, inputs))
+            loss_retinex=self.retinex_loss(light, reflectance, projected, inputs),
+            loss_projection=self.projection_loss(projected, inputs),
+        )

@@ -1,4 +1,5 @@
 """PairLIE (Fu et al., CVPR 2023): Retinex behind a projection."""
+
 from __future__ import annotations
 
 import torch
@@ -27,14 +28,12 @@ class PairLIENet(BaseModule):
         ValueError: If ``correction`` is not in [0, 1].
     """
 
-    def __init__(self,
-                 channels: int = 64,
-                 correction: float = 0.2,
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self, channels: int = 64, correction: float = 0.2, init_cfg: dict | list[dict] | None = None
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         if not 0 <= correction <= 1:
-            raise ValueError(f'correction={correction} of PairLIENet must be '
-                             'in [0, 1]')
+            raise ValueError(f'correction={correction} of PairLIENet must be in [0, 1]')
         self.correction = correction
         self.projection = _network(channels, 3)
         self.illumination = _network(channels, 1)
@@ -55,8 +54,7 @@ class PairLIENet(BaseModule):
         inner = projected.to(x.dtype)
         light = _unit(self.illumination(inner))
         reflectance = _unit(self.reflectance(inner))
-        return (light**self.correction * reflectance, light, reflectance,
-                projected)
+        return (light**self.correction * reflectance, light, reflectance, projected)
 
     def enhance(self, x: Tensor) -> Tensor:
         """Return the enhanced images alone."""
@@ -69,7 +67,7 @@ def _network(channels: int, outputs: int) -> nn.Sequential:
     for before, after in zip(widths, widths[1:]):
         layers += [
             nn.Conv2d(before, after, 3, padding=1, padding_mode='reflect'),
-            nn.ReLU(inplace=True)
+            nn.ReLU(inplace=True),
         ]
     return nn.Sequential(*layers[:-1])
 

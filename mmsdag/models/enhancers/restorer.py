@@ -1,4 +1,5 @@
 """Training of an enhancer to undo degradations."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -46,22 +47,26 @@ class SelfSupervisedRestorer(UnsupervisedEditModel):
         TypeError: If a degradation has no method ``degrade``.
     """
 
-    def __init__(self,
-                 generator: dict,
-                 degradation: dict,
-                 dark_degradation: dict | None = None,
-                 pixel_weight: float = 1.,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        generator: dict,
+        degradation: dict,
+        dark_degradation: dict | None = None,
+        pixel_weight: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(generator=generator, **kwargs)
         self.degradation = _degradation('degradation', degradation)
-        self.dark_degradation = None if dark_degradation is None else (
-            _degradation('dark_degradation', dark_degradation))
+        self.dark_degradation = (
+            None
+            if dark_degradation is None
+            else (_degradation('dark_degradation', dark_degradation))
+        )
         self.pixel_weight = pixel_weight
 
-    def forward_train(self,
-                      inputs: Tensor,
-                      data_samples: Any = None,
-                      **kwargs: Any) -> dict[str, Tensor]:
+    def forward_train(
+        self, inputs: Tensor, data_samples: Any = None, **kwargs: Any
+    ) -> dict[str, Tensor]:
         """Compute ``loss_pixel``.
 
         Args:
@@ -82,9 +87,10 @@ class SelfSupervisedRestorer(UnsupervisedEditModel):
                 reference[dark] = self.forward_tensor(inputs[dark])
         with autocast(self.amp_dtype, inputs.device):
             restored = image_in(
-                self.generator(self._laid_out(degraded)), None,
-                f'generator={type(self.generator).__name__} of '
-                'SelfSupervisedRestorer')
+                self.generator(self._laid_out(degraded)),
+                None,
+                f'generator={type(self.generator).__name__} of SelfSupervisedRestorer',
+            )
         loss = (restored.float() - reference).abs().mean()
         return dict(loss_pixel=self.pixel_weight * loss)
 
@@ -95,7 +101,8 @@ class SelfSupervisedRestorer(UnsupervisedEditModel):
             raise ValueError(
                 'dark_degradation of SelfSupervisedRestorer is None, but '
                 'images of the training data are dark (is_dark=True): say how '
-                'to degrade them further')
+                'to degrade them further'
+            )
         degraded = torch.empty_like(inputs)
         degraded[dark] = self.dark_degradation.degrade(inputs[dark])
         if not dark.all():
@@ -109,5 +116,6 @@ def _degradation(key: str, config: dict) -> Any:
         raise TypeError(
             f'{key}={config!r} of SelfSupervisedRestorer: '
             f'{type(built).__name__} does not degrade batches; take one of '
-            'the degradations of mmsdag.datasets.transforms')
+            'the degradations of mmsdag.datasets.transforms'
+        )
     return built

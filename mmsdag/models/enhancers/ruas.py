@@ -1,4 +1,5 @@
 """Training of RUAS (Liu et al., CVPR 2021)."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,11 +8,7 @@ from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
-from mmsdag.models.base import (
-    UnsupervisedEditModel,
-    build_or_default,
-    check_optimizers,
-)
+from mmsdag.models.base import UnsupervisedEditModel, build_or_default, check_optimizers
 from mmsdag.models.precision import autocast
 from mmsdag.registry import MODELS
 
@@ -50,32 +47,32 @@ class RUAS(UnsupervisedEditModel):
         ValueError: If ``denoise_interval`` is less than 1.
     """
 
-    def __init__(self,
-                 generator: dict,
-                 fidelity_loss: dict | None = None,
-                 smoothness_loss: dict | None = None,
-                 denoise_fidelity_loss: dict | None = None,
-                 denoise_tv_loss: dict | None = None,
-                 denoise_interval: int = 50,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        generator: dict,
+        fidelity_loss: dict | None = None,
+        smoothness_loss: dict | None = None,
+        denoise_fidelity_loss: dict | None = None,
+        denoise_tv_loss: dict | None = None,
+        denoise_interval: int = 50,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(generator=generator, **kwargs)
         if denoise_interval < 1:
-            raise ValueError(f'denoise_interval={denoise_interval} of RUAS '
-                             'must be at least 1')
+            raise ValueError(f'denoise_interval={denoise_interval} of RUAS must be at least 1')
         self.denoise_interval = denoise_interval
-        self.fidelity_loss = build_or_default(
-            fidelity_loss, type='mmsdag.MSELoss', loss_weight=0.5)
+        self.fidelity_loss = build_or_default(fidelity_loss, type='mmsdag.MSELoss', loss_weight=0.5)
         self.smoothness_loss = build_or_default(
-            smoothness_loss, type='mmsdag.MeanSmoothnessLoss', loss_weight=1.)
+            smoothness_loss, type='mmsdag.MeanSmoothnessLoss', loss_weight=1.0
+        )
         self.denoise_fidelity_loss = build_or_default(
-            denoise_fidelity_loss, type='mmsdag.MSELoss', loss_weight=1e-7)
+            denoise_fidelity_loss, type='mmsdag.MSELoss', loss_weight=1e-7
+        )
         self.denoise_tv_loss = build_or_default(
-            denoise_tv_loss, type='mmsdag.IlluminationSmoothnessLoss',
-            loss_weight=1 / 3)
+            denoise_tv_loss, type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1 / 3
+        )
 
-    def losses(self,
-               inputs: Tensor,
-               with_denoiser: bool = True) -> dict[str, Tensor]:
+    def losses(self, inputs: Tensor, with_denoiser: bool = True) -> dict[str, Tensor]:
         """Compute the loss terms of a batch.
 
         Args:
@@ -90,27 +87,25 @@ class RUAS(UnsupervisedEditModel):
         denoiser.requires_grad_(True)
         losses = dict(
             loss_fidelity=self.fidelity_loss(illumination, inputs),
-            loss_smooth=self.smoothness_loss(illumination, inputs))
+            loss_smooth=self.smoothness_loss(illumination, inputs),
+        )
         if with_denoiser:
             bright = bright.detach()
             denoised = denoiser(bright)
             losses.update(
-                loss_denoise_fidelity=self.denoise_fidelity_loss(
-                    denoised, bright),
-                loss_denoise_tv=self.denoise_tv_loss(denoised))
+                loss_denoise_fidelity=self.denoise_fidelity_loss(denoised, bright),
+                loss_denoise_tv=self.denoise_tv_loss(denoised),
+            )
         return losses
 
-    def forward_train(self,
-                      inputs: Tensor,
-                      data_samples: Any = None,
-                      with_denoiser: bool = True,
-                      **kwargs: Any) -> dict[str, Tensor]:
+    def forward_train(
+        self, inputs: Tensor, data_samples: Any = None, with_denoiser: bool = True, **kwargs: Any
+    ) -> dict[str, Tensor]:
         """Compute the loss terms of a batch; see :meth:`losses`."""
         with autocast(self.amp_dtype, inputs.device):
             return self.losses(self._laid_out(inputs), with_denoiser)
 
-    def train_step(self, data: dict,
-                   optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+    def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the illumination and, in its iterations, the denoiser.
 
         Args:
@@ -123,15 +118,14 @@ class RUAS(UnsupervisedEditModel):
         Raises:
             TypeError: If there is one optimizer for all.
         """
-        check_optimizers(optim_wrapper, OPTIMIZERS, 'RUAS',
-                         'ruas_800.py')
+        check_optimizers(optim_wrapper, OPTIMIZERS, 'RUAS', 'ruas_800.py')
         iteration = MessageHub.get_current_instance().get_info('iter', 0)
         turn_of_denoiser = (iteration + 1) % self.denoise_interval == 0
         with optim_wrapper['illumination'].optim_context(self):
             data = self.data_preprocessor(data, True)
             losses = self(**data, mode='loss', with_denoiser=turn_of_denoiser)
         _, log_vars = self.parse_losses(losses)
-        for name in OPTIMIZERS[:1 + turn_of_denoiser]:
+        for name in OPTIMIZERS[: 1 + turn_of_denoiser]:
             own = {
                 term: loss
                 for term, loss in losses.items()

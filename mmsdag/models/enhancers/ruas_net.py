@@ -1,4 +1,5 @@
 """RUAS (Liu et al., CVPR 2021): unrolled Retinex with searched cells."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,11 +9,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import (
-    conv_of_parts,
-    pointwise_conv,
-    window_maximum,
-)
+from mmsdag.functional import conv_of_parts, pointwise_conv, window_maximum
 from mmsdag.registry import MODELS
 
 #: Convolutions by the names that the architecture search gives them; the
@@ -24,15 +21,29 @@ OPERATIONS: dict[str, dict] = dict(
     dilconv_3x3=dict(kernel_size=3, dilation=2),
     resconv_1x1=dict(kernel_size=1, residual=True),
     resconv_3x3=dict(kernel_size=3, residual=True),
-    resdilconv_3x3=dict(kernel_size=3, dilation=2, residual=True))
+    resdilconv_3x3=dict(kernel_size=3, dilation=2, residual=True),
+)
 
 #: What the authors' search found. In turn: distilling and refining operation
 #: of the first, second and third step, and the last operation.
-ILLUMINATION_CELL = ('skip_connect', 'resconv_1x1', 'resdilconv_3x3',
-                     'conv_3x3', 'conv_3x3', 'skip_connect', 'conv_3x3')
-DENOISING_CELL = ('resconv_1x1', 'resconv_1x1', 'resdilconv_3x3',
-                  'skip_connect', 'resconv_1x1', 'resconv_1x1',
-                  'skip_connect')
+ILLUMINATION_CELL = (
+    'skip_connect',
+    'resconv_1x1',
+    'resdilconv_3x3',
+    'conv_3x3',
+    'conv_3x3',
+    'skip_connect',
+    'conv_3x3',
+)
+DENOISING_CELL = (
+    'resconv_1x1',
+    'resconv_1x1',
+    'resdilconv_3x3',
+    'skip_connect',
+    'resconv_1x1',
+    'resconv_1x1',
+    'skip_connect',
+)
 
 
 class _Operation(nn.Module):
@@ -43,20 +54,19 @@ class _Operation(nn.Module):
     def __init__(self, name: str, channels: int) -> None:
         super().__init__()
         if name not in OPERATIONS:
-            raise ValueError(f'operation {name!r} of a RUAS cell: choose one '
-                             f'of {tuple(OPERATIONS)}')
+            raise ValueError(
+                f'operation {name!r} of a RUAS cell: choose one of {tuple(OPERATIONS)}'
+            )
         config = dict(OPERATIONS[name])
         self.residual = config.pop('residual', False)
         # As much padding as keeps the size.
         padding = config.get('kernel_size', 1) // 2 * config.get('dilation', 1)
         self.conv: nn.Module = nn.Identity()
         if config:
-            self.conv = nn.Conv2d(
-                channels, channels, padding=padding, **config)
+            self.conv = nn.Conv2d(channels, channels, padding=padding, **config)
             self.register_buffer(
-                'identity',
-                nn.init.dirac_(torch.empty_like(self.conv.weight)),
-                persistent=False)
+                'identity', nn.init.dirac_(torch.empty_like(self.conv.weight)), persistent=False
+            )
 
     def forward(self, x: Tensor, inputs: int = 0) -> Tensor:
         """Apply the operation, plus ``inputs`` times ``x``."""
@@ -70,11 +80,8 @@ class _Operation(nn.Module):
         if self.conv.kernel_size == (1, 1):
             return pointwise_conv(x, weight, self.conv.bias)
         return F.conv2d(
-            x,
-            weight,
-            self.conv.bias,
-            padding=self.conv.padding,
-            dilation=self.conv.dilation)
+            x, weight, self.conv.bias, padding=self.conv.padding, dilation=self.conv.dilation
+        )
 
 
 class RUASCell(nn.Module):
@@ -96,8 +103,9 @@ class RUASCell(nn.Module):
     def __init__(self, operations: Sequence[str], channels: int) -> None:
         super().__init__()
         if len(operations) != 7:
-            raise ValueError(f'a RUAS cell has 7 operations, not '
-                             f'{len(operations)}: {tuple(operations)}')
+            raise ValueError(
+                f'a RUAS cell has 7 operations, not {len(operations)}: {tuple(operations)}'
+            )
         built = [_Operation(name, channels) for name in operations]
         self.distil = nn.ModuleList(built[0:6:2])
         self.refine = nn.ModuleList(built[1:6:2])
@@ -124,8 +132,7 @@ class IlluminationNet(nn.Module):
 
     def __init__(self, operations: Sequence[str]) -> None:
         super().__init__()
-        self.cells = nn.ModuleList(
-            RUASCell(operations, 3) for _ in range(3))
+        self.cells = nn.ModuleList(RUASCell(operations, 3) for _ in range(3))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Enhance images by the illumination of the last step.
@@ -161,13 +168,10 @@ class DenoisingNet(BaseModule):
         init_cfg: Weights; PyTorch's own by default.
     """
 
-    def __init__(self,
-                 operations: Sequence[str],
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, operations: Sequence[str], init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.stem = nn.Conv2d(3, 6, 3, padding=1)
-        self.cells = nn.Sequential(
-            *(RUASCell(operations, 6) for _ in range(3)))
+        self.cells = nn.Sequential(*(RUASCell(operations, 6) for _ in range(3)))
         self.head = nn.Conv2d(6, 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -195,12 +199,14 @@ class RUASNet(BaseModule):
         ValueError: For an architecture that cannot be.
     """
 
-    def __init__(self,
-                 denoise: bool = True,
-                 illumination_cell: Sequence[str] = ILLUMINATION_CELL,
-                 denoising_cell: Sequence[str] = DENOISING_CELL,
-                 denoiser_init: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        denoise: bool = True,
+        illumination_cell: Sequence[str] = ILLUMINATION_CELL,
+        denoising_cell: Sequence[str] = DENOISING_CELL,
+        denoiser_init: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.denoise = denoise
         self.illumination = IlluminationNet(illumination_cell)

@@ -1,4 +1,5 @@
 """Training of SCI (Ma et al., CVPR 2022)."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -32,22 +33,22 @@ class SCI(UnsupervisedEditModel):
         ValueError: If there is no stage.
     """
 
-    def __init__(self,
-                 generator: dict,
-                 num_stages: int = 3,
-                 fidelity_loss: dict | None = None,
-                 smoothness_loss: dict | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        generator: dict,
+        num_stages: int = 3,
+        fidelity_loss: dict | None = None,
+        smoothness_loss: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(generator=generator, **kwargs)
         if num_stages < 1:
-            raise ValueError(f'num_stages={num_stages} of SCI must be one or '
-                             'more')
+            raise ValueError(f'num_stages={num_stages} of SCI must be one or more')
         self.num_stages = num_stages
-        self.fidelity_loss = build_or_default(
-            fidelity_loss, type='mmsdag.MSELoss', loss_weight=1.5)
+        self.fidelity_loss = build_or_default(fidelity_loss, type='mmsdag.MSELoss', loss_weight=1.5)
         self.smoothness_loss = build_or_default(
-            smoothness_loss, type='mmsdag.NeighborSmoothnessLoss',
-            loss_weight=1.)
+            smoothness_loss, type='mmsdag.NeighborSmoothnessLoss', loss_weight=1.0
+        )
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
         """Compute the loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""
@@ -63,8 +64,8 @@ class SCI(UnsupervisedEditModel):
                 losses[name] = losses[name] + term
         return losses
 
-    def _stage_losses(self, image: Tensor,
-                      illumination: Tensor) -> dict[str, Tensor]:
+    def _stage_losses(self, image: Tensor, illumination: Tensor) -> dict[str, Tensor]:
         return dict(
             loss_fidelity=self.fidelity_loss(illumination, image),
-            loss_smooth=self.smoothness_loss(illumination, image))
+            loss_smooth=self.smoothness_loss(illumination, image),
+        )

@@ -1,4 +1,5 @@
 """SCI (Ma et al., CVPR 2022): self-calibrated illumination."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -14,7 +15,7 @@ from mmsdag.registry import MODELS
 
 _INIT = [
     dict(type='Normal', layer='Conv2d', std=0.02),
-    dict(type='Normal', layer='BatchNorm2d', mean=1., std=0.02)
+    dict(type='Normal', layer='BatchNorm2d', mean=1.0, std=0.02),
 ]
 
 
@@ -37,19 +38,22 @@ class SCINet(BaseModule):
             the normalization N(1, 0.02), as the authors have it.
     """
 
-    def __init__(self,
-                 channels: int = 3,
-                 num_blocks: int = 1,
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self, channels: int = 3, num_blocks: int = 1, init_cfg: dict | list[dict] | None = None
+    ) -> None:
         super().__init__(init_cfg=init_cfg or _INIT)
         self.illumination = _ResidualNet(
             nn.Sequential(_conv(3, channels), nn.ReLU(inplace=True)),
-            _NormalizedConv(channels, channels), channels, num_blocks)
+            _NormalizedConv(channels, channels),
+            channels,
+            num_blocks,
+        )
         self.calibration = _ResidualNet(
             _NormalizedConv(3, 16),
             nn.Sequential(*_NormalizedConv(16, 16), *_NormalizedConv(16, 16)),
             channels=16,
-            num_blocks=3)
+            num_blocks=3,
+        )
 
     def illuminate(self, x: Tensor) -> Tensor:
         """Estimate the illumination (N, 3, H, W), [1e-4, 1], of ``x``."""
@@ -94,8 +98,7 @@ class _ResidualNet(nn.Module):
     Maps (N, 3, H, W) to the same, [0, 1], at least in float32.
     """
 
-    def __init__(self, stem: nn.Module, block: nn.Module, channels: int,
-                 num_blocks: int) -> None:
+    def __init__(self, stem: nn.Module, block: nn.Module, channels: int, num_blocks: int) -> None:
         super().__init__()
         self.num_blocks = num_blocks
         self.stem = stem
@@ -122,11 +125,8 @@ def _conv(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 class _NormalizedConv(nn.Sequential):
-
     def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(
-            _conv(inputs, outputs), nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True))
+        super().__init__(_conv(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
     def forward(self, x: Tensor) -> Tensor:
         layers: Any = self
@@ -146,7 +146,9 @@ class _NormalizedConv(nn.Sequential):
                 x,
                 conv.weight * scale.view(-1, 1, 1, 1),
                 (conv.bias - norm.running_mean) * scale + norm.bias,
-                padding=conv.padding))
+                padding=conv.padding,
+            )
+        )
 
 
 def _full(x: Tensor) -> Tensor:

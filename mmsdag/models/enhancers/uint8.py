@@ -1,4 +1,5 @@
 """Enhancers with a shorter way for 8-bit images."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,8 +13,7 @@ from torch import nn
 from mmsdag.functional._hooks import has_hooks
 
 
-def enhance_uint8_of(
-        network: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
+def enhance_uint8_of(network: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return an enhancer's ``enhance_uint8``, if it may be used on a CPU.
 
     Their ``enhance_uint8`` takes pixels (H, W, 3), RGB, uint8, to what
@@ -24,9 +24,13 @@ def enhance_uint8_of(
         attribute or hook changes what ``enhance`` does.
     """
     cls: Any = type(network)
-    if (getattr(cls, 'enhance_uint8', None) is None or _is_changed(cls)
-            or 'enhance' in vars(network) or 'forward' in vars(network)
-            or has_hooks(network)):
+    if (
+        getattr(cls, 'enhance_uint8', None) is None
+        or _is_changed(cls)
+        or 'enhance' in vars(network)
+        or 'forward' in vars(network)
+        or has_hooks(network)
+    ):
         return None
     return network.enhance_uint8  # type: ignore[return-value]
 
@@ -34,14 +38,13 @@ def enhance_uint8_of(
 @cache
 def _is_changed(cls: type) -> bool:
     """Return whether a subclass overrides methods around enhance_uint8."""
-    heirs = list(
-        takewhile(lambda base: 'enhance_uint8' not in vars(base),
-                  cls.__mro__))
+    heirs = list(takewhile(lambda base: 'enhance_uint8' not in vars(base), cls.__mro__))
     owner = cls.__mro__[len(heirs)]
     methods = {
         name
         for name, value in vars(owner).items()
-        if callable(value) and not name.startswith('__')
+        if callable(value)
+        and not name.startswith('__')
         and not getattr(value, '__isabstractmethod__', False)
     } | {'enhance', 'forward'}
     return any(methods & vars(heir).keys() for heir in heirs)

@@ -1,4 +1,5 @@
 """Training of any enhancer by losses of the config."""
+
 from __future__ import annotations
 
 import inspect
@@ -29,30 +30,24 @@ class UnsupervisedEnhancer(UnsupervisedEditModel):
         ValueError: If there is no loss, or one takes something else.
     """
 
-    def __init__(self, generator: dict, losses: Mapping[str, dict],
-                 **kwargs: Any) -> None:
+    def __init__(self, generator: dict, losses: Mapping[str, dict], **kwargs: Any) -> None:
         super().__init__(generator=generator, **kwargs)
         if not losses:
-            raise ValueError('losses of UnsupervisedEnhancer is empty: '
-                             'nothing would be learned')
-        self.terms = nn.ModuleDict({
-            name: MODELS.build(config)
-            for name, config in losses.items()
-        })
+            raise ValueError('losses of UnsupervisedEnhancer is empty: nothing would be learned')
+        self.terms = nn.ModuleDict({name: MODELS.build(config) for name, config in losses.items()})
         self._compares = {
-            name: _number_of_images(name, term) == 2
-            for name, term in self.terms.items()
+            name: _number_of_images(name, term) == 2 for name, term in self.terms.items()
         }
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
         """Compute the loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""
         enhanced = image_in(
-            self.generator(inputs), None,
-            f'generator={type(self.generator).__name__} of '
-            'UnsupervisedEnhancer')
+            self.generator(inputs),
+            None,
+            f'generator={type(self.generator).__name__} of UnsupervisedEnhancer',
+        )
         return {
-            f'loss_{name}':
-            term(enhanced, inputs) if self._compares[name] else term(enhanced)
+            f'loss_{name}': term(enhanced, inputs) if self._compares[name] else term(enhanced)
             for name, term in self.terms.items()
         }
 
@@ -61,12 +56,14 @@ def _number_of_images(name: str, loss: nn.Module) -> int:
     """Count the required positional arguments of a loss."""
     parameters = inspect.signature(loss.forward).parameters.values()
     count = sum(
-        parameter.default is parameter.empty and parameter.kind in (
-            parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        for parameter in parameters)
+        parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        for parameter in parameters
+    )
     if count not in (1, 2):
         raise ValueError(
             f'losses.{name} of UnsupervisedEnhancer: {type(loss).__name__} '
             f'takes {count} arguments; a loss here takes the enhanced images '
-            'or, with them, their input')
+            'or, with them, their input'
+        )
     return count

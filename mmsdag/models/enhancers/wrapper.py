@@ -1,4 +1,5 @@
 """Use any image-to-image network as an enhancer."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -60,21 +61,24 @@ class EnhancerWrapper(BaseModule):
         ...      output='out')
     """
 
-    def __init__(self,
-                 module: ModuleLike,
-                 kwargs: Mapping[str, Any] | None = None,
-                 inputs: Mapping[str, Any] | None = None,
-                 outputs: Mapping[str, Any] | None = None,
-                 output: int | str | None = None,
-                 size_divisor: int = 1,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        module: ModuleLike,
+        kwargs: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, Any] | None = None,
+        output: int | str | None = None,
+        size_divisor: int = 1,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         if size_divisor < 1:
-            raise ValueError(f'size_divisor={size_divisor} of '
-                             'EnhancerWrapper must be 1 or more')
+            raise ValueError(f'size_divisor={size_divisor} of EnhancerWrapper must be 1 or more')
         if kwargs and not isinstance(module, str):
-            raise ValueError(f'kwargs={kwargs} of EnhancerWrapper: are for a '
-                             "module that is named, as in 'package:Class'")
+            raise ValueError(
+                f'kwargs={kwargs} of EnhancerWrapper: are for a '
+                "module that is named, as in 'package:Class'"
+            )
         #: Whether the network came built, with the weights that it has.
         self.has_weights = isinstance(module, nn.Module)
         self.module = _build(module, kwargs or {})
@@ -86,8 +90,7 @@ class EnhancerWrapper(BaseModule):
         self.size_divisor = size_divisor
         owner = 'EnhancerWrapper'
         self._inputs = PixelFormat(owner, 'inputs.', **(inputs or {}))
-        self._outputs = PixelFormat(owner, 'outputs.',
-                                    **(outputs or inputs or {}))
+        self._outputs = PixelFormat(owner, 'outputs.', **(outputs or inputs or {}))
         self._register_load_state_dict_pre_hook(self._add_prefix)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -101,20 +104,18 @@ class EnhancerWrapper(BaseModule):
         pixels = self._inputs.encode(x)
         divisor = self.size_divisor
         if height % divisor or width % divisor:
-            pixels = F.pad(
-                pixels, (0, -width % divisor, 0, -height % divisor),
-                mode='replicate')
-        where = (f'output={self.output!r} of EnhancerWrapper('
-                 f'{type(self.module).__name__})')
+            pixels = F.pad(pixels, (0, -width % divisor, 0, -height % divisor), mode='replicate')
+        where = f'output={self.output!r} of EnhancerWrapper({type(self.module).__name__})'
         image = image_in(self.module(pixels), self.output, where)
         if image.shape != pixels.shape:
-            raise ValueError(f'{where}: has the shape {tuple(image.shape)}, '
-                             f'its input {tuple(pixels.shape)}; an enhancer '
-                             'keeps the size')
+            raise ValueError(
+                f'{where}: has the shape {tuple(image.shape)}, '
+                f'its input {tuple(pixels.shape)}; an enhancer '
+                'keeps the size'
+            )
         image = image[..., :height, :width]
         # Half precision would round the steps of an 8-bit image once more.
-        return self._outputs.decode(
-            image.to(torch.promote_types(x.dtype, torch.float32)))
+        return self._outputs.decode(image.to(torch.promote_types(x.dtype, torch.float32)))
 
     def enhance(self, x: Tensor) -> Tensor:
         """Enhance images and clip them to [0, 1]."""
@@ -122,14 +123,10 @@ class EnhancerWrapper(BaseModule):
 
     def _add_prefix(self, state_dict: dict, prefix: str, *args: Any) -> None:
         """Take weights of which none fits for the module's own."""
-        names = {
-            key[len(prefix):]
-            for key in state_dict if key.startswith(prefix)
-        }
+        names = {key[len(prefix) :] for key in state_dict if key.startswith(prefix)}
         if not names & self.state_dict().keys():
             for name in names:
-                state_dict[f'{prefix}module.{name}'] = state_dict.pop(
-                    prefix + name)
+                state_dict[f'{prefix}module.{name}'] = state_dict.pop(prefix + name)
 
 
 def _build(module: ModuleLike, kwargs: Mapping[str, Any]) -> nn.Module:
@@ -140,19 +137,25 @@ def _build(module: ModuleLike, kwargs: Mapping[str, Any]) -> nn.Module:
     else:
         built = module
     if not isinstance(built, nn.Module):
-        raise TypeError(f'module={module!r} of EnhancerWrapper: is, or makes, '
-                        f'a {type(built).__name__}, not a torch.nn.Module')
+        raise TypeError(
+            f'module={module!r} of EnhancerWrapper: is, or makes, '
+            f'a {type(built).__name__}, not a torch.nn.Module'
+        )
     return built
 
 
 def _named(name: str) -> Any:
     package, _, attribute = name.partition(':')
     if not attribute:
-        raise ValueError(f'module={name!r} of EnhancerWrapper: name a class '
-                         "or function as 'package.module:Class'")
+        raise ValueError(
+            f'module={name!r} of EnhancerWrapper: name a class '
+            "or function as 'package.module:Class'"
+        )
     try:
         return getattr(import_module(package), attribute)
     except (ImportError, AttributeError) as error:
-        raise ImportError(f'module={name!r} of EnhancerWrapper: {error}; '
-                          'install its package, or add its folder to '
-                          'PYTHONPATH') from error
+        raise ImportError(
+            f'module={name!r} of EnhancerWrapper: {error}; '
+            'install its package, or add its folder to '
+            'PYTHONPATH'
+        ) from error

@@ -1,4 +1,5 @@
 """YOLA (Hong et al., NeurIPS 2024): illumination-invariant features."""
+
 from __future__ import annotations
 
 import torch
@@ -31,26 +32,26 @@ class YOLANet(BaseModule):
         ValueError: If ``kernel_size`` is even.
     """
 
-    def __init__(self,
-                 kernel_size: int = 3,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, kernel_size: int = 3, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         if kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size={kernel_size} of YOLANet must be '
-                             'odd, so that features fit the image')
-        self.kernel = nn.Parameter(
-            torch.empty(8, 1, kernel_size, kernel_size))
+            raise ValueError(
+                f'kernel_size={kernel_size} of YOLANet must be odd, so that features fit the image'
+            )
+        self.kernel = nn.Parameter(torch.empty(8, 1, kernel_size, kernel_size))
         width = 3 * len(self.kernel)  # of three pairs of channels
         nn.init.kaiming_normal_(self.kernel)
         self.norm = nn.BatchNorm2d(width)
         nn.init.constant_(self.norm.weight, 0.01)
         self.project = nn.Sequential(
-            nn.Conv2d(3, width, 3, padding=1), nn.BatchNorm2d(width),
-            nn.LeakyReLU())
+            nn.Conv2d(3, width, 3, padding=1), nn.BatchNorm2d(width), nn.LeakyReLU()
+        )
         self.fuse = nn.Sequential(
             nn.Conv2d(2 * width, 32, 3, padding=1, groups=2),
-            nn.BatchNorm2d(32), nn.LeakyReLU(),
-            nn.Conv2d(32, 3, 3, padding=1))
+            nn.BatchNorm2d(32),
+            nn.LeakyReLU(),
+            nn.Conv2d(32, 3, 3, padding=1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute an image for a recognizer.
@@ -89,9 +90,7 @@ class YOLANet(BaseModule):
         ratios = torch.cat((red - green, green - blue, red - blue), 1)
         kernel = self.kernel - self.kernel.mean((1, 2, 3), keepdim=True)
         features = F.conv2d(
-            ratios.to(x.dtype),
-            kernel.repeat(3, 1, 1, 1),
-            padding=kernel.shape[-1] // 2,
-            groups=3)
+            ratios.to(x.dtype), kernel.repeat(3, 1, 1, 1), padding=kernel.shape[-1] // 2, groups=3
+        )
         is_black = (x == 0).repeat_interleave(len(kernel), 1)
         return self.norm(features).masked_fill(is_black, 0)

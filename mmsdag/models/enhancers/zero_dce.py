@@ -1,4 +1,5 @@
 """Training of Zero-DCE (Guo et al., CVPR 2020)."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -23,23 +24,28 @@ class ZeroDCE(UnsupervisedEditModel):
         **kwargs: See :class:`UnsupervisedEditModel`.
     """
 
-    def __init__(self,
-                 generator: dict,
-                 tv_loss: dict | None = None,
-                 spatial_loss: dict | None = None,
-                 color_loss: dict | None = None,
-                 exposure_loss: dict | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        generator: dict,
+        tv_loss: dict | None = None,
+        spatial_loss: dict | None = None,
+        color_loss: dict | None = None,
+        exposure_loss: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(generator=generator, **kwargs)
         self.tv_loss = build_or_default(
-            tv_loss, type='mmsdag.IlluminationSmoothnessLoss',
-            loss_weight=200.)
+            tv_loss, type='mmsdag.IlluminationSmoothnessLoss', loss_weight=200.0
+        )
         self.spatial_loss = build_or_default(
-            spatial_loss, type='mmsdag.SpatialConsistencyLoss', loss_weight=1.)
+            spatial_loss, type='mmsdag.SpatialConsistencyLoss', loss_weight=1.0
+        )
         self.color_loss = build_or_default(
-            color_loss, type='mmsdag.ColorConstancyLoss', loss_weight=5.)
+            color_loss, type='mmsdag.ColorConstancyLoss', loss_weight=5.0
+        )
         self.exposure_loss = build_or_default(
-            exposure_loss, type='mmsdag.ExposureControlLoss', loss_weight=10.)
+            exposure_loss, type='mmsdag.ExposureControlLoss', loss_weight=10.0
+        )
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
         """Compute the loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""
@@ -48,4 +54,5 @@ class ZeroDCE(UnsupervisedEditModel):
             loss_tv=self.tv_loss(curves),
             loss_spa=self.spatial_loss(enhanced, inputs),
             loss_col=self.color_loss(enhanced),
-            loss_exp=self.exposure_loss(enhanced))
+            loss_exp=self.exposure_loss(enhanced),
+        )

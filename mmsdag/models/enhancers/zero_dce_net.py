@@ -1,4 +1,5 @@
 """Zero-DCE (Guo et al., CVPR 2020): curve maps from a small network."""
+
 from __future__ import annotations
 
 import torch
@@ -20,13 +21,10 @@ class ZeroDCENet(BaseModule):
         init_cfg: Weights; without it, N(0, 0.02) as the authors have it.
     """
 
-    def __init__(self,
-                 channels: int = 32,
-                 num_iters: int = 8,
-                 init_cfg: dict | None = None) -> None:
-        super().__init__(
-            init_cfg=init_cfg
-            or dict(type='Normal', layer='Conv2d', std=0.02))
+    def __init__(
+        self, channels: int = 32, num_iters: int = 8, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg=init_cfg or dict(type='Normal', layer='Conv2d', std=0.02))
         self.num_iters = num_iters
 
         def conv(inputs: int, outputs: int) -> nn.Conv2d:
@@ -51,8 +49,8 @@ class ZeroDCENet(BaseModule):
         # In float32 even under autocast: eight squarings in half precision
         # would leave visible steps. Plane by plane, as the curves read it.
         maps = conv_of_parts(self.conv7, x1, x6, relu=False).to(
-            torch.promote_types(x.dtype, torch.float32),
-            memory_format=torch.contiguous_format)
+            torch.promote_types(x.dtype, torch.float32), memory_format=torch.contiguous_format
+        )
         return torch.tanh(maps)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

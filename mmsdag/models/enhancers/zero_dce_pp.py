@@ -1,4 +1,5 @@
 """Training of Zero-DCE++ (Li et al., TPAMI 2021)."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -21,12 +22,9 @@ class ZeroDCEPP(ZeroDCE):
         **kwargs: See :class:`ZeroDCE`.
     """
 
-    def __init__(self,
-                 generator: dict,
-                 tv_loss: dict | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(self, generator: dict, tv_loss: dict | None = None, **kwargs: Any) -> None:
         super().__init__(
             generator=generator,
-            tv_loss=tv_loss or dict(
-                type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1600.),
-            **kwargs)
+            tv_loss=tv_loss or dict(type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1600.0),
+            **kwargs,
+        )

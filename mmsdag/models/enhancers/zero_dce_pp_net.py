@@ -1,4 +1,5 @@
 """Zero-DCE++ (Li et al., TPAMI 2021): one curve map from a tiny network."""
+
 from __future__ import annotations
 
 from typing import cast
@@ -29,15 +30,18 @@ class ZeroDCEPPNet(BaseModule):
         ValueError: If ``scale_factor`` is less than one or no whole number.
     """
 
-    def __init__(self,
-                 channels: int = 32,
-                 num_iters: int = 8,
-                 scale_factor: int = 1,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        channels: int = 32,
+        num_iters: int = 8,
+        scale_factor: int = 1,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         if not isinstance(scale_factor, int) or scale_factor < 1:
-            raise ValueError(f'scale_factor={scale_factor!r} of ZeroDCEPPNet '
-                             'must be a whole number, one or more')
+            raise ValueError(
+                f'scale_factor={scale_factor!r} of ZeroDCEPPNet must be a whole number, one or more'
+            )
         self.num_iters = num_iters
         self.scale_factor = scale_factor
         self.conv1 = _SeparableConv(3, channels)
@@ -54,8 +58,7 @@ class ZeroDCEPPNet(BaseModule):
         scale = self.scale_factor
         if scale > 1:
             # Not by a factor, which would round down and stretch the map.
-            smaller = ((height + scale - 1) // scale,
-                       (width + scale - 1) // scale)
+            smaller = ((height + scale - 1) // scale, (width + scale - 1) // scale)
             x = F.interpolate(x, smaller, mode='bilinear')
         x1 = self.conv1(x)
         x2 = self.conv2(x1)
@@ -66,11 +69,11 @@ class ZeroDCEPPNet(BaseModule):
         # As in ZeroDCENet: curves in float32, plane by plane.
         curve = torch.tanh(
             self.conv7(x1, x6).to(
-                torch.promote_types(x.dtype, torch.float32),
-                memory_format=torch.contiguous_format))
+                torch.promote_types(x.dtype, torch.float32), memory_format=torch.contiguous_format
+            )
+        )
         if scale > 1:
-            curve = F.interpolate(
-                curve, (height, width), mode='bilinear', align_corners=True)
+            curve = F.interpolate(curve, (height, width), mode='bilinear', align_corners=True)
         return curve
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,8 +104,7 @@ class _SeparableConv(nn.Module):
     def __init__(self, inputs: int, outputs: int, relu: bool = True) -> None:
         super().__init__()
         self.relu = relu
-        self.depth_conv = nn.Conv2d(
-            inputs, inputs, 3, padding=1, groups=inputs)
+        self.depth_conv = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs)
         self.point_conv = nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, *parts: Tensor) -> Tensor:
@@ -111,7 +113,6 @@ class _SeparableConv(nn.Module):
         biases = cast(Tensor, conv.bias).split(widths)
         deep = [
             F.conv2d(part, weight, bias, padding=1, groups=width)
-            for part, weight, bias, width in zip(parts, weights, biases,
-                                                 widths)
+            for part, weight, bias, width in zip(parts, weights, biases, widths)
         ]
         return conv_of_parts(self.point_conv, *deep, relu=self.relu)

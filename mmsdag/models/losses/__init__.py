@@ -15,9 +15,18 @@ from .zero_reference import (
 )
 
 __all__ = [
-    'AgreementGuidanceLoss', 'ColorConstancyLoss', 'ConsistencyGuidanceLoss',
-    'ExposureControlLoss', 'IlluminationSmoothnessLoss',
-    'LeastSquaresGANLoss', 'MSELoss', 'MarginRankingLoss',
-    'MeanSmoothnessLoss', 'NeighborSmoothnessLoss', 'RetinexLoss',
-    'SDAGGuidanceLoss', 'SelfFeaturePreservingLoss', 'SpatialConsistencyLoss'
+    'AgreementGuidanceLoss',
+    'ColorConstancyLoss',
+    'ConsistencyGuidanceLoss',
+    'ExposureControlLoss',
+    'IlluminationSmoothnessLoss',
+    'LeastSquaresGANLoss',
+    'MSELoss',
+    'MarginRankingLoss',
+    'MeanSmoothnessLoss',
+    'NeighborSmoothnessLoss',
+    'RetinexLoss',
+    'SDAGGuidanceLoss',
+    'SelfFeaturePreservingLoss',
+    'SpatialConsistencyLoss',
 ]

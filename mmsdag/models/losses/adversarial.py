@@ -1,4 +1,5 @@
 """Losses on the scores of a discriminator."""
+
 from __future__ import annotations
 
 import torch
@@ -21,14 +22,11 @@ class LeastSquaresGANLoss(nn.Module):
             counts once.
     """
 
-    def __init__(self, loss_weight: float = 1.) -> None:
+    def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self,
-                scores: Tensor,
-                target_is_real: bool,
-                is_disc: bool = False) -> Tensor:
+    def forward(self, scores: Tensor, target_is_real: bool, is_disc: bool = False) -> Tensor:
         """Return the loss, a scalar.
 
         Args:

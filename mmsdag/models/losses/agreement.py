@@ -1,4 +1,5 @@
 """Guidance by what a frozen recognizer says of other views of an image."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -55,16 +56,19 @@ class AgreementGuidanceLoss(BaseModule):
             ``temperature`` is out of its range.
     """
 
-    def __init__(self,
-                 recognizers: RecognizerLike,
-                 views: Sequence[Mapping[str, Any]] = (),
-                 temperature: float = 0.5,
-                 loss_weight: float = 1.,
-                 amp_dtype: str | None = None) -> None:
+    def __init__(
+        self,
+        recognizers: RecognizerLike,
+        views: Sequence[Mapping[str, Any]] = (),
+        temperature: float = 0.5,
+        loss_weight: float = 1.0,
+        amp_dtype: str | None = None,
+    ) -> None:
         super().__init__()
         if not temperature > 0:
-            raise ValueError(f'temperature={temperature!r} of '
-                             'AgreementGuidanceLoss: must be above 0')
+            raise ValueError(
+                f'temperature={temperature!r} of AgreementGuidanceLoss: must be above 0'
+            )
         self.amp_dtype = check_amp_dtype(amp_dtype, 'AgreementGuidanceLoss')
         self.temperature = temperature
         self.loss_weight = loss_weight
@@ -90,9 +94,9 @@ class AgreementGuidanceLoss(BaseModule):
         target = self.target(images.float())
         enhanced = near_range(enhanced)
         terms = [
-            F.kl_div(
-                self._log_probabilities(recognizer, enhanced),
-                target, reduction='none').sum(1).mean()
+            F.kl_div(self._log_probabilities(recognizer, enhanced), target, reduction='none')
+            .sum(1)
+            .mean()
             for recognizer in self.frozen
         ]
         return self.loss_weight * torch.stack(terms).mean()
@@ -107,19 +111,20 @@ class AgreementGuidanceLoss(BaseModule):
         views = [images, *(view.enhance(images) for view in self.views)]
         found = [
             self._log_probabilities(recognizer, view).exp()
-            for recognizer in self.frozen for view in views
+            for recognizer in self.frozen
+            for view in views
         ]
         shapes = {tuple(probabilities.shape[1:]) for probabilities in found}
         if len(shapes) > 1:
             raise ValueError(
                 'recognizers of AgreementGuidanceLoss have class scores of '
                 f'different shapes {sorted(shapes)} (classes, ...): name '
-                'recognizers of the same classes and resolution')
+                'recognizers of the same classes and resolution'
+            )
         mean = torch.stack(found).mean(0)
         return (mean.clamp_min(1e-12).log() / self.temperature).softmax(1)
 
-    def _log_probabilities(self, recognizer: RecognizerFeatures,
-                           images: Tensor) -> Tensor:
+    def _log_probabilities(self, recognizer: RecognizerFeatures, images: Tensor) -> Tensor:
         with autocast(self.amp_dtype, images.device):
             scores = recognizer.to(images.device).class_scores(images)
         return scores.float().log_softmax(1)
@@ -131,5 +136,6 @@ def _view(config: Mapping[str, Any]) -> Any:
         raise TypeError(
             f'views of AgreementGuidanceLoss: {type(view).__name__} of '
             f'{dict(config)} has no method enhance; take an enhancer such as '
-            "dict(type='mmsdag.GammaEnhancer', gamma=1.6)")
+            "dict(type='mmsdag.GammaEnhancer', gamma=1.6)"
+        )
     return freeze(view)

@@ -1,4 +1,5 @@
 """Guidance by consistency of a frozen recognizer's features."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -49,16 +50,14 @@ class ConsistencyGuidanceLoss(BaseModule):
             :class:`~mmsdag.models.recognizer.RecognizerFeatures`.
     """
 
-    def __init__(self,
-                 recognizers: RecognizerLike,
-                 loss_weight: float = 1.,
-                 amp_dtype: str | None = None) -> None:
+    def __init__(
+        self, recognizers: RecognizerLike, loss_weight: float = 1.0, amp_dtype: str | None = None
+    ) -> None:
         super().__init__()
         self.amp_dtype = check_amp_dtype(amp_dtype, 'ConsistencyGuidanceLoss')
         self.loss_weight = loss_weight
         # A tuple hides the networks from state_dict() and parameters().
-        self.frozen = build_recognizers(recognizers,
-                                        'ConsistencyGuidanceLoss')
+        self.frozen = build_recognizers(recognizers, 'ConsistencyGuidanceLoss')
 
     def forward(self, enhanced: Tensor, reference: Tensor) -> Tensor:
         """Compute the loss.
@@ -72,26 +71,27 @@ class ConsistencyGuidanceLoss(BaseModule):
         """
         enhanced = near_range(enhanced)
         terms = [
-            self._distance(recognizer.to(enhanced.device), enhanced,
-                           reference.float()) for recognizer in self.frozen
+            self._distance(recognizer.to(enhanced.device), enhanced, reference.float())
+            for recognizer in self.frozen
         ]
         return self.loss_weight * torch.stack(terms).mean()
 
-    def _distance(self, recognizer: RecognizerFeatures, enhanced: Tensor,
-                  reference: Tensor) -> Tensor:
+    def _distance(
+        self, recognizer: RecognizerFeatures, enhanced: Tensor, reference: Tensor
+    ) -> Tensor:
         with autocast(self.amp_dtype, enhanced.device):
             with torch.no_grad():
                 wanted = recognizer(reference)
             found = recognizer(enhanced)
-        return torch.stack([
-            (got.float() - want.float()).square().mean() /
-            want.float().var().clamp_min(1e-6)
-            for got, want in zip(found, wanted)
-        ]).mean()
+        return torch.stack(
+            [
+                (got.float() - want.float()).square().mean() / want.float().var().clamp_min(1e-6)
+                for got, want in zip(found, wanted)
+            ]
+        ).mean()
 
 
-def build_recognizers(recognizers: RecognizerLike,
-                      owner: str) -> tuple[RecognizerFeatures, ...]:
+def build_recognizers(recognizers: RecognizerLike, owner: str) -> tuple[RecognizerFeatures, ...]:
     """Build the frozen recognizers of a loss.
 
     Args:
@@ -104,8 +104,9 @@ def build_recognizers(recognizers: RecognizerLike,
     if isinstance(recognizers, Mapping):
         recognizers = [recognizers]
     if not recognizers:
-        raise ValueError(f'recognizers of {owner} is empty: name at least one '
-                         'config and checkpoint')
+        raise ValueError(
+            f'recognizers of {owner} is empty: name at least one config and checkpoint'
+        )
     return tuple(RecognizerFeatures(**each) for each in recognizers)
 
 

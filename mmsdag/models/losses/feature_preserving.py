@@ -1,4 +1,5 @@
 """EnlightenGAN's self feature preserving loss (Jiang et al., TIP 2021)."""
+
 from __future__ import annotations
 
 import torch
@@ -29,12 +30,9 @@ class SelfFeaturePreservingLoss(BaseModule):
 
     extractor: BaseModule
 
-    def __init__(self,
-                 extractor: dict | None = None,
-                 loss_weight: float = 1.) -> None:
+    def __init__(self, extractor: dict | None = None, loss_weight: float = 1.0) -> None:
         super().__init__()
-        hide(self, 'extractor',
-             MODELS.build(extractor or dict(type='mmsdag.DeepVGGExtractor')))
+        hide(self, 'extractor', MODELS.build(extractor or dict(type='mmsdag.DeepVGGExtractor')))
         self.loss_weight = loss_weight
 
     def init_weights(self) -> None:
@@ -49,11 +47,9 @@ class SelfFeaturePreservingLoss(BaseModule):
         extractor = self.extractor.to(enhanced)
         with torch.no_grad():
             expected = _normalized(extractor(low))
-        return self.loss_weight * F.mse_loss(
-            _normalized(extractor(enhanced)), expected)
+        return self.loss_weight * F.mse_loss(_normalized(extractor(enhanced)), expected)
 
 
 def _normalized(features: Tensor) -> Tensor:
     # Half precision has too few digits for variances.
-    return F.instance_norm(
-        features.to(torch.promote_types(features.dtype, torch.float32)))
+    return F.instance_norm(features.to(torch.promote_types(features.dtype, torch.float32)))

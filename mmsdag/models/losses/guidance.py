@@ -1,4 +1,5 @@
 """Stage two: the frozen SDAG network as a loss on enhanced images."""
+
 from __future__ import annotations
 
 import os
@@ -63,20 +64,21 @@ class SDAGGuidanceLoss(BaseModule):
 
     net: nn.Module
 
-    def __init__(self,
-                 checkpoint: str | os.PathLike[str],
-                 sdag: SDAGLike = None,
-                 loss_weight: float = 1.,
-                 form: str = 'reconstruction',
-                 degradations: Mapping[str, dict] | None = None,
-                 margin: float = 0.5,
-                 similarity: str = 'image',
-                 keep_color: bool = False,
-                 amp_dtype: str | None = None) -> None:
+    def __init__(
+        self,
+        checkpoint: str | os.PathLike[str],
+        sdag: SDAGLike = None,
+        loss_weight: float = 1.0,
+        form: str = 'reconstruction',
+        degradations: Mapping[str, dict] | None = None,
+        margin: float = 0.5,
+        similarity: str = 'image',
+        keep_color: bool = False,
+        amp_dtype: str | None = None,
+    ) -> None:
         super().__init__()
         if form not in FORMS:
-            raise ValueError(f'form={form!r} of SDAGGuidanceLoss: choose one '
-                             f'of {FORMS}')
+            raise ValueError(f'form={form!r} of SDAGGuidanceLoss: choose one of {FORMS}')
         self.amp_dtype = check_amp_dtype(amp_dtype, 'SDAGGuidanceLoss')
         self.loss_weight = loss_weight
         self.form = form
@@ -84,18 +86,21 @@ class SDAGGuidanceLoss(BaseModule):
         if sdag is None:
             sdag = dict(type='mmsdag.SDAGNet')
         hide(self, 'net', load_network(sdag, checkpoint, GUIDE))
-        self.degradations = {
-            name: TRANSFORMS.build(config)
-            for name, config in (degradations or DEGRADATIONS).items()
-        } if form == 'degraded_similarity' else {}
+        self.degradations = (
+            {
+                name: TRANSFORMS.build(config)
+                for name, config in (degradations or DEGRADATIONS).items()
+            }
+            if form == 'degraded_similarity'
+            else {}
+        )
         self.ranking = MarginRankingLoss(margin, similarity)
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """Reconstruct images (N, 3, H, W), RGB, [0, 1]."""
         net = self.net.to(images.device)
         with autocast(self.amp_dtype, images.device):
-            return net(
-                images.contiguous(memory_format=torch.channels_last))
+            return net(images.contiguous(memory_format=torch.channels_last))
 
     def forward(self, enhanced: Tensor) -> Tensor:
         """Compute the loss of enhanced images.
@@ -115,9 +120,7 @@ class SDAGGuidanceLoss(BaseModule):
         terms = []
         for degradation in self.degradations.values():
             degraded = degradation.degrade(enhanced)
-            terms.append(
-                self.ranking(recon, enhanced, self.reconstruct(degraded),
-                             degraded))
+            terms.append(self.ranking(recon, enhanced, self.reconstruct(degraded), degraded))
         return self.loss_weight * torch.stack(terms).sum()
 
 

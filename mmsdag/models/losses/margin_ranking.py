@@ -1,4 +1,5 @@
 """SDAG's ranking of reconstructions."""
+
 from __future__ import annotations
 
 from mmengine.model import BaseModule
@@ -11,7 +12,8 @@ from mmsdag.registry import MODELS
 #: noise of 50 / 255.
 DEGRADATIONS: dict[str, dict] = dict(
     gamma=dict(type='mmsdag.GammaDegradation', gamma=0.3),
-    noise=dict(type='mmsdag.GaussianNoiseDegradation', sigma=50 / 255))
+    noise=dict(type='mmsdag.GaussianNoiseDegradation', sigma=50 / 255),
+)
 
 
 @MODELS.register_module()
@@ -32,21 +34,22 @@ class MarginRankingLoss(BaseModule):
         ValueError: For another ``similarity``.
     """
 
-    def __init__(self,
-                 margin: float = 0.5,
-                 similarity: str = 'batch',
-                 loss_weight: float = 1.) -> None:
+    def __init__(
+        self, margin: float = 0.5, similarity: str = 'batch', loss_weight: float = 1.0
+    ) -> None:
         super().__init__()
         if similarity not in SIMILARITY_DIMS:
             raise ValueError(
                 f'similarity={similarity!r} of MarginRankingLoss: choose '
-                f'one of {sorted(SIMILARITY_DIMS)}')
+                f'one of {sorted(SIMILARITY_DIMS)}'
+            )
         self.margin = margin
         self.similarity = similarity
         self.loss_weight = loss_weight
 
-    def forward(self, clean_recon: Tensor, clean: Tensor,
-                degraded_recon: Tensor, degraded: Tensor) -> Tensor:
+    def forward(
+        self, clean_recon: Tensor, clean: Tensor, degraded_recon: Tensor, degraded: Tensor
+    ) -> Tensor:
         """Compute the scalar loss of four batches (N, 3, H, W), RGB, [0, 1].
 
         Raises:
@@ -56,8 +59,7 @@ class MarginRankingLoss(BaseModule):
         self.check_batch_size(clean.shape[0])
         better = cosine_similarity(clean_recon, clean, self.similarity)
         worse = cosine_similarity(degraded_recon, degraded, self.similarity)
-        return self.loss_weight * (self.margin - better +
-                                   worse).clamp_min(0).mean()
+        return self.loss_weight * (self.margin - better + worse).clamp_min(0).mean()
 
     def check_batch_size(self, size: int) -> None:
         """See :meth:`forward`; before there is a batch."""
@@ -65,4 +67,5 @@ class MarginRankingLoss(BaseModule):
             raise ValueError(
                 "similarity='batch' of MarginRankingLoss compares across the "
                 f'batch, and this batch has {size} image: raise '
-                "train_dataloader.batch_size, or set similarity='image'")
+                "train_dataloader.batch_size, or set similarity='image'"
+            )

@@ -1,4 +1,5 @@
 """Distances of two images, pixel by pixel."""
+
 from __future__ import annotations
 
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ class MSELoss(nn.Module):
         loss_weight: Weight of the term.
     """
 
-    def __init__(self, loss_weight: float = 1.) -> None:
+    def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight
 

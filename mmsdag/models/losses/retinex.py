@@ -1,4 +1,5 @@
 """Losses of a decomposition into illumination and reflectance."""
+
 from __future__ import annotations
 
 import torch.nn.functional as F
@@ -23,12 +24,13 @@ class RetinexLoss(nn.Module):
         loss_weight: Weight of the term.
     """
 
-    def __init__(self, loss_weight: float = 1.) -> None:
+    def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self, light: Tensor, reflectance: Tensor, projected: Tensor,
-                image: Tensor) -> Tensor:
+    def forward(
+        self, light: Tensor, reflectance: Tensor, projected: Tensor, image: Tensor
+    ) -> Tensor:
         """Return the loss as a scalar.
 
         Args:
@@ -42,5 +44,6 @@ class RetinexLoss(nn.Module):
             + F.mse_loss(reflectance, projected / light.detach())
             + F.mse_loss(light, image.amax(1, keepdim=True))
             + (light[..., 2:, :] - light[..., :-2, :]).abs().mean()
-            + (light[..., 2:] - light[..., :-2]).abs().mean())
+            + (light[..., 2:] - light[..., :-2]).abs().mean()
+        )
         return self.loss_weight * loss

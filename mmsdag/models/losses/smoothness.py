@@ -1,4 +1,5 @@
 """Smoothness losses of SCI's and RUAS's illumination."""
+
 from __future__ import annotations
 
 from mmengine.model import BaseModule
@@ -23,7 +24,7 @@ class NeighborSmoothnessLoss(BaseModule):
 
     _smoothness = staticmethod(F.neighbor_smoothness)
 
-    def __init__(self, sigma: float = 10., loss_weight: float = 1.) -> None:
+    def __init__(self, sigma: float = 10.0, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.sigma = sigma
         self.loss_weight = loss_weight
@@ -36,7 +37,8 @@ class NeighborSmoothnessLoss(BaseModule):
             image: Its image, (N, 3, H, W), RGB, [0, 1].
         """
         return self.loss_weight * self._smoothness(
-            illumination, F.flattened_ycbcr(image), self.sigma)
+            illumination, F.flattened_ycbcr(image), self.sigma
+        )
 
 
 @MODELS.register_module()

@@ -3,6 +3,7 @@
 Constants follow the authors' code; where it differs from the paper, a
 comment says so. Images are (N, 3, H, W), RGB, [0, 1].
 """
+
 from __future__ import annotations
 
 import torch.nn.functional as F
@@ -17,7 +18,8 @@ def _pooled_gray(images: Tensor, patch_size: int, loss: str) -> Tensor:
         raise ValueError(
             f'{loss} pools patches of patch_size={patch_size} pixels, the '
             f'image has {images.shape[-2]}x{images.shape[-1]}: use larger '
-            'crops or a smaller patch_size')
+            'crops or a smaller patch_size'
+        )
     return F.avg_pool2d(images.mean(1, keepdim=True), patch_size)
 
 
@@ -34,7 +36,7 @@ class SpatialConsistencyLoss(BaseModule):
         loss_weight: Weight of the term.
     """
 
-    def __init__(self, patch_size: int = 4, loss_weight: float = 1.) -> None:
+    def __init__(self, patch_size: int = 4, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.patch_size = patch_size
         self.loss_weight = loss_weight
@@ -42,16 +44,17 @@ class SpatialConsistencyLoss(BaseModule):
     def forward(self, enhanced: Tensor, low: Tensor) -> Tensor:
         """Compute the scalar loss of ``enhanced`` against its input."""
         # d(enhanced) - d(low) = d(enhanced - low): one difference image.
-        change = _pooled_gray(enhanced - low, self.patch_size,
-                              'SpatialConsistencyLoss')
+        change = _pooled_gray(enhanced - low, self.patch_size, 'SpatialConsistencyLoss')
         padded = F.pad(change, (1, 1, 1, 1))
         rows = padded[..., 1:, 1:-1] - padded[..., :-1, 1:-1]
         columns = padded[..., 1:-1, 1:] - padded[..., 1:-1, :-1]
         # An inner edge is seen from both of its sides, a border one from one.
         squares = (
-            rows[..., 1:, :].square().sum() + rows[..., :-1, :].square().sum()
+            rows[..., 1:, :].square().sum()
+            + rows[..., :-1, :].square().sum()
             + columns[..., 1:].square().sum()
-            + columns[..., :-1].square().sum())
+            + columns[..., :-1].square().sum()
+        )
         return self.loss_weight * squares / change.numel()
 
 
@@ -68,10 +71,7 @@ class ExposureControlLoss(BaseModule):
         loss_weight: Weight of the term.
     """
 
-    def __init__(self,
-                 patch_size: int = 16,
-                 level: float = 0.6,
-                 loss_weight: float = 10.) -> None:
+    def __init__(self, patch_size: int = 16, level: float = 0.6, loss_weight: float = 10.0) -> None:
         super().__init__()
         self.patch_size = patch_size
         self.level = level
@@ -94,14 +94,14 @@ class ColorConstancyLoss(BaseModule):
         loss_weight: Weight of the term.
     """
 
-    def __init__(self, loss_weight: float = 5.) -> None:
+    def __init__(self, loss_weight: float = 5.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight
 
     def forward(self, enhanced: Tensor) -> Tensor:
         """Compute the scalar loss of ``enhanced``."""
         red, green, blue = enhanced.mean((2, 3)).unbind(1)
-        fourth = ((red - green)**4 + (red - blue)**4 + (green - blue)**4)
+        fourth = (red - green) ** 4 + (red - blue) ** 4 + (green - blue) ** 4
         # The root's slope at zero, a gray batch, is infinite: 0 * inf = nan.
         return self.loss_weight * fourth.clamp_min(1e-24).sqrt().mean()
 
@@ -118,7 +118,7 @@ class IlluminationSmoothnessLoss(BaseModule):
         loss_weight: Weight of the term.
     """
 
-    def __init__(self, loss_weight: float = 200.) -> None:
+    def __init__(self, loss_weight: float = 200.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight
 

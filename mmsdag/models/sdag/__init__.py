@@ -4,6 +4,10 @@ from .extractors import DeepVGGExtractor, VGGExtractor
 from .sdag_net import SDAGNet
 
 __all__ = [
-    'BackboneExtractor', 'CouplingBlock', 'DeepVGGExtractor',
-    'HalfInstanceNormBlock', 'SDAGNet', 'VGGExtractor'
+    'BackboneExtractor',
+    'CouplingBlock',
+    'DeepVGGExtractor',
+    'HalfInstanceNormBlock',
+    'SDAGNet',
+    'VGGExtractor',
 ]

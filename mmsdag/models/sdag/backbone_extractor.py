@@ -1,4 +1,5 @@
 """Early features of any recognition model, at a layer of its backbone."""
+
 from __future__ import annotations
 
 import copy
@@ -14,13 +15,7 @@ from mmsdag.utils.outputs import PixelFormat
 from mmsdag.utils.suggestions import did_you_mean
 
 from .extractors import FrozenExtractor
-from .layer_output import (
-    FeatureLayout,
-    from_windows,
-    prune_behind,
-    run_until,
-    to_windows,
-)
+from .layer_output import FeatureLayout, from_windows, prune_behind, run_until, to_windows
 
 #: (height, width) of the images that tell the layout of a layer's output:
 #: not square, so that channels and positions cannot be confused.
@@ -78,23 +73,26 @@ class BackboneExtractor(FrozenExtractor):
             backbone that does not take the images.
     """
 
-    def __init__(self,
-                 backbone: dict,
-                 layer: str,
-                 mean: Sequence[float] = (123.675, 116.28, 103.53),
-                 std: Sequence[float] = (58.395, 57.12, 57.375),
-                 channel_order: str = 'rgb',
-                 init_cfg: dict | None = None,
-                 index: int | str | None = None,
-                 input_size: int | None = None,
-                 allow_random: bool = False) -> None:
+    def __init__(
+        self,
+        backbone: dict,
+        layer: str,
+        mean: Sequence[float] = (123.675, 116.28, 103.53),
+        std: Sequence[float] = (58.395, 57.12, 57.375),
+        channel_order: str = 'rgb',
+        init_cfg: dict | None = None,
+        index: int | str | None = None,
+        input_size: int | None = None,
+        allow_random: bool = False,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.pixels = PixelFormat(
             'BackboneExtractor',
             channel_order=channel_order,
             value_range=(0, 255),
             mean=mean,
-            std=std)
+            std=std,
+        )
         self.layer = layer
         self.index = index
         self.input_size = input_size
@@ -116,18 +114,20 @@ class BackboneExtractor(FrozenExtractor):
             raise ValueError(
                 f'{self._where}: {type(self.body).__name__} has no such '
                 f'module; {did_you_mean(self.layer, names)} Its children '
-                f'are {top}')
+                f'are {top}'
+            )
 
     def _check_window(self) -> None:
         if self.input_size and self.input_size % self.stride:
             raise ValueError(
                 f'input_size={self.input_size} of BackboneExtractor: must be '
-                f'a multiple of the stride of the layer, {self.stride}')
+                f'a multiple of the stride of the layer, {self.stride}'
+            )
 
     @torch.no_grad()
     def _probe(self) -> FeatureLayout:
         """Learn the layout of the features; drop what they do not need."""
-        size = (self.input_size, ) * 2 if self.input_size else _PROBE
+        size = (self.input_size,) * 2 if self.input_size else _PROBE
         images = torch.zeros(1, 3, *size)
         try:
             prune_behind(self.body, self.layer, images)
@@ -149,10 +149,13 @@ class BackboneExtractor(FrozenExtractor):
                 raise ValueError(
                     f'index={self.index!r} of BackboneExtractor: the output '
                     f'of layer={self.layer!r} has no such item; '
-                    f'{_contents(output)}') from None
+                    f'{_contents(output)}'
+                ) from None
         if isinstance(output, (list, tuple, Mapping)):
-            raise ValueError(f'{self._where} puts out several items: set '
-                             f'index to one of them; {_contents(output)}')
+            raise ValueError(
+                f'{self._where} puts out several items: set '
+                f'index to one of them; {_contents(output)}'
+            )
         return output
 
     def forward(self, x: Tensor) -> Tensor:
@@ -168,13 +171,10 @@ class BackboneExtractor(FrozenExtractor):
         height, width = x.shape[-2:]
         pixels = self.pixels.encode(x)
         if not self.input_size:
-            return self.layout.to_maps(
-                self._features(pixels), (height, width))
+            return self.layout.to_maps(self._features(pixels), (height, width))
         windows, grid = to_windows(pixels, self.input_size)
-        maps = self.layout.to_maps(
-            self._features(windows), (self.input_size, ) * 2)
-        return from_windows(maps, grid)[..., :height // self.stride, :width
-                                        // self.stride]
+        maps = self.layout.to_maps(self._features(windows), (self.input_size,) * 2)
+        return from_windows(maps, grid)[..., : height // self.stride, : width // self.stride]
 
     def init_weights(self) -> None:
         """Load the pretrained weights of the layers.
@@ -197,7 +197,8 @@ class BackboneExtractor(FrozenExtractor):
                 'pretrained weights, and random features guide nothing: set '
                 "init_cfg=dict(type='Pretrained', checkpoint=..., prefix="
                 "'backbone.') here or in backbone, or weights='DEFAULT' of a "
-                'model of torchvision; allow_random=True accepts it')
+                'model of torchvision; allow_random=True accepts it'
+            )
         self.body.load_state_dict(weights)
         self._is_init = True
 
@@ -211,8 +212,7 @@ class BackboneExtractor(FrozenExtractor):
         found = {
             name: weights[prefix + name]
             for name in own
-            if prefix + name in weights
-            and weights[prefix + name].shape == own[name].shape
+            if prefix + name in weights and weights[prefix + name].shape == own[name].shape
         }
         missing = sorted(own.keys() - found.keys())
         if missing:
@@ -220,7 +220,8 @@ class BackboneExtractor(FrozenExtractor):
                 f'checkpoint={source!r} with prefix={prefix!r} in init_cfg of '
                 f'BackboneExtractor lacks {len(missing)} of {len(own)} '
                 f'weights, or has them in another shape: {missing[:3]}; check '
-                'the prefix and that backbone is the one of the checkpoint')
+                'the prefix and that backbone is the one of the checkpoint'
+            )
         return found
 
     def _from_backbone(self) -> dict[str, Tensor]:
@@ -232,15 +233,16 @@ class BackboneExtractor(FrozenExtractor):
             whole.init_weights()  # type: ignore[operator]
             # MMEngine only logs the weights that a checkpoint lacks.
             kept = [
-                name for name, value in whole.named_parameters()
-                if name in names and value.ndim > 1
-                and torch.equal(value, before[name])
+                name
+                for name, value in whole.named_parameters()
+                if name in names and value.ndim > 1 and torch.equal(value, before[name])
             ]
             if kept:
                 raise ValueError(
                     f'init_cfg={whole.init_cfg} of the backbone of '
                     f'BackboneExtractor has no weights for {len(kept)} '
-                    f'parameters: {kept[:3]}; check its checkpoint and prefix')
+                    f'parameters: {kept[:3]}; check its checkpoint and prefix'
+                )
         state = whole.state_dict()
         return {name: state[name] for name in names}
 
@@ -249,11 +251,13 @@ def _contents(output: Any) -> str:
     """Describe the items of a layer's output."""
     if isinstance(output, Tensor):
         return f'it is a tensor of shape {tuple(output.shape)}'
-    items = (output.items()
-             if isinstance(output, Mapping) else enumerate(output))
+    items = output.items() if isinstance(output, Mapping) else enumerate(output)
     return 'it has ' + ', '.join(
-        f'{key}: {tuple(value.shape)}' if isinstance(value, Tensor) else
-        f'{key}: {type(value).__name__}' for key, value in items)
+        f'{key}: {tuple(value.shape)}'
+        if isinstance(value, Tensor)
+        else f'{key}: {type(value).__name__}'
+        for key, value in items
+    )
 
 
 def _is_torchvision(config: Mapping) -> bool:
@@ -265,6 +269,7 @@ def _build_backbone(config: Mapping, with_weights: bool) -> nn.Module:
     if not _is_torchvision(config):
         return MODELS.build(dict(config))
     import torchvision
+
     kwargs = {
         key: value
         for key, value in config.items()
@@ -281,5 +286,5 @@ def _has_pretrained(config: Mapping, backbone: nn.Module) -> bool:
     if isinstance(init_cfg, Mapping):
         init_cfg = [init_cfg]
     return any(
-        str(item.get('type')).endswith(('Pretrained', 'PretrainedInit'))
-        for item in init_cfg)
+        str(item.get('type')).endswith(('Pretrained', 'PretrainedInit')) for item in init_cfg
+    )

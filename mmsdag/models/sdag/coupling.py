@@ -1,15 +1,12 @@
 """Invertible coupling block with half-instance-norm transforms."""
+
 from __future__ import annotations
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import (
-    affine_coupling,
-    coupling_gain,
-    half_instance_norm_block,
-)
+from mmsdag.functional import affine_coupling, coupling_gain, half_instance_norm_block
 
 
 class HalfInstanceNormBlock(BaseModule):
@@ -38,8 +35,9 @@ class HalfInstanceNormBlock(BaseModule):
             x: Feature maps.
             residual: Added to the result; of its shape.
         """
-        return half_instance_norm_block(x, self.conv1, self.norm, self.conv2,
-                                        self.identity, residual)
+        return half_instance_norm_block(
+            x, self.conv1, self.norm, self.conv2, self.identity, residual
+        )
 
 
 class CouplingBlock(BaseModule):
@@ -62,8 +60,7 @@ class CouplingBlock(BaseModule):
     def __init__(self, channels: int, clamp: float = 0.8) -> None:
         super().__init__()
         if channels % 4:
-            raise ValueError(f'channels={channels} of the coupling block: '
-                             'must be a multiple of 4')
+            raise ValueError(f'channels={channels} of the coupling block: must be a multiple of 4')
         self.clamp = clamp
         half = channels // 2
         self.f = HalfInstanceNormBlock(half, half)

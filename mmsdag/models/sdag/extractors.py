@@ -1,4 +1,5 @@
 """Frozen early layers of VGG-16 as feature extractors."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -48,8 +49,8 @@ class VGGExtractor(FrozenExtractor):
     def __init__(self, init_cfg: dict | None = _IMAGENET) -> None:
         super().__init__(init_cfg=init_cfg)
         self.features = nn.Sequential(
-            nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(64, 64, 3, padding=1))
+            nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1)
+        )
         self.freeze()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,6 +76,7 @@ class DeepVGGExtractor(FrozenExtractor):
     def __init__(self, init_cfg: dict | None = _IMAGENET) -> None:
         super().__init__(init_cfg=init_cfg)
         from torchvision.models.vgg import cfgs, make_layers
+
         layers = make_layers(cfgs['D'])[:26]
         # The layers behind it keep torchvision's numbers.
         layers[23] = nn.Identity()

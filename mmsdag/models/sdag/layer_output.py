@@ -1,4 +1,5 @@
 """Take the output of an inner layer of any network, and stop there."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -50,7 +51,8 @@ def run_until(network: nn.Module, layer: str, x: Tensor) -> Any:
     raise ValueError(
         f'layer={layer!r}: the forward pass of {type(network).__name__} does '
         f'not call this {type(module).__name__}; name a module inside it'
-        + (f': {", ".join(inner[:4])}' if inner else ''))
+        + (f': {", ".join(inner[:4])}' if inner else '')
+    )
 
 
 def prune_behind(network: nn.Module, layer: str, x: Tensor) -> None:
@@ -70,10 +72,8 @@ def prune_behind(network: nn.Module, layer: str, x: Tensor) -> None:
     handles = []
     for module in network.modules():
         handles += [
-            module.register_forward_pre_hook(
-                lambda module, args: entered.add(module)),
-            module.register_forward_hook(
-                lambda module, args, output: finished.add(module)),
+            module.register_forward_pre_hook(lambda module, args: entered.add(module)),
+            module.register_forward_hook(lambda module, args, output: finished.add(module)),
         ]
     try:
         before = run_until(network, layer, x)
@@ -131,8 +131,7 @@ class FeatureLayout:
     prefix: int = 0
 
     @classmethod
-    def of(cls, features: Any, size: tuple[int, int],
-           where: str) -> FeatureLayout:
+    def of(cls, features: Any, size: tuple[int, int], where: str) -> FeatureLayout:
         """Recognize the layout of the features of an image.
 
         Args:
@@ -148,20 +147,21 @@ class FeatureLayout:
         if len(shape) == 4:
             # Channels first where both would fit.
             for kind, (h, w), channels in (
-                    ('maps', shape[2:], shape[1]),
-                    ('channels_last', shape[1:3], shape[3])):
+                ('maps', shape[2:], shape[1]),
+                ('channels_last', shape[1:3], shape[3]),
+            ):
                 if h * size[1] == w * size[0]:
                     return cls(kind, channels, _stride(size, h, where))
         if len(shape) == 3:
             for prefix in range(_MAX_PREFIX_TOKENS + 1):
                 h = _grid_height(shape[1] - prefix, size)
                 if h:
-                    return cls('tokens', shape[2], _stride(size, h, where),
-                               prefix)
+                    return cls('tokens', shape[2], _stride(size, h, where), prefix)
         raise ValueError(
             f'{where} does not put out one feature map (N, C, H, W), (N, H, '
             f'W, C) or tokens (N, L, C), but {_describe(features)}: name a '
-            'layer that does')
+            'layer that does'
+        )
 
     def to_maps(self, features: Tensor, size: tuple[int, int]) -> Tensor:
         """Rearrange features to (N, C, h, w).
@@ -175,7 +175,7 @@ class FeatureLayout:
         if self.kind == 'channels_last':
             return features.permute(0, 3, 1, 2)
         grid = [length // self.stride for length in size]
-        return features[:, self.prefix:].transpose(1, 2).unflatten(2, grid)
+        return features[:, self.prefix :].transpose(1, 2).unflatten(2, grid)
 
 
 def _grid_height(tokens: int, size: tuple[int, int]) -> int:
@@ -189,8 +189,7 @@ def _grid_height(tokens: int, size: tuple[int, int]) -> int:
 def _stride(size: tuple[int, int], h: int, where: str) -> int:
     stride, rest = divmod(size[0], h)
     if rest:
-        raise ValueError(f'{where} turns {size[0]} pixels into {h}: the '
-                         'stride must be whole')
+        raise ValueError(f'{where} turns {size[0]} pixels into {h}: the stride must be whole')
     return stride
 
 

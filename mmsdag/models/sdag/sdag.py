@@ -1,4 +1,5 @@
 """Stage one: learn how degradations damage a recognizer's features."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -39,27 +40,30 @@ class SDAG(KeepsFrozen, UnsupervisedEditModel):
         **kwargs: See :class:`UnsupervisedEditModel`.
     """
 
-    def __init__(self,
-                 generator: dict,
-                 degradations: Mapping[str, dict] | None = None,
-                 enhancer: dict | None = None,
-                 margin_loss: dict | None = None,
-                 recon_weight: float = 1.,
-                 degraded_recon_weight: float = 0.1,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        generator: dict,
+        degradations: Mapping[str, dict] | None = None,
+        enhancer: dict | None = None,
+        margin_loss: dict | None = None,
+        recon_weight: float = 1.0,
+        degraded_recon_weight: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(generator=generator, **kwargs)
         if degradations is None:
             degradations = DEGRADATIONS
         if not degradations:
             raise ValueError(
                 f'degradations={degradations!r} of SDAG: at least one is '
-                "needed, e.g. dict(gamma=dict(type='GammaDegradation'))")
+                "needed, e.g. dict(gamma=dict(type='GammaDegradation'))"
+            )
         self.degradations = {
-            name: TRANSFORMS.build(config)
-            for name, config in degradations.items()
+            name: TRANSFORMS.build(config) for name, config in degradations.items()
         }
         self.margin_loss = build_or_default(
-            margin_loss, type='mmsdag.MarginRankingLoss', margin=0.5)
+            margin_loss, type='mmsdag.MarginRankingLoss', margin=0.5
+        )
         self.recon_weight = recon_weight
         self.degraded_recon_weight = degraded_recon_weight
         self.enhancer = None
@@ -85,15 +89,14 @@ class SDAG(KeepsFrozen, UnsupervisedEditModel):
             with torch.no_grad():
                 clean = self.enhancer.enhance(inputs)
         recon = self.generator(clean)
-        losses = dict(
-            loss_recon=self.recon_weight * F.l1_loss(recon, clean))
+        losses = dict(loss_recon=self.recon_weight * F.l1_loss(recon, clean))
         # One forward a degradation: joining them into one batch is slower on
         # a CPU and needs three times the memory at once.
         for name, degradation in self.degradations.items():
             degraded = degradation.degrade(clean)
             degraded_recon = self.generator(degraded)
-            losses[f'loss_margin_{name}'] = self.margin_loss(
-                recon, clean, degraded_recon, degraded)
+            losses[f'loss_margin_{name}'] = self.margin_loss(recon, clean, degraded_recon, degraded)
             losses[f'loss_recon_{name}'] = self.degraded_recon_weight * (
-                F.l1_loss(degraded_recon, degraded))
+                F.l1_loss(degraded_recon, degraded)
+            )
         return losses

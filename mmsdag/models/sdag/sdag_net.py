@@ -1,4 +1,5 @@
 """The SDAG network: from an image to its reconstruction from features."""
+
 from __future__ import annotations
 
 from typing import cast
@@ -34,17 +35,17 @@ class SDAGNet(BaseModule):
             ``dict(type='Pretrained', checkpoint=..., prefix='generator.')``.
     """
 
-    def __init__(self,
-                 extractor: dict | None = None,
-                 num_blocks: int = 3,
-                 clamp: float = 0.8,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        extractor: dict | None = None,
+        num_blocks: int = 3,
+        clamp: float = 0.8,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
-        self.extractor = MODELS.build(
-            extractor or dict(type='mmsdag.VGGExtractor'))
+        self.extractor = MODELS.build(extractor or dict(type='mmsdag.VGGExtractor'))
         channels = self.extractor.out_channels
-        self.blocks = nn.Sequential(
-            *(CouplingBlock(channels, clamp) for _ in range(num_blocks)))
+        self.blocks = nn.Sequential(*(CouplingBlock(channels, clamp) for _ in range(num_blocks)))
         self.head = nn.Conv2d(channels, 3 * self.extractor.stride**2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,7 +66,8 @@ class SDAGNet(BaseModule):
         # Halves of their own, dense in memory.
         halves = tuple(
             half.contiguous(memory_format=torch.channels_last)
-            for half in self.extractor(x).chunk(2, dim=1))
+            for half in self.extractor(x).chunk(2, dim=1)
+        )
         for block in self.blocks:
             halves = cast(CouplingBlock, block).couple(*halves)
         out = self.head(torch.cat(halves, dim=1))

@@ -1,4 +1,5 @@
 """Check BMP files before Pillow decodes them."""
+
 from __future__ import annotations
 
 import struct
@@ -20,15 +21,16 @@ def check_header(content: bytes) -> None:
         return
     start, header = struct.unpack_from('<II', content, 10)
     if start < 14 + header:
-        raise ValueError(f'damaged: pixels begin at byte {start}, inside of '
-                         f'the header of {14 + header} bytes')
+        raise ValueError(
+            f'damaged: pixels begin at byte {start}, inside of the header of {14 + header} bytes'
+        )
     if header < 40:
         return
     width, height = struct.unpack_from('<ii', content, 18)
-    compression, = struct.unpack_from('<I', content, 30)
+    (compression,) = struct.unpack_from('<I', content, 30)
     size = len(content) - start
     pixels = abs(width * height)
-    if compression in _RUN_LENGTHS and pixels > _SMALL and (
-            pixels > _LONGEST_RUN * size):
-        raise ValueError(f'damaged: {size} bytes of runs are too few for '
-                         f'{abs(width)}x{abs(height)} pixels')
+    if compression in _RUN_LENGTHS and pixels > _SMALL and (pixels > _LONGEST_RUN * size):
+        raise ValueError(
+            f'damaged: {size} bytes of runs are too few for {abs(width)}x{abs(height)} pixels'
+        )

@@ -1,4 +1,5 @@
 """Recognize the format of an image file by its first bytes."""
+
 from __future__ import annotations
 
 import os
@@ -15,8 +16,10 @@ MAX_PIXELS = 300_000_000
 HEADER_BYTES = 160
 
 _CONVERT = 'convert it to PNG or to TIFF of 8 or 16 bits'
-_RAW = ('is a camera raw file: develop it first, for example with rawpy or '
-        'darktable, to a PNG or TIFF of 16 bits')
+_RAW = (
+    'is a camera raw file: develop it first, for example with rawpy or '
+    'darktable, to a PNG or TIFF of 16 bits'
+)
 _VIDEO = 'is a video: extract its frames first, for example with FFmpeg'
 
 _READABLE = (
@@ -32,27 +35,38 @@ _READABLE = (
 )
 _OTHERS = (
     (rb'II\*\0.{4}CR|....ftypcrx|FUJIFILMCCD-RAW|IIR[OS]|MMOR|IIU\0', _RAW),
-    (rb'v/1\x01', 'is OpenEXR, which is not supported: its range is not '
-     'known. Read it with OpenEXR or imageio, scale it and save 16 bits'),
-    (rb'#\?(RADIANCE|RGBE)', 'is Radiance HDR, which is not supported: its '
-     'range is not known. Read it with OpenCV or imageio, scale it and save '
-     '16 bits'),
-    (rb'P[Ff]\s', 'is PFM, which is not supported: its range is not known. '
-     'Read it with OpenCV or imageio, scale it and save 16 bits'),
+    (
+        rb'v/1\x01',
+        'is OpenEXR, which is not supported: its range is not '
+        'known. Read it with OpenEXR or imageio, scale it and save 16 bits',
+    ),
+    (
+        rb'#\?(RADIANCE|RGBE)',
+        'is Radiance HDR, which is not supported: its '
+        'range is not known. Read it with OpenCV or imageio, scale it and save '
+        '16 bits',
+    ),
+    (
+        rb'P[Ff]\s',
+        'is PFM, which is not supported: its range is not known. '
+        'Read it with OpenCV or imageio, scale it and save 16 bits',
+    ),
     (rb'P7\s', f'is PAM, which is not supported: {_CONVERT}'),
-    (rb'\xff\x0a|\0\0\0\x0cJXL ', 'is JPEG XL, which is not supported: '
-     'pillow-jxl-plugin or libjxl reads it; ' + _CONVERT),
+    (
+        rb'\xff\x0a|\0\0\0\x0cJXL ',
+        'is JPEG XL, which is not supported: pillow-jxl-plugin or libjxl reads it; ' + _CONVERT,
+    ),
     (rb'8BPS', f'is a Photoshop file, which is not supported: {_CONVERT}'),
     (rb'SIMPLE  =', f'is FITS, which is not supported: {_CONVERT}'),
     (rb'.{128}DICM', f'is DICOM, which is not supported: {_CONVERT}'),
-    (rb'icns|\0\0[\x01\x02]\0.\0',
-     f'is an icon, which is not supported: {_CONVERT}'),
-    (rb'DDS |qoif|\x0a[\0-\x05]\x01[\x01\x02\x04\x08]'
-     rb'|\x01\xda[\0\x01][\x01\x02]',
-     f'is of a format that is not supported: {_CONVERT}'),
+    (rb'icns|\0\0[\x01\x02]\0.\0', f'is an icon, which is not supported: {_CONVERT}'),
+    (
+        rb'DDS |qoif|\x0a[\0-\x05]\x01[\x01\x02\x04\x08]'
+        rb'|\x01\xda[\0\x01][\x01\x02]',
+        f'is of a format that is not supported: {_CONVERT}',
+    ),
     (rb'%PDF|%!PS', f'is a document, not a photograph: {_CONVERT}'),
-    (rb'....ftyp(iso|mp4|qt|M4V|avc|3g)|RIFF....AVI |\x1a\x45\xdf\xa3',
-     _VIDEO),
+    (rb'....ftyp(iso|mp4|qt|M4V|avc|3g)|RIFF....AVI |\x1a\x45\xdf\xa3', _VIDEO),
 )
 
 
@@ -101,8 +115,9 @@ def max_pixels() -> int:
     """
     text = os.environ.get(MAX_PIXELS_VARIABLE, str(MAX_PIXELS))
     if not text.isdecimal() or not int(text):
-        raise ValueError(f'{MAX_PIXELS_VARIABLE}={text!r}: must be a number '
-                         f'of pixels, such as {MAX_PIXELS}')
+        raise ValueError(
+            f'{MAX_PIXELS_VARIABLE}={text!r}: must be a number of pixels, such as {MAX_PIXELS}'
+        )
     return int(text)
 
 
@@ -119,9 +134,11 @@ def check_size(width: int, height: int) -> None:
     if max(width, height) > MAX_EDGE:
         raise UnsupportedError(
             f'has {width}x{height} pixels, more than {MAX_EDGE} along an '
-            'edge: the file is damaged, or has to be cut into parts')
+            'edge: the file is damaged, or has to be cut into parts'
+        )
     if width * height > (limit := max_pixels()):
         raise UnsupportedError(
             f'has {width}x{height} = {width * height} pixels, more than the '
             f'limit of {limit}: if you trust the file and have the memory, '
-            f'set {MAX_PIXELS_VARIABLE}={width * height} in the environment')
+            f'set {MAX_PIXELS_VARIABLE}={width * height} in the environment'
+        )

@@ -1,4 +1,5 @@
 """Replace Pillow's limit of pixels by that of this package, temporarily."""
+
 from __future__ import annotations
 
 import threading
@@ -42,5 +43,4 @@ def _set_limit() -> None:
         Image.MAX_IMAGE_PIXELS = _original
     else:
         finite = [pixels for pixels in _active if pixels is not None]
-        Image.MAX_IMAGE_PIXELS = (
-            max(finite) if len(finite) == len(_active) else None)
+        Image.MAX_IMAGE_PIXELS = max(finite) if len(finite) == len(_active) else None

@@ -1,4 +1,5 @@
 """Decode PNG files of 16 bits a channel, which Pillow cuts to 8."""
+
 from __future__ import annotations
 
 import struct
@@ -27,7 +28,8 @@ def decode_deep(content: bytes) -> np.ndarray:
     """
     pixels = cv2.imdecode(
         np.frombuffer(_keep_pixels(content), np.uint8),
-        cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
+        cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION,
+    )
     if pixels is None or pixels.dtype != np.uint16:
         raise ValueError('truncated or damaged')
     gray = content[25] in _GRAY_TYPES
@@ -36,8 +38,7 @@ def decode_deep(content: bytes) -> np.ndarray:
 
 def find_exif(content: bytes) -> bytes:
     """Return the EXIF data of a PNG file, before or behind its pixels."""
-    return b''.join(
-        chunk[8:-4] for kind, chunk in _chunks(content) if kind == b'eXIf')
+    return b''.join(chunk[8:-4] for kind, chunk in _chunks(content) if kind == b'eXIf')
 
 
 def _keep_pixels(content: bytes) -> bytes:
@@ -46,8 +47,7 @@ def _keep_pixels(content: bytes) -> bytes:
     With those of an animation, OpenCV 4.11 decodes 16 bits as 8.
     """
     kept = (b'IHDR', b'IDAT', b'IEND')
-    return _SIGNATURE + b''.join(
-        chunk for kind, chunk in _chunks(content) if kind in kept)
+    return _SIGNATURE + b''.join(chunk for kind, chunk in _chunks(content) if kind in kept)
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -55,5 +55,5 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     start, kind = len(_SIGNATURE), b''
     while start + 12 <= len(content) and kind != b'IEND':
         length, kind = struct.unpack_from('>I4s', content, start)
-        yield kind, content[start:start + 12 + length]
+        yield kind, content[start : start + 12 + length]
         start += 12 + length

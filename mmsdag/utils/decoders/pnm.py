@@ -1,4 +1,5 @@
 """Decode PBM, PGM and PPM files of any maximum value."""
+
 from __future__ import annotations
 
 import re
@@ -39,7 +40,7 @@ def decode_pnm(content: bytes) -> tuple[np.ndarray, int]:
         raise ValueError(f'a maximum value of {white}: must be 1 to 65535')
     check_size(width, height)
     shape = height, width, 3 if kind in (3, 6) else 1
-    raster = memoryview(content)[match.end():]
+    raster = memoryview(content)[match.end() :]
     if kind == 4:
         return _unpack_bitmap(raster, shape), 1
     if kind in (5, 6):
@@ -48,22 +49,19 @@ def decode_pnm(content: bytes) -> tuple[np.ndarray, int]:
     else:
         values = _parse(bytes(raster), shape, digits=kind == 1)
     if values.max() > white:
-        raise ValueError(f'a sample of {values.max()}, more than the maximum '
-                         f'value of {white}')
+        raise ValueError(f'a sample of {values.max()}, more than the maximum value of {white}')
     # In a bitmap 1 is black.
     return (1 - values if kind == 1 else values), white
 
 
-def _take(raster: memoryview, dtype: str,
-          shape: tuple[int, ...]) -> np.ndarray:
+def _take(raster: memoryview, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     count = int(np.prod(shape))
     if len(raster) < count * np.dtype(dtype).itemsize:
         raise ValueError('truncated')
     return np.frombuffer(raster, dtype, count).reshape(shape)
 
 
-def _unpack_bitmap(raster: memoryview,
-                   shape: tuple[int, int, int]) -> np.ndarray:
+def _unpack_bitmap(raster: memoryview, shape: tuple[int, int, int]) -> np.ndarray:
     height, width, _ = shape
     rows = _take(raster, 'u1', (height, (width + 7) // 8))
     return (1 - np.unpackbits(rows, axis=1, count=width))[..., None]

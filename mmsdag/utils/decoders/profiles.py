@@ -1,4 +1,5 @@
 """Convert the colors of ICC profiles to sRGB."""
+
 from __future__ import annotations
 
 import io
@@ -11,8 +12,7 @@ _SPACES = {'L': 'GRAY', 'RGB': 'RGB', 'CMYK': 'CMYK'}
 _STEPS = np.linspace(0, 255, 9).astype(np.uint8)
 
 
-def to_srgb(image: Image.Image,
-            profile: bytes) -> tuple[Image.Image, str | None]:
+def to_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, str | None]:
     """Convert an image from its ICC profile to sRGB, perceptually.
 
     Args:
@@ -29,8 +29,7 @@ def to_srgb(image: Image.Image,
             return image, None
         converted = transform.apply(image)
     except ImportError:
-        return image, ('ICC profile ignored: Pillow was built without '
-                       'LittleCMS')
+        return image, ('ICC profile ignored: Pillow was built without LittleCMS')
     except ValueError as error:
         return image, f'ICC profile ignored: {error}'
     except Exception:  # PyCMSError, OSError: whatever LittleCMS refuses
@@ -42,12 +41,12 @@ def to_srgb(image: Image.Image,
 def _transform(profile: bytes, mode: str) -> tuple:
     """Build a transform to sRGB; tell whether it changes an RGB image."""
     from PIL import ImageCms
+
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     space = source.profile.xcolor_space.strip()
     if space != _SPACES[mode]:
         raise ValueError(f'it is for {space}, the image is {mode}')
-    transform = ImageCms.buildTransform(
-        source, ImageCms.createProfile('sRGB'), mode, 'RGB')
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile('sRGB'), mode, 'RGB')
     if mode == 'CMYK':
         return transform, True
     if mode == 'L':

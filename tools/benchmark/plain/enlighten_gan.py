@@ -1,4 +1,5 @@
 """EnlightenGAN, and the losses of its networks."""
+
 from __future__ import annotations
 
 import torch
@@ -8,33 +9,32 @@ from torch import Tensor
 from .common import MEAN, STD, Weights, conv, part_of
 
 
-def _gan_stage(x: Tensor,
-               weights: Weights,
-               name: str,
-               training: bool,
-               attention: Tensor | None = None) -> Tensor:
+def _gan_stage(
+    x: Tensor, weights: Weights, name: str, training: bool, attention: Tensor | None = None
+) -> Tensor:
     for number in (1, 2):
         x = F.leaky_relu(conv(x, weights, f'{name}.conv{number}'), 0.2)
         norm = f'{name}.norm{number}'
         if f'{norm}.weight' in weights:
-            x = F.batch_norm(x, weights[f'{norm}.running_mean'],
-                             weights[f'{norm}.running_var'],
-                             weights[f'{norm}.weight'],
-                             weights[f'{norm}.bias'], training)
+            x = F.batch_norm(
+                x,
+                weights[f'{norm}.running_mean'],
+                weights[f'{norm}.running_var'],
+                weights[f'{norm}.weight'],
+                weights[f'{norm}.bias'],
+                training,
+            )
         if number == 1 and attention is not None:
             x = x * attention
     return x
 
 
-def enlighten_gan(x: Tensor,
-                  weights: Weights,
-                  training: bool = False) -> Tensor:
+def enlighten_gan(x: Tensor, weights: Weights, training: bool = False) -> Tensor:
     """Enhance images by EnlightenGAN; in training they are not clamped."""
     height, width = x.shape[-2:]
     rows, columns = -height % 16, -width % 16
     top, left = rows // 2, columns // 2
-    image = 2 * F.pad(
-        x, (left, columns - left, top, rows - top), mode='reflect') - 1
+    image = 2 * F.pad(x, (left, columns - left, top, rows - top), mode='reflect') - 1
     red, green, blue = ((image + 1) / 2).split(1, dim=1)
     attention = 1 - (0.299 * red + 0.587 * green + 0.114 * blue)
     attentions = [attention]
@@ -46,16 +46,15 @@ def enlighten_gan(x: Tensor,
         features = _gan_stage(features, weights, f'encoder.{level}', training)
         skips.append(features * attentions[level])
         features = F.max_pool2d(features, 2)
-    features = _gan_stage(features, weights, 'encoder.4', training,
-                          attentions[4])
+    features = _gan_stage(features, weights, 'encoder.4', training, attentions[4])
     for level, skip in enumerate(reversed(skips)):
         features = F.interpolate(features, scale_factor=2, mode='bilinear')
         features = conv(features, weights, f'decoder.{level}.reduce')
         features = _gan_stage(
-            torch.cat([features, skip], 1), weights, f'decoder.{level}.stage',
-            training)
+            torch.cat([features, skip], 1), weights, f'decoder.{level}.stage', training
+        )
     image = image + conv(features, weights, 'head') * attention
-    image = (image[..., top:top + height, left:left + width] + 1) / 2
+    image = (image[..., top : top + height, left : left + width] + 1) / 2
     return image if training else torch.clamp(image, 0, 1)
 
 
@@ -69,13 +68,10 @@ def _patch_gan(x: Tensor, weights: Weights) -> Tensor:
             weights[f'model.{layer}.conv.weight'],
             weights[f'model.{layer}.conv.bias'],
             stride=1 if layer == last - 1 else 2,
-            padding=2)
+            padding=2,
+        )
         x = F.leaky_relu(x, 0.2)
-    return F.conv2d(
-        x,
-        weights[f'model.{last}.weight'],
-        weights[f'model.{last}.bias'],
-        padding=2)
+    return F.conv2d(x, weights[f'model.{last}.weight'], weights[f'model.{last}.bias'], padding=2)
 
 
 def _vgg_distance(x: Tensor, y: Tensor, weights: Weights) -> Tensor:
@@ -94,12 +90,12 @@ def _vgg_distance(x: Tensor, y: Tensor, weights: Weights) -> Tensor:
 
 
 def _least_squares(scores: Tensor, target: float) -> Tensor:
-    return torch.mean((scores - target)**2)
+    return torch.mean((scores - target) ** 2)
 
 
 def enlighten_gan_losses(
-        low: Tensor, dimmed: Tensor, bright: Tensor, weights: Weights,
-        corners: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+    low: Tensor, dimmed: Tensor, bright: Tensor, weights: Weights, corners: list[tuple[int, int]]
+) -> tuple[Tensor, Tensor]:
     """Compute the losses of the generator and of the discriminators.
 
     Args:
@@ -116,24 +112,30 @@ def enlighten_gan_losses(
     extractor = part_of(weights, 'extractor.')
     enhanced = enlighten_gan(dimmed, part_of(weights, 'generator.'), True)
     low_patches, fake, real = (
-        torch.cat(
-            [batch[..., y:y + 32, x:x + 32] for y, x in corners])
-        for batch in (low, enhanced, bright))
+        torch.cat([batch[..., y : y + 32, x : x + 32] for y, x in corners])
+        for batch in (low, enhanced, bright)
+    )
 
     real_scores = _patch_gan(bright, whole)
     fake_scores = _patch_gan(enhanced, whole)
     generator = (
-        (_least_squares(real_scores - fake_scores.mean(), 0) +
-         _least_squares(fake_scores - real_scores.mean(), 1)) / 2 +
-        _least_squares(_patch_gan(fake, local), 1) +
-        _vgg_distance(enhanced, low, extractor) +
-        _vgg_distance(fake, low_patches, extractor))
+        (
+            _least_squares(real_scores - fake_scores.mean(), 0)
+            + _least_squares(fake_scores - real_scores.mean(), 1)
+        )
+        / 2
+        + _least_squares(_patch_gan(fake, local), 1)
+        + _vgg_distance(enhanced, low, extractor)
+        + _vgg_distance(fake, low_patches, extractor)
+    )
 
     real_scores = _patch_gan(bright, whole)
     fake_scores = _patch_gan(enhanced.detach(), whole)
     discriminators = (
-        (_least_squares(real_scores - fake_scores.mean(), 1) +
-         _least_squares(fake_scores - real_scores.mean(), 0)) / 2 +
-        (_least_squares(_patch_gan(real, local), 1) +
-         _least_squares(_patch_gan(fake.detach(), local), 0)) / 2)
+        _least_squares(real_scores - fake_scores.mean(), 1)
+        + _least_squares(fake_scores - real_scores.mean(), 0)
+    ) / 2 + (
+        _least_squares(_patch_gan(real, local), 1)
+        + _least_squares(_patch_gan(fake.detach(), local), 0)
+    ) / 2
     return generator, discriminators

@@ -1,4 +1,5 @@
 """SDAG: reconstruction, and the loss of stage one."""
+
 from __future__ import annotations
 
 import torch
@@ -8,14 +9,12 @@ from torch import Tensor
 from .common import MEAN, STD, Weights, conv
 
 
-def _half_instance_norm_block(x: Tensor, weights: Weights,
-                              name: str) -> Tensor:
+def _half_instance_norm_block(x: Tensor, weights: Weights, name: str) -> Tensor:
     out = conv(x, weights, f'{name}.conv1')
     first, second = torch.chunk(out, 2, dim=1)
     first = F.instance_norm(
-        first,
-        weight=weights[f'{name}.norm.weight'],
-        bias=weights[f'{name}.norm.bias'])
+        first, weight=weights[f'{name}.norm.weight'], bias=weights[f'{name}.norm.bias']
+    )
     out = F.leaky_relu(torch.cat([first, second], dim=1), 0.2)
     out = F.leaky_relu(conv(out, weights, f'{name}.conv2'), 0.2)
     return out + conv(x, weights, f'{name}.identity')
@@ -47,7 +46,7 @@ def _similarity(x: Tensor, y: Tensor) -> Tensor:
 
 def stage_one_loss(clean: Tensor, noise: Tensor, weights: Weights) -> Tensor:
     """Compute stage one's loss with both degradations, in three passes."""
-    dark = clean**(1 / 0.3)
+    dark = clean ** (1 / 0.3)
     noisy = clean + noise
     recon = sdag(clean, weights)
     dark_recon = sdag(dark, weights)

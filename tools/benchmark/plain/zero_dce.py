@@ -1,4 +1,5 @@
 """Zero-DCE and Zero-DCE++, and their losses."""
+
 from __future__ import annotations
 
 import torch
@@ -30,7 +31,8 @@ def _separable(x: Tensor, weights: Weights, name: str) -> Tensor:
         weights[f'{name}.depth_conv.weight'],
         weights[f'{name}.depth_conv.bias'],
         padding=1,
-        groups=x.shape[1])
+        groups=x.shape[1],
+    )
     return conv(x, weights, f'{name}.point_conv')
 
 
@@ -42,8 +44,7 @@ def zero_dce_pp(x: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
     x4 = F.relu(_separable(x3, weights, 'conv4'))
     x5 = F.relu(_separable(torch.cat([x3, x4], 1), weights, 'conv5'))
     x6 = F.relu(_separable(torch.cat([x2, x5], 1), weights, 'conv6'))
-    curve = torch.tanh(
-        _separable(torch.cat([x1, x6], 1), weights, 'conv7'))
+    curve = torch.tanh(_separable(torch.cat([x1, x6], 1), weights, 'conv7'))
     enhanced = x
     for _ in range(8):
         enhanced = enhanced + curve * (torch.pow(enhanced, 2) - enhanced)
@@ -51,10 +52,7 @@ def zero_dce_pp(x: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
 
 
 def _spatial(enhanced: Tensor, low: Tensor) -> Tensor:
-    pooled = [
-        F.avg_pool2d(torch.mean(image, 1, keepdim=True), 4)
-        for image in (low, enhanced)
-    ]
+    pooled = [F.avg_pool2d(torch.mean(image, 1, keepdim=True), 4) for image in (low, enhanced)]
     loss = torch.zeros_like(pooled[0])
     for row, column in ((1, 0), (1, 2), (0, 1), (2, 1)):
         kernel = low.new_zeros(1, 1, 3, 3)
@@ -80,22 +78,18 @@ def _smoothness(curves: Tensor) -> Tensor:
     batch, channels, height, width = curves.shape
     rows = torch.pow(curves[:, :, 1:] - curves[:, :, :-1], 2).sum()
     columns = torch.pow(curves[..., 1:] - curves[..., :-1], 2).sum()
-    return 2 * (rows / ((height - 1) * width) + columns /
-                (height * (width - 1))) / batch
+    return 2 * (rows / ((height - 1) * width) + columns / (height * (width - 1))) / batch
 
 
-def guided_loss(low: Tensor, weights: Weights, frozen: Weights,
-                guidance_weight: float) -> Tensor:
+def guided_loss(low: Tensor, weights: Weights, frozen: Weights, guidance_weight: float) -> Tensor:
     """Compute Zero-DCE's four losses and SDAG's guidance of its output."""
     enhanced, curves = zero_dce(low, weights)
     guidance = F.l1_loss(sdag(enhanced, frozen), enhanced)
-    return (200 * _smoothness(curves) + _zero_reference(enhanced, low) +
-            guidance_weight * guidance)
+    return 200 * _smoothness(curves) + _zero_reference(enhanced, low) + guidance_weight * guidance
 
 
 def _zero_reference(enhanced: Tensor, low: Tensor) -> Tensor:
-    return (_spatial(enhanced, low) + 5 * _color(enhanced) +
-            10 * _exposure(enhanced))
+    return _spatial(enhanced, low) + 5 * _color(enhanced) + 10 * _exposure(enhanced)
 
 
 def zero_dce_pp_loss(low: Tensor, weights: Weights) -> Tensor:
