@@ -12,16 +12,15 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from progress import Progress, SetupError
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Stacks of OpenMMLab packages, the versions of Python for which each can be
@@ -40,62 +39,6 @@ NETWORK = (
     'list), and the disk large enough (6 GB)? Then run the same '
     'command again'
 )
-
-
-class SetupError(Exception):
-    """A step failed: what, and what the user can do about it."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(what)
-        self.remedy = remedy
-
-
-class Progress:
-    """One status line that keeps moving while a child process is silent."""
-
-    def __init__(self, title: str) -> None:
-        self.title, self.detail = title, ''
-        self.start = self.first = time.monotonic()
-        self.live = sys.stdout.isatty()
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self._beat, daemon=True)
-
-    def read(self, line: str) -> None:
-        """Take what to show from a line of pip's or ninja's output."""
-        count = re.match(r'\s*\[(\d+)/(\d+)\]', line)
-        if count:
-            done, total = int(count[1]), int(count[2])
-            self.detail = f'compiled {done} of {total} files'
-            if done == 1:  # what came before is no part of the pace
-                self.first = time.monotonic()
-            else:
-                pace = (time.monotonic() - self.first) / (done - 1)
-                left = pace * (total - done) / 60
-                self.detail += f', about {left:.0f} min left'
-        elif line.startswith(('Collecting', 'Downloading', 'Installing')):
-            self.detail = line.strip()
-
-    def _show(self, end: str) -> None:
-        minutes, seconds = divmod(int(time.monotonic() - self.start), 60)
-        line = f'  {self.title} [{minutes}:{seconds:02d}] {self.detail}'
-        line = line[: shutil.get_terminal_size().columns - 1]
-        print(f'\r\033[K{line}' if self.live else line, end=end, flush=True)
-
-    def _beat(self) -> None:
-        # A terminal gets a live line, a log file two lines a minute.
-        while not self.stop.wait(0.5 if self.live else 30):
-            self._show('' if self.live else '\n')
-
-    def __enter__(self) -> Progress:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop.set()
-        self.thread.join()
-        if exc[0] is not None:
-            self.detail = 'interrupted'
-        self._show('\n')
 
 
 class Environment:
@@ -119,11 +62,8 @@ class Environment:
 
     def pin(self, name: str) -> str:
         """Return the first pin of a list: ``name==version``."""
-        return next(
-            line
-            for line in self.file(name).read_text().splitlines()
-            if '==' in line and not line.startswith('#')
-        )
+        lines = self.file(name).read_text().splitlines()
+        return next(line for line in lines if '==' in line and not line.startswith('#'))
 
     def file(self, name: str) -> Path:
         """Return a file of requirements: the stack's own, or for both."""
@@ -144,11 +84,8 @@ class Environment:
 
     def ready(self) -> bool:
         """Whether the environment is complete and up to date."""
-        return (
-            self.python.exists()
-            and self.stamp.exists()
-            and self.stamp.read_text() == self.fingerprint()
-        )
+        complete = self.python.exists() and self.stamp.exists()
+        return complete and self.stamp.read_text() == self.fingerprint()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -222,18 +159,8 @@ class Environment:
     def pip(self, *what: str, lists: tuple[str, ...] = ()) -> list[str]:
         """Return the command that installs under our constraints."""
         files = [part for name in lists for part in ('-r', str(self.file(name)))]
-        return [
-            str(self.python),
-            '-m',
-            'pip',
-            'install',
-            '--progress-bar',
-            'off',
-            '-c',
-            str(self.file('constraints')),
-            *files,
-            *what,
-        ]
+        command = [str(self.python), *'-m pip install --progress-bar off -c'.split()]
+        return [*command, str(self.file('constraints')), *files, *what]
 
     def make(self) -> None:
         """Create or update the environment."""
@@ -345,26 +272,13 @@ class Environment:
         scratch = self.cache / 'build'
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
+        options = ['--no-deps', '--no-build-isolation', '--no-cache-dir']
+        options += ['--no-binary', need.partition('==')[0], '-w', str(scratch)]
         self.run(
             f'{step} from source',
-            [
-                str(self.python),
-                '-m',
-                'pip',
-                'wheel',
-                '-v',
-                '--no-deps',
-                '--no-build-isolation',
-                '--no-cache-dir',
-                '--no-binary',
-                need.partition('==')[0],
-                '-w',
-                str(scratch),
-                need,
-            ],
-            'the first error of the compiler is in '
-            'the log; if it says "Killed", memory ran out: MAX_JOBS=1 make '
-            'setup',
+            [str(self.python), *'-m pip wheel -v'.split(), *options, need],
+            'the first error of the compiler is in the log; if it says "Killed", '
+            'memory ran out: MAX_JOBS=1 make setup',
             env=self.build_env(scratch),
         )
         wheel = next(scratch.glob('*.whl'))
@@ -389,12 +303,8 @@ class Environment:
         env['PATH'] = f'{self.python.parent}{os.pathsep}{env["PATH"]}'
         # Python's own flags again, the optimization among them: older
         # setuptools append CFLAGS to these, newer ones put it in their place.
-        flags = [
-            '-O2',
-            *shlex.split(sysconfig.get_config_var('CFLAGS') or ''),
-            *shlex.split(env.get('CFLAGS', '')),
-            '-g0',
-        ]
+        given = f'{sysconfig.get_config_var("CFLAGS") or ""} {env.get("CFLAGS", "")}'
+        flags = ['-O2', *shlex.split(given), '-g0']
         header = scratch / 'torch_types.h'
         header.write_text('#include <torch/types.h>\n')
         if self.precompile(header, flags):
@@ -421,25 +331,11 @@ class Environment:
         if folders is None or 'clang' in (output(*compiler, '--version') or 'clang'):
             return False
         # The very flags of setuptools, mmcv and torch, so that it fits.
-        return (
-            output(
-                *compiler,
-                '-x',
-                'c++-header',
-                str(header),
-                '-o',
-                f'{header}.gch',
-                *flags,
-                *shlex.split(os.environ.get('CPPFLAGS', '')),
-                '-fPIC',
-                *(f'-I{folder}' for folder in folders.splitlines()),
-                f'-I{PYTHON_HEADERS}',
-                '-std=c++17',
-                '-DTORCH_API_INCLUDE_EXTENSION_H',
-                '-DTORCH_EXTENSION_NAME=_ext',
-            )
-            is not None
-        )
+        flags = [*flags, *shlex.split(os.environ.get('CPPFLAGS', '')), '-fPIC']
+        flags += [f'-I{folder}' for folder in (*folders.splitlines(), PYTHON_HEADERS)]
+        flags += '-std=c++17 -DTORCH_API_INCLUDE_EXTENSION_H -DTORCH_EXTENSION_NAME=_ext'.split()
+        files = ['-x', 'c++-header', str(header), '-o', f'{header}.gch']
+        return output(*compiler, *files, *flags) is not None
 
 
 def main(arguments: list[str] | None = None) -> int:

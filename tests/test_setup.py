@@ -80,6 +80,7 @@ class Setup:
         self.stamp = self.venv / '.mmsdag-ready'
         self.notes = root / 'notes'
         monkeypatch.setenv('NOTES', str(self.notes))
+        monkeypatch.syspath_prepend(str(root / 'requirements'))
         self.module = load(root / 'requirements' / 'install.py')
         self.stack = 'upstream'
         self.module.PYTHONS = dict.fromkeys(self.module.PYTHONS, (sys.version_info[:2],))
@@ -148,6 +149,7 @@ def test_killed_set_up_is_not_trusted_and_its_orphan_is_waited_for(
     script = setup.root / 'requirements' / 'install.py'
     code = (
         f'import sys, runpy; sys.executable = {str(setup.python)!r}; '
+        f'sys.path.insert(0, {str(script.parent)!r}); '
         f'sys.argv = ["install", {str(setup.venv)!r}, "--stack", '
         '"upstream"]; '
         f'runpy.run_path({str(script)!r}, run_name="__main__")'

@@ -133,30 +133,31 @@ def load_network(
         content = load_checkpoint(os.fspath(checkpoint))
         config.update(_settings(content, source))
     scope = config.pop('_scope_', None)
-    if scope is None:
-        config = _with_scope(config)
-    with DefaultScope.overwrite_default_scope(scope):
-        # A copy: a module that is part of it is not ours to freeze.
-        network = MODELS.build(copy.deepcopy(config))
-    kind = type(network).__name__
-    if not callable(getattr(network, role.method, None)):
-        raise ValueError(
-            f'{role.argument}: {name}: {kind} has no {role.method}(x); give '
-            f"the config of a network that has, as in dict(type='"
-            f"{role.example}')"
-        )
+    network = _build(_with_scope(config) if scope is None else config, scope, name, role)
     if checkpoint is not None:
         _load_weights(network, content, checkpoint, name, role)
     elif network.state_dict() and not getattr(network, 'has_weights', False):
         if weights_required:
             raise ValueError(
-                f'{name}: {kind} has weights, but there is no checkpoint; '
+                f'{name}: {type(network).__name__} has weights, but there is no checkpoint; '
                 'give the file that they are in as '
                 f'checkpoint{_trained_by(name, role)}'
             )
         if isinstance(network, BaseModule):
             network.init_weights()
     return freeze(network)
+
+
+def _build(config: dict, scope: str | None, name: str, role: Role) -> nn.Module:
+    with DefaultScope.overwrite_default_scope(scope):
+        # A copy: a module that is part of it is not ours to freeze.
+        network = MODELS.build(copy.deepcopy(config))
+    if not callable(getattr(network, role.method, None)):
+        raise ValueError(
+            f'{role.argument}: {name}: {type(network).__name__} has no {role.method}(x); give '
+            f"the config of a network that has, as in dict(type='{role.example}')"
+        )
+    return network
 
 
 def _with_scope(node: Any) -> Any:

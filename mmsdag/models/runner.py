@@ -396,6 +396,5 @@ def _to_planes(images: Tensor, is_bgr: bool, rounded: bool) -> Tensor:
 
 def _is_finite(values: Tensor) -> bool:
     # The sum tells, in a tenth of the time, unless it overflows by itself.
-    return values.is_meta or bool(
-        torch.isfinite(values.detach().sum(dtype=torch.float32)) or torch.isfinite(values).all()
-    )
+    total = values.detach().sum(dtype=torch.float32)
+    return values.is_meta or bool(total.isfinite() or values.isfinite().all())

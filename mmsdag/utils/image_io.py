@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import os
-import re
-import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image
 
-from .decoders import bmp, png, profiles, tiff
+from .decoders import bmp, pillow, png, profiles, tiff
 from .decoders.headers import (
     HEADER_BYTES,
     MAX_PIXELS,
     MAX_PIXELS_VARIABLE,
     UnsupportedError,
-    check_size,
     max_pixels,
     recognize,
 )
@@ -70,28 +65,7 @@ IMAGE_SUFFIXES = (
     '.j2k',
 )
 
-_PLUGINS = {
-    'JPEG': 'PIL.JpegImagePlugin:JpegImageFile',
-    'PNG': 'PIL.PngImagePlugin:PngImageFile',
-    'BMP': 'PIL.BmpImagePlugin:BmpImageFile',
-    'TIFF': 'PIL.TiffImagePlugin:TiffImageFile',
-    'GIF': 'PIL.GifImagePlugin:GifImageFile',
-    'WebP': 'PIL.WebPImagePlugin:WebPImageFile',
-    'JPEG 2000': 'PIL.Jpeg2KImagePlugin:Jpeg2KImageFile',
-    'AVIF': 'PIL.AvifImagePlugin:AvifImageFile',
-    'HEIC': 'pillow_heif:HeifImageFile',
-}
-_REMEDIES = {'AVIF': 'Pillow 11.3 or later reads it', 'HEIC': 'install pillow-heif, which reads it'}
-
-_END_MARKS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82'}
 _TAIL = 4096  # bytes; holds the end mark and what some cameras pad it with
-_GRAY_MODES = ('1', 'L', 'LA', 'La')
-_COLOR_MODES = ('P', 'PA', 'RGB', 'RGBA', 'RGBa', 'RGBX', 'CMYK', 'YCbCr')
-_PILLOW_REFUSES = re.compile(
-    r'unsupported|not supported|cannot handle|unknown pixel mode|'
-    r'unrecognized|Unknown data organization|decompression bomb',
-    re.I,
-)
 # By the value of the EXIF tag.
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: np.fliplr,
@@ -193,14 +167,14 @@ def inspect_image(path: str | os.PathLike) -> tuple[int, int]:
     with _naming(path), open(path, 'rb') as file:
         size = os.fstat(file.fileno()).st_size
         kind = _recognize(file.read(HEADER_BYTES))
-        if kind in _END_MARKS:
+        if kind in pillow.END_MARKS:
             file.seek(max(size - _TAIL, 0))
             tail = file.read()
-            complete = tail.rstrip(b'\0').endswith(_END_MARKS[kind])
+            complete = tail.rstrip(b'\0').endswith(pillow.END_MARKS[kind])
             # The orientation of a PNG may stand behind its pixels.
             if complete and b'eXIf' not in tail[tail.rfind(b'IDAT') + 1 :]:
                 file.seek(0)
-                with _open(kind, file) as image:
+                with pillow.open_file(kind, file) as image:
                     width, height = image.size
                     turned = orientation_of(read_exif(image)) >= 5
                     return (width, height) if turned else (height, width)
@@ -247,15 +221,15 @@ def _decode(content: bytes, metadata: bool = False) -> Photograph:
         bmp.check_header(content)
     # The size of a TIFF was checked; a frame of a GIF may have any.
     with (
-        _refusals_of_pillow(),
+        pillow.refusals(),
         pillow_limit(None if kind == 'TIFF' else max_pixels()),
-        _open(kind, io.BytesIO(content)) as file,
+        pillow.open_file(kind, io.BytesIO(content)) as file,
     ):
         image: Image.Image = file
-        notes = _note_frames(kind, content)
+        notes = pillow.note_frames(kind, content)
         deep = kind == 'PNG' and png.is_deep(content)
         if not deep:
-            _load(file, kind, content)
+            pillow.load(file, kind, content)
         exif = parse_exif(png.find_exif(content)) if deep else read_exif(image)
         orientation = orientation_of(exif)
         kept = keep_exif(exif) if metadata else b''
@@ -265,7 +239,7 @@ def _decode(content: bytes, metadata: bool = False) -> Photograph:
             return _photograph(png.decode_deep(content), 65535, orientation, notes, kept)
         if kind == 'TIFF' and image.mode == 'P' and header.small_palette:
             image.putpalette(header.small_palette)
-        gray = image.mode in _GRAY_MODES
+        gray = image.mode in pillow.GRAY_MODES
         image = _drop_alpha(image)
         if profile:
             image, note = profiles.to_srgb(image, profile)
@@ -314,97 +288,6 @@ def _photograph(
     return Photograph(pixels, gray, notes, exif)
 
 
-def _open(kind: str, file: Any) -> ImageFile.ImageFile:
-    """Open a file with the plug-in of its format, and check its size.
-
-    Not ``Image.open``, which refuses 179 megapixels whatever our limit is.
-    """
-    module, name = _PLUGINS[kind].split(':')
-    try:
-        plugin = getattr(importlib.import_module(module), name)
-    except ImportError:
-        raise UnsupportedError(
-            f'is {kind}, which is not supported here: {_REMEDIES[kind]}'
-        ) from None
-    try:
-        image = plugin(file, '')
-    except SyntaxError as error:
-        if kind in _REMEDIES and 'support' in str(error):
-            raise UnsupportedError(
-                f'is {kind}, which this Pillow does not read: {_REMEDIES[kind]}'
-            ) from error
-        raise
-    check_size(*image.size)
-    return image
-
-
-def _load(image: ImageFile.ImageFile, kind: str, content: bytes) -> None:
-    """Decode, and refuse what Pillow decodes to something else."""
-    if kind == 'JPEG 2000':
-        _check_jpeg_2000(content)
-    image.load()
-    if kind == 'JPEG':
-        _check_end(content)
-    # Pillow enlarges the image to a first frame that exceeds it.
-    if kind == 'GIF' and image.size != struct.unpack_from('<HH', content, 6):
-        raise ValueError('damaged: its first frame is larger than the image')
-    # The palette of a JPEG 2000 file comes out in wrong colors.
-    if image.mode not in _GRAY_MODES + _COLOR_MODES or (kind == 'JPEG 2000' and image.mode == 'P'):
-        raise UnsupportedError(
-            f'has pixels of the kind {image.mode}, which is not supported: '
-            'save gray or RGB with 8 or 16 bits'
-        )
-
-
-@contextmanager
-def _refusals_of_pillow() -> Iterator[None]:
-    """Tell images that Pillow does not know from damaged ones."""
-    try:
-        yield
-    except UnsupportedError:
-        raise
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        NotImplementedError,
-        Image.DecompressionBombError,
-    ) as error:
-        if _PILLOW_REFUSES.search(str(error)):
-            raise UnsupportedError(
-                f'is of a kind that Pillow does not read ({error}): save it '
-                'anew as PNG, or TIFF of 8 or 16 bits'
-            ) from error
-        raise
-
-
-def _check_jpeg_2000(content: bytes) -> None:
-    """Refuse channels of more than 8 bits, which Pillow cuts.
-
-    The SIZ marker follows the start of the code stream: after 38 bytes the
-    number of components, then three bytes for each, of which the first is
-    their bits less one, and their sign.
-    """
-    start = content.find(b'\xff\x4f\xff\x51')
-    (count,) = struct.unpack_from('>H', content, start + 40)
-    depths = content[start + 42 : start + 42 + 3 * count : 3]
-    if start < 0 or any(depth > 7 for depth in depths):
-        raise UnsupportedError(
-            'is JPEG 2000 of more than 8 bits a channel or with a sign, which '
-            'is not supported: convert it to PNG or TIFF of 16 bits'
-        )
-
-
-def _check_end(content: bytes) -> None:
-    """Refuse a JPEG whose end was never written.
-
-    A file system that crashed, or a download into a file made in advance,
-    leaves zeros, which decode to a flat area without any error.
-    """
-    if not any(content[-16:]) and not content.rstrip(b'\0').endswith(_END_MARKS['JPEG']):
-        raise ValueError('image file is truncated (it ends in zeros)')
-
-
 def _drop_alpha(image: Image.Image) -> Image.Image:
     if image.mode in ('RGB', 'L', 'CMYK'):
         return image
@@ -412,22 +295,7 @@ def _drop_alpha(image: Image.Image) -> Image.Image:
         image = image.convert('LA')
     if image.mode == 'RGBa':
         image = image.convert('RGBA')
-    return image.convert('L' if image.mode in _GRAY_MODES else 'RGB')
-
-
-def _note_frames(kind: str, content: bytes) -> tuple[str, ...]:
-    """Count the frames of a file, apart from the image that is decoded.
-
-    Pillow counts by going to each frame, and stays at one that is damaged:
-    its size and orientation, even its pixels, would replace the first's.
-    """
-    frames = 1
-    with suppress(Exception), _open(kind, io.BytesIO(content)) as image:
-        frames = getattr(image, 'n_frames', 1)
-    if frames < 2:
-        return ()
-    parts = 'pages' if kind == 'TIFF' else 'frames'
-    return (f'the first of {frames} {parts}',)
+    return image.convert('L' if image.mode in pillow.GRAY_MODES else 'RGB')
 
 
 def _note_profile(profile: bytes | None) -> tuple[str, ...]:

@@ -33,8 +33,7 @@ example (training and validation images, none of a test set):
 THRESHOLDS = np.arange(5, 61) / 100
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; ``argv`` without the program's name."""
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__ or '', EXAMPLES)
     for kind in ('dark', 'light'):
         parser.add_argument(
@@ -57,7 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar='NUMBER',
         help='largest number of the scenes of --scenes; by default all',
     )
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; ``argv`` without the program's name."""
+    args = _parse(argv)
     with clear_errors():
         sets = _sets(args)
         lumas = {key: _lumas(paths) for key, paths in sets.items()}

@@ -85,18 +85,9 @@ RECOGNIZERS = {
     ),
 }
 #: Names as `mmsdag models` lists them, with ", auto" for the precision.
-ENHANCERS = (
-    'fixed_gamma',
-    'clahe',
-    'histogram',
-    'retinex',
-    'lime',
-    'zero_dce',
-    'zero_dce, auto',
-    'zero_dce_pp',
-    'sci',
-    'ruas',
-)
+CLASSICAL = ('fixed_gamma', 'clahe', 'histogram', 'retinex', 'lime')
+LEARNED = ('zero_dce', 'zero_dce, auto', 'zero_dce_pp', 'sci', 'ruas')
+ENHANCERS = (*CLASSICAL, *LEARNED)
 #: Height and width of the photograph for EnhanceImage.
 PHOTO = (512, 512)
 
