@@ -1,4 +1,4 @@
-"""Let waiting threads sleep, so that other processes do not slow them down.
+"""Let waiting threads sleep soon, so that other processes do not slow them down.
 
 OpenMP's threads spin while they wait for each other at the end of a parallel
 region. If another process has the core of the thread that they wait for, they
@@ -11,13 +11,15 @@ from __future__ import annotations
 import os
 import sys
 
-#: The setting; OpenMP reads it when torch is imported.
-SETTING = ('OMP_WAIT_POLICY', 'passive')
+#: Environment variables; OpenMP reads them when torch is imported. GNU's
+#: OpenMP, torch's on Linux, spins a thousand times, a hundredth of a
+#: millisecond, whatever the policy; others sleep at once.
+SETTINGS = {'OMP_WAIT_POLICY': 'passive', 'GOMP_SPINCOUNT': '1000'}
 
 
 def restart_with_sleeping_threads() -> None:
-    """Start this program again with :data:`SETTING`, unless it is set."""
-    name, value = SETTING
-    if name not in os.environ:
-        os.environ[name] = value
+    """Start this program again with :data:`SETTINGS`, where they are not set."""
+    missing = {name: value for name, value in SETTINGS.items() if name not in os.environ}
+    if missing:
+        os.environ.update(missing)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -23,6 +23,7 @@ SETTINGS: dict[str, dict[str, str]] = {
     'default': {},
     'OMP_WAIT_POLICY=passive': {'OMP_WAIT_POLICY': 'passive'},
     'GOMP_SPINCOUNT=1000': {'GOMP_SPINCOUNT': '1000'},
+    'both, as the tools set them': {'OMP_WAIT_POLICY': 'passive', 'GOMP_SPINCOUNT': '1000'},
     'GOMP_SPINCOUNT=10000': {'GOMP_SPINCOUNT': '10000'},
     'one thread': {'OMP_NUM_THREADS': '1'},
 }
