@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmengine.config import DictAction
+from mmsdag.utils.options import add_override_option
 
 from .arguments import new_parser
 
@@ -59,14 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the results; by default the spec's "
         'work_dir, else work_dirs/benchmark/<name of the spec>',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='override keys of the spec, for example bootstrap.samples=200',
-    )
+    add_override_option(parser, 'keys of the spec, for example bootstrap.samples=200')
 
 
 def write_report(plan: Plan, runs: Sequence[Run], failed: Mapping[Run, str]) -> None:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import DictAction
+from mmsdag.utils.options import add_override_option
 
 from .arguments import new_parser
 
@@ -63,14 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='SDAG checkpoint with the frozen VGG-16 layers; by default that '
         'of configs/demo/sdag_demo.py',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='override settings of the three trainings of enhancement',
-    )
+    add_override_option(parser, 'settings of the three trainings of enhancement')
     parser.add_argument(
         '--scenes',
         type=int,
@@ -79,13 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='rendered scenes to train the detector and the segmentor on; 0 '
         'skips recognition (default: %(default)s)',
     )
-    parser.add_argument(
-        '--scenes-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='override settings of the trainings of the detector and the segmentor',
+    add_override_option(
+        parser, 'settings of the trainings of the detector and the segmentor', '--scenes-options'
     )
 
 

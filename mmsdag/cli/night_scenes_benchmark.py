@@ -7,12 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmsdag.demo.options import RecognitionOptions
 from mmsdag.utils import register_safe_loading
 from mmsdag.utils.launch import clear_errors
 from mmsdag.utils.memory import keep_freed_memory
+from mmsdag.utils.options import add_override_option
 
 from .arguments import new_parser
 
@@ -75,14 +74,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         default=0,
         help='seed of the scenes and trainings (default: %(default)s)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='override settings of both trainings',
-    )
+    add_override_option(parser, 'settings of both trainings')
     return parser.parse_args(argv)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmsdag.datasets.inspection import Split, describe_splits, inspect_split
@@ -15,6 +15,7 @@ from mmsdag.utils.configs import config_folder
 from mmsdag.utils.drawing import contact_sheet
 from mmsdag.utils.image_writer import write_image
 from mmsdag.utils.launch import clear_errors
+from mmsdag.utils.options import add_override_option
 
 from .arguments import new_parser
 
@@ -64,13 +65,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='config files with train_, val_ or test_dataloader, or names of '
         'files in configs/_base_/datasets/',
     )
-    parser.add_argument(
-        '--dataset-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='override settings of every split, for example data_root=/data/exdark',
+    add_override_option(
+        parser, 'settings of every split, for example data_root=/data/exdark', '--dataset-options'
     )
     parser.add_argument('--sheet', type=Path, help='JPEG to write')
     parser.add_argument(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.config.utils import ConfigParsingError
 from mmengine.device import get_device
 from mmengine.registry import MODEL_WRAPPERS
@@ -22,6 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .configs import CONFIG_SUFFIXES, environment_hint
 from .env import environment_report
+from .options import add_override_option
 from .suggestions import similar
 
 #: Errors that wrong input raises; all others are faults of this package.
@@ -75,14 +76,6 @@ def clear_errors(
         raise SystemExit(2) from None
 
 
-def _key_value(text: str) -> str:
-    if '=' not in text:
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is not of the form key=value, such as train_cfg.max_iters=1000'
-        )
-    return text
-
-
 class _PrintEnvironment(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *args: Any) -> None:
         print(environment_report())
@@ -102,13 +95,9 @@ def tool_parser(description: str, examples: str) -> argparse.ArgumentParser:
         help='folder for logs, checkpoints and results; by default the '
         "config's work_dir, else ./work_dirs/<name of the config>",
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        type=_key_value,
-        metavar='KEY=VALUE',
-        help='override settings of the config, for example '
+    add_override_option(
+        parser,
+        'settings of the config, for example '
         'train_cfg.max_iters=1000 optim_wrapper.optimizer.lr=1e-4; lists as '
         'key="[a,b]", without blanks; items of a list as '
         'train_pipeline.0.key=value',
@@ -158,7 +147,7 @@ def load_config(args: argparse.Namespace) -> Config:
             f'config {args.config!r}: its base {str(missing)!r} does not '
             f'exist; there are: {", ".join(others) or "none"}'
         ) from error
-    options = args.cfg_options or {}
+    options = args.cfg_options
     check_options(cfg.to_dict(), options)
     cfg.merge_from_dict(options)
     cfg.launcher = args.launcher
