@@ -163,11 +163,12 @@ class _RecognizerGraph(nn.Module):
         preprocessor = model.data_preprocessor
         # Before another data preprocessor: EnhancedDataPreprocessor.
         inner = getattr(preprocessor, 'data_preprocessor', preprocessor)
-        mean, std, converts, self.divisor = normalization(inner)
-        is_bgr = getattr(preprocessor, '_is_bgr', True)
+        mean, std, is_rgb, self.divisor = normalization(
+            inner, getattr(preprocessor, '_is_bgr', None)
+        )
         self.format = PixelFormat(
             'mmsdag export',
-            channel_order='rgb' if converts == is_bgr else 'bgr',
+            channel_order='rgb' if is_rgb else 'bgr',
             value_range=(0, 255),
             mean=mean,
             std=std,

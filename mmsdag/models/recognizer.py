@@ -185,7 +185,12 @@ def build_recognizer(config: ConfigLike, options: Mapping[str, Any] | None = Non
     model.pop('init_cfg', None)
     scope = node.get('default_scope') or DefaultScope.get_current_instance()
     with DefaultScope.overwrite_default_scope(scope if isinstance(scope, str) else None):
-        return MMENGINE_MODELS.build(model)
+        built = MMENGINE_MODELS.build(model)
+    # Stock data preprocessors keep whether they convert, not from what.
+    given = model.get('data_preprocessor')
+    if isinstance(given, Mapping) and given.get('rgb_to_bgr'):
+        built.data_preprocessor.rgb_to_bgr = True
+    return built
 
 
 def load_weights(model: nn.Module, checkpoint: str | os.PathLike[str]) -> None:
@@ -219,8 +224,15 @@ def load_weights(model: nn.Module, checkpoint: str | os.PathLike[str]) -> None:
     model.load_state_dict(weights, strict=False)
 
 
-def normalization(preprocessor: nn.Module) -> tuple[list[float], list[float], bool, int]:
-    """Read how a data preprocessor normalizes BGR images.
+def normalization(
+    preprocessor: nn.Module, is_bgr: bool | None = None
+) -> tuple[list[float], list[float], bool, int]:
+    """Read how a data preprocessor normalizes images.
+
+    Args:
+        preprocessor: The data preprocessor.
+        is_bgr: Whether its inputs are BGR; by default they are, unless
+            :func:`build_recognizer` found ``rgb_to_bgr=True`` in its config.
 
     Returns:
         Mean and standard deviation in [0, 255], whether the model's images
@@ -231,10 +243,11 @@ def normalization(preprocessor: nn.Module) -> tuple[list[float], list[float], bo
     if 'mean' in buffers:
         mean = buffers['mean'].flatten().tolist()
         std = buffers['std'].flatten().tolist()
-    # mmdet, mmseg and mmpretrain name the conversion of a BGR image to RGB
-    # differently.
-    is_rgb = any(
+    # mmdet, mmseg and mmpretrain name the conversion differently.
+    converts = any(
         bool(getattr(preprocessor, name, False))
         for name in ('_channel_conversion', 'channel_conversion', 'to_rgb')
     )
-    return mean, std, is_rgb, getattr(preprocessor, 'pad_size_divisor', 1)
+    if is_bgr is None:
+        is_bgr = not getattr(preprocessor, 'rgb_to_bgr', False)
+    return mean, std, converts == is_bgr, getattr(preprocessor, 'pad_size_divisor', 1)

@@ -39,6 +39,12 @@ def test_the_recognizer_normalizes_as_its_data_preprocessor_does(checkpoint):
     torch.testing.assert_close(features(x)[0].flatten(), torch.tensor([1.0, 4.0, 51.0]))
 
 
+def test_a_recognizer_of_rgb_images_gets_bgr_if_it_converts_to_it(checkpoint):
+    features = RecognizerFeatures(linear_recognizer.config(rgb_to_bgr=True), checkpoint)
+    x = torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1)
+    torch.testing.assert_close(features(x)[0].flatten(), torch.tensor([153.0, 102.0, 51.0]))
+
+
 def test_it_is_frozen_but_lets_gradients_through(checkpoint):
     features = RecognizerFeatures(linear_recognizer.config(), checkpoint).train()
     assert not features.model.training
