@@ -76,7 +76,7 @@ enhancers = dict(
         enhancer=_signs_unet,
         checkpoint=_seeds('blend_unet.guided_gtsrb'),
         datasets=_signs,
-        guided_twin_of='blend_unet_signs',
+        guided_twin_of=['blend_unet_signs', 'mean_channels'],
         title='BlendUNet, traffic signs, guided by ResNet-14',
     ),
 )

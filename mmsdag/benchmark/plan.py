@@ -180,18 +180,20 @@ def _one_spelling(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_seeds(plan: Plan) -> None:
-    """Check that an enhancer has as many checkpoints as its twin."""
+    """Check that an enhancer has as many checkpoints as its twins.
+
+    A twin without weights is compared with every checkpoint.
+    """
     for item in plan.enhancers.values():
-        if item.twin is None:
-            continue
-        counts = [len(item.checkpoints), len(plan.enhancers[item.twin].checkpoints)]
-        if counts[0] != counts[1]:
-            raise ValueError(
-                f'enhancers.{item.name}.guided_twin_of: {item.name} has '
-                f'{counts[0]} checkpoints and {item.twin} {counts[1]}; guided '
-                'and unguided are compared seed by seed: give both the same '
-                'number, in the same order'
-            )
+        for twin in (plan.enhancers[name] for name in item.twins):
+            counts = [len(item.checkpoints), len(twin.checkpoints)]
+            if counts[0] != counts[1] and twin.checkpoints != (None,):
+                raise ValueError(
+                    f'enhancers.{item.name}.guided_twin_of: {item.name} has '
+                    f'{counts[0]} checkpoints and {twin.name} {counts[1]}; guided '
+                    'and unguided are compared seed by seed: give both the same '
+                    'number, in the same order'
+                )
 
 
 def _check_tasks(plan: Plan) -> None:

@@ -37,9 +37,14 @@ class EnhancerEntry(_Entry):
     enhancer: dict | str | None = None
     checkpoint: str | tuple[str, ...] | None = None
     title: str | None = None
-    guided_twin_of: str | None = None
+    guided_twin_of: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     amp_dtype: Literal['float16', 'bfloat16', 'auto'] | None = None
+
+    @field_validator('guided_twin_of', mode='before')
+    @classmethod
+    def _as_tuple(cls, names: Any) -> Any:
+        return (names,) if isinstance(names, str) else names
 
 
 class RecognizerEntry(_Entry):
@@ -108,11 +113,9 @@ class SpecSchema(_Entry):
                 continue
             for dataset in entry.datasets:
                 _check_name(f'{where}.datasets', dataset, self.datasets)
-            _check_name(
-                f'{where}.guided_twin_of',
-                entry.guided_twin_of,
-                [other for other in self.enhancers if other != name],
-            )
+            others = [other for other in self.enhancers if other != name]
+            for twin in entry.guided_twin_of:
+                _check_name(f'{where}.guided_twin_of', twin, others)
             if entry.checkpoint and entry.enhancer is None:
                 raise ValueError(
                     f'{where} has a checkpoint but no enhancer; give the config of the network'

@@ -38,7 +38,7 @@ class Enhancer:
         config: Config of the network; None for unchanged images.
         checkpoints: One file for each seed; ``(None, )`` without weights.
         networks: The network with the weights of each checkpoint.
-        twin: Name of the unguided enhancer that it is compared with.
+        twins: Names of the enhancers that it is compared with.
         datasets: Names of the datasets that it is run on; empty for all.
         amp_dtype: Precision.
     """
@@ -48,7 +48,7 @@ class Enhancer:
     config: dict | None
     checkpoints: tuple[str | None, ...]
     networks: tuple[nn.Module, ...]
-    twin: str | None
+    twins: tuple[str, ...]
     datasets: tuple[str, ...]
     amp_dtype: str | None
 
@@ -173,7 +173,7 @@ def read_enhancer(name: str, entry: EnhancerEntry, folder: Path) -> Enhancer:
         config=config,
         checkpoints=tuple(checkpoints),
         networks=tuple(networks),
-        twin=entry.guided_twin_of,
+        twins=entry.guided_twin_of,
         datasets=entry.datasets,
         amp_dtype=entry.amp_dtype,
     )

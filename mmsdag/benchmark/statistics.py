@@ -113,11 +113,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A guided enhancer and its unguided twin.
+    """A guided enhancer and one that it is compared with.
 
     Attributes:
         guided: Name of the guided enhancer.
-        unguided: Name of its twin.
+        unguided: Name of its twin, unguided or without weights.
         differences: Guided minus unguided.
     """
 
@@ -245,30 +245,38 @@ def _estimates(
 
 
 def _comparisons(plan: Plan, rows: Sequence[Row]) -> list[Comparison]:
-    """Subtract unguided from guided, for the checkpoints that both have."""
+    """Subtract twins from enhancers, for the checkpoints that both have."""
     by_name = {row.enhancer: row for row in rows}
-    comparisons = []
-    for row in rows:
-        twin = by_name.get(plan.enhancers[row.enhancer].twin or '')
-        if twin is None:
-            continue
-        seeds, others = ([r.run.seed for r in side.results] for side in (row, twin))
-        common = [s for s in seeds if s in others]
-        if not common:
-            continue
-        mine = [seeds.index(seed) for seed in common]
-        theirs = [others.index(seed) for seed in common]
-        differences = {
-            subset: {
-                metric: estimate.of_seeds(mine).minus(
-                    twin.estimates[subset][metric].of_seeds(theirs), paired=True
-                )
-                for metric, estimate in metrics.items()
-            }
-            for subset, metrics in row.estimates.items()
+    return [
+        Comparison(row.enhancer, name, _differences(plan, row, by_name[name]))
+        for row in rows
+        for name in plan.enhancers[row.enhancer].twins
+        if name in by_name and any(_common(plan, row, by_name[name]))
+    ]
+
+
+def _common(plan: Plan, row: Row, twin: Row) -> tuple[list[int], list[int]]:
+    """Return the places of paired checkpoints in the results of two rows."""
+    seeds, others = ([r.run.seed for r in side.results] for side in (row, twin))
+    if plan.enhancers[twin.enhancer].checkpoints == (None,):
+        # Without weights: the same for every checkpoint.
+        return list(range(len(seeds))), [0] * len(seeds)
+    common = [s for s in seeds if s in others]
+    return [seeds.index(s) for s in common], [others.index(s) for s in common]
+
+
+def _differences(plan: Plan, row: Row, twin: Row) -> Estimates:
+    """Subtract a twin from an enhancer, checkpoint by checkpoint."""
+    mine, theirs = _common(plan, row, twin)
+    return {
+        subset: {
+            metric: estimate.of_seeds(mine).minus(
+                twin.estimates[subset][metric].of_seeds(theirs), paired=True
+            )
+            for metric, estimate in metrics.items()
         }
-        comparisons.append(Comparison(row.enhancer, twin.enhancer, differences))
-    return comparisons
+        for subset, metrics in row.estimates.items()
+    }
 
 
 def stock_value(row: Row, name: str, task: str) -> float | None:

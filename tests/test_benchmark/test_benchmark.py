@@ -579,6 +579,24 @@ def test_checkpoints_of_several_seeds_are_compared_in_pairs(bench):
     assert seeds == pytest.approx([100, 100 - RECALL_3_OF_4], abs=1e-3)
 
 
+def test_every_checkpoint_is_compared_with_a_twin_without_weights(bench):
+    double, triple, gamma = (bench.content['enhancers'][n] for n in ('double', 'triple', 'gamma'))
+    double['checkpoint'] = ['same.pth', 'double.pth']
+    triple.update(checkpoint=['triple.pth', 'double.pth'], guided_twin_of=['double', 'gamma'])
+    bench.content['enhancers'] = dict(double=double, triple=triple, gamma=gamma)
+    assert bench.run() == 0
+    for twin, expected in (
+        ('double', [100, 0]),
+        # The gamma finds everything.
+        ('gamma', [0, RECALL_3_OF_4 - 100]),
+    ):
+        # The first enhancer is the baseline: its differences come first.
+        *_, line = bench.figures(enhancer='triple', minus=twin)
+        seeds = [float(seed) for seed in line['seeds'].split()]
+        assert seeds == pytest.approx(expected, abs=1e-3)
+        assert float(line['value']) == pytest.approx(sum(expected) / 2)
+
+
 def test_the_evaluator_counts_only_the_images_of_the_dataset(bench):
     # Of the first two of four images, the second alone is found.
     bench.content['datasets']['things']['dataset']['indices'] = 2
