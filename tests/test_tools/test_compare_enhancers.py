@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import plot_losses
 import pytest
+import torch
 
 GAMMA = """
 model = dict(type='mmsdag.UnsupervisedEnhancer',
@@ -46,15 +47,48 @@ def test_a_row_has_guidance_loss_mean_and_contrast(tmp_path, capsys):
     }
     # Half of the pixels have 0.2, half 0.4: mean 0.3, deviation 0.1; of 960
     # values, PyTorch's deviation is sqrt(960 / 959) times as large.
-    assert [float(v) for v in rows['raw'][1:]] == pytest.approx([0.3, 0.1001], abs=1e-4)
+    assert [float(v) for v in rows['raw'][1:3]] == pytest.approx([0.3, 0.1001], abs=1e-4)
     roots = np.sqrt([0.2, 0.4])
-    assert [float(v) for v in rows['gamma 1/2'][1:]] == pytest.approx(
+    assert [float(v) for v in rows['gamma 1/2'][1:3]] == pytest.approx(
         [roots.mean(), roots.std() * np.sqrt(960 / 959)], abs=1e-4
     )
     assert float(rows['raw'][0]) > 0
     sheet = cv2.imread(str(tmp_path / 'sheet.jpg'))
     assert sheet.shape == (18 + 256, 2 * 256, 3)
     assert abs(int(sheet[18 + 20, 100, 0]) - 102) < 4
+
+
+def test_every_second_photograph_of_another_config_is_compared(tmp_path, capsys):
+    (tmp_path / 'photos').mkdir()
+    # Blue, green and red: OpenCV writes BGR.
+    for name, level in (('a', (10, 20, 30)), ('b', (255, 255, 255)), ('c', (30, 60, 90))):
+        pixels = np.full((32, 32, 3), level, np.uint8)
+        cv2.imwrite(str(tmp_path / f'photos/{name}.png'), pixels)
+    config = tmp_path / 'data.py'
+    config.write_text(GAMMA.format(root=str(tmp_path / 'photos')))
+    enhancers = tmp_path / 'enhancers.py'
+    enhancers.write_text("model = dict(type='mmsdag.ZeroDCE')")
+    compare_enhancers.main(
+        [str(enhancers), '--data', str(config), '--every', '2', '--judge', 'own=sdag.vgg16']
+    )
+    head, _, raw, _ = (line.split('|') for line in capsys.readouterr().out.splitlines())
+    colors = [float(v) * 255 for name, v in zip(head, raw) if name.strip() in ('red', 'green')]
+    assert colors == pytest.approx([60, 40], abs=0.02)
+
+
+def test_structure_is_the_correlation_of_brightness_in_windows():
+    textured = torch.zeros(1, 3, 32, 16)
+    textured[..., :16, 8:] = 0.5  # the lower window is flat
+    assert compare_enhancers.structure(textured / 2 + 0.3, textured) == pytest.approx(1, abs=1e-5)
+    assert compare_enhancers.structure(1 - textured, textured) == pytest.approx(-1, abs=1e-5)
+    # Halves at right angles: two of four quarters agree, two are opposite.
+    turned = torch.zeros(1, 3, 32, 16)
+    turned[..., 8:16, :] = 0.5
+    assert compare_enhancers.structure(turned, textured) == pytest.approx(0, abs=1e-5)
+    # 2x2 means remove what alternates from pixel to pixel.
+    noise = torch.tensor([0.0, 0.1]).repeat(8)
+    assert compare_enhancers.structure(textured + noise, textured) == pytest.approx(1, abs=1e-5)
+    assert np.isnan(compare_enhancers.structure(textured, torch.zeros(1, 3, 32, 16)))
 
 
 def test_loss_curves_are_those_of_the_latest_log(tmp_path):
