@@ -17,6 +17,7 @@ from .degradations import (
 from .fourier import filter_by_matrices, filter_frequencies, frequencies
 from .half_instance_norm import half_instance_norm, half_instance_norm_block
 from .normalization import IMAGENET_MEAN, IMAGENET_STD, denormalize, normalize
+from .patches import diagonal_halves, local_deviation, local_mean, residual_energy, wide_blur
 from .pixels import (
     array_from_unit_rgb,
     map_pixels,
@@ -46,6 +47,7 @@ __all__ = [
     'coupling_gain',
     'darken_gamma',
     'denormalize',
+    'diagonal_halves',
     'filter_by_matrices',
     'filter_frequencies',
     'flattened_ycbcr',
@@ -53,12 +55,15 @@ __all__ = [
     'half_instance_norm',
     'half_instance_norm_block',
     'linear_to_srgb',
+    'local_deviation',
+    'local_mean',
     'map_pixels',
     'mean_smoothness',
     'neighbor_smoothness',
     'normalize',
     'pointwise_conv',
     'read_variance',
+    'residual_energy',
     'retake_in_the_dark',
     'set_private_ops',
     'simulate_low_light',
@@ -70,5 +75,6 @@ __all__ = [
     'unit_from_uint8',
     'unit_rgb_from_array',
     'uses_private_ops',
+    'wide_blur',
     'window_maximum',
 ]

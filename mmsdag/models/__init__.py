@@ -29,6 +29,7 @@ from .enhancers import (
     YOLANet,
     ZeroDCENet,
     ZeroDCEPPNet,
+    ZeroIGNet,
 )
 from .enhancers.enlighten_gan import EnlightenGAN, NormFreePatchDiscriminator
 from .enhancers.pairlie import PairLIE
@@ -38,9 +39,12 @@ from .enhancers.sci import SCI
 from .enhancers.unsupervised import UnsupervisedEnhancer
 from .enhancers.zero_dce import ZeroDCE
 from .enhancers.zero_dce_pp import ZeroDCEPP
+from .enhancers.zero_ig import ZeroIG
 from .loading import load_enhancer
 from .losses import (
+    AdaptiveLightLoss,
     AgreementGuidanceLoss,
+    BlurredMSELoss,
     ColorConstancyLoss,
     ConsistencyGuidanceLoss,
     ExposureControlLoss,
@@ -50,18 +54,22 @@ from .losses import (
     MeanSmoothnessLoss,
     MSELoss,
     NeighborSmoothnessLoss,
+    NoiseEnergyLoss,
     RetinexLoss,
     SDAGGuidanceLoss,
     SelfFeaturePreservingLoss,
     SpatialConsistencyLoss,
+    TextureConsistencyLoss,
 )
 from .sdag import BackboneExtractor, DeepVGGExtractor, SDAGNet, VGGExtractor
 from .sdag.sdag import SDAG
 
 __all__ = [
+    'AdaptiveLightLoss',
     'AgreementGuidanceLoss',
     'BackboneExtractor',
     'BlendUNet',
+    'BlurredMSELoss',
     'CLAHEEnhancer',
     'CoLIEEnhancer',
     'ColorConstancyLoss',
@@ -90,6 +98,7 @@ __all__ = [
     'MeanSmoothnessLoss',
     'MultiScaleRetinexEnhancer',
     'NeighborSmoothnessLoss',
+    'NoiseEnergyLoss',
     'NormFreePatchDiscriminator',
     'PairLIE',
     'PairLIENet',
@@ -104,6 +113,7 @@ __all__ = [
     'SelfFeaturePreservingLoss',
     'SelfSupervisedRestorer',
     'SpatialConsistencyLoss',
+    'TextureConsistencyLoss',
     'UnsupervisedEnhancer',
     'VGGExtractor',
     'YOLANet',
@@ -111,6 +121,8 @@ __all__ = [
     'ZeroDCENet',
     'ZeroDCEPP',
     'ZeroDCEPPNet',
+    'ZeroIG',
+    'ZeroIGNet',
     'load_enhancer',
 ]
 

@@ -128,6 +128,20 @@ METHODS = {
             *((rf'\.{3 * i + 1}\.', f'.{2 * i}.') for i in range(5)),
         ),
     ),
+    'zero-ig': Method(
+        network=dict(type='mmsdag.ZeroIGNet'),
+        renaming=(
+            (r'^enhance\.', 'illumination.'),
+            (r'\.in_conv\.', '.stem.'),
+            (r'\.(conv|blocks\.\d)\.', '.block.'),
+            (r'\.out_conv\.0\.', '.head.'),
+            *(
+                (rf'^denoise_{number}\.conv{i + 1}\.', f'{name}.{2 * i}.')
+                for number, name in ((1, 'denoiser'), (2, 'refiner'))
+                for i in range(3)
+            ),
+        ),
+    ),
 }
 
 

@@ -27,6 +27,7 @@ ENHANCERS = {
     'frbnet': dict(type='FRBNet'),
     'feat-enhancer': dict(type='FeatEnHancer'),
     'pairlie': dict(type='PairLIENet', channels=8),
+    'zero-ig': dict(type='ZeroIGNet', channels=8, noise_channels=8),
     'blend-unet': dict(type='BlendUNet', channels=8),
 }
 SIZES = [(16, 16), (17, 23), (33, 50)]

@@ -24,6 +24,7 @@ from .wrapper import EnhancerWrapper
 from .yola import YOLANet
 from .zero_dce_net import ZeroDCENet
 from .zero_dce_pp_net import ZeroDCEPPNet
+from .zero_ig_net import ZeroIGNet
 
 __all__ = [
     'BlendUNet',
@@ -48,6 +49,7 @@ __all__ = [
     'YOLANet',
     'ZeroDCENet',
     'ZeroDCEPPNet',
+    'ZeroIGNet',
 ]
 
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from mmsdag.functional import uint8_from_unit, unit_from_uint8
 from mmsdag.registry import MODELS
 
-_INIT = [
+#: The authors' initial weights.
+INIT = [
     dict(type='Normal', layer='Conv2d', std=0.02),
     dict(type='Normal', layer='BatchNorm2d', mean=1.0, std=0.02),
 ]
@@ -41,13 +42,8 @@ class SCINet(BaseModule):
     def __init__(
         self, channels: int = 3, num_blocks: int = 1, init_cfg: dict | list[dict] | None = None
     ) -> None:
-        super().__init__(init_cfg=init_cfg or _INIT)
-        self.illumination = _ResidualNet(
-            nn.Sequential(_conv(3, channels), nn.ReLU(inplace=True)),
-            _NormalizedConv(channels, channels),
-            channels,
-            num_blocks,
-        )
+        super().__init__(init_cfg=init_cfg or INIT)
+        self.illumination = illumination_network(channels, num_blocks)
         self.calibration = _ResidualNet(
             _NormalizedConv(3, 16),
             nn.Sequential(*_NormalizedConv(16, 16), *_NormalizedConv(16, 16)),
@@ -92,14 +88,40 @@ class SCINet(BaseModule):
         return uint8_from_unit(enhanced.numpy()[0])
 
 
-class _ResidualNet(nn.Module):
+def illumination_network(
+    channels: int, num_blocks: int, init_cfg: dict | list[dict] | None = None
+) -> nn.Module:
+    """Make a network from (N, 3, H, W) to the same, [0, 1], float32 at least.
+
+    Args:
+        channels: Width of the network.
+        num_blocks: How many times its one residual block is applied.
+        init_cfg: Weights; without it those of PyTorch.
+    """
+    return _ResidualNet(
+        nn.Sequential(_conv(3, channels), nn.ReLU(inplace=True)),
+        _NormalizedConv(channels, channels),
+        channels,
+        num_blocks,
+        init_cfg,
+    )
+
+
+class _ResidualNet(BaseModule):
     """Stem, one residual block applied repeatedly, and a sigmoid.
 
     Maps (N, 3, H, W) to the same, [0, 1], at least in float32.
     """
 
-    def __init__(self, stem: nn.Module, block: nn.Module, channels: int, num_blocks: int) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        stem: nn.Module,
+        block: nn.Module,
+        channels: int,
+        num_blocks: int,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
         self.num_blocks = num_blocks
         self.stem = stem
         self.block = block

@@ -7,6 +7,7 @@ from .margin_ranking import MarginRankingLoss
 from .pixelwise import MSELoss
 from .retinex import RetinexLoss
 from .smoothness import MeanSmoothnessLoss, NeighborSmoothnessLoss
+from .zero_ig import AdaptiveLightLoss, BlurredMSELoss, NoiseEnergyLoss, TextureConsistencyLoss
 from .zero_reference import (
     ColorConstancyLoss,
     ExposureControlLoss,
@@ -15,7 +16,9 @@ from .zero_reference import (
 )
 
 __all__ = [
+    'AdaptiveLightLoss',
     'AgreementGuidanceLoss',
+    'BlurredMSELoss',
     'ColorConstancyLoss',
     'ConsistencyGuidanceLoss',
     'ExposureControlLoss',
@@ -25,8 +28,10 @@ __all__ = [
     'MarginRankingLoss',
     'MeanSmoothnessLoss',
     'NeighborSmoothnessLoss',
+    'NoiseEnergyLoss',
     'RetinexLoss',
     'SDAGGuidanceLoss',
     'SelfFeaturePreservingLoss',
     'SpatialConsistencyLoss',
+    'TextureConsistencyLoss',
 ]
