@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers.guided_training import SDAG_NET, frozen_net
+from helpers.weights import save_weights
 
-from mmsdag.models import CoLIEEnhancer
+from mmsdag.models import CoLIEEnhancer, SDAGNet
 from mmsdag.models.enhancers.colie import SineNet, _guided_upsampling
 from mmsdag.models.loading import load_enhancer
 from mmsdag.models.runner import EnhancerRunner
@@ -95,6 +97,53 @@ def test_a_guided_filter_returns_a_line_of_its_guide():
     small = torch.nn.functional.interpolate(guide, (20, 24))
     out = _guided_upsampling(small, 2 * small + 0.1, guide)
     torch.testing.assert_close(out, 2 * guide + 0.1, atol=1e-3, rtol=1e-3)
+
+
+def sdag(folder, **options) -> dict:
+    path = folder / 'sdag.pth'
+    save_weights(SDAGNet(SDAG_NET['extractor'], num_blocks=1), path)
+    return dict(type='mmsdag.SDAGGuidanceLoss', checkpoint=str(path), sdag=SDAG_NET, **options)
+
+
+def test_guidance_sees_the_enhanced_image_in_color(tmp_path):
+    guided = enhancer(steps=1, guidance=sdag(tmp_path))
+    seen = []
+    guided.guidance.register_forward_hook(lambda module, args, out: seen.append((args[0], out)))
+    image = torch.nn.functional.interpolate(dark_scene(), (32, 32))
+    value = guided.fit(image)
+    ((shown, loss),) = seen
+    wanted = image * (value / image.amax(1, keepdim=True)).clamp(max=1 / image.amax(1, True))
+    torch.testing.assert_close(shown, wanted)
+    expected = (shown - frozen_net(str(tmp_path / 'sdag.pth'))(shown)).abs().mean()
+    torch.testing.assert_close(loss, expected)
+
+
+def test_guidance_lowers_its_own_loss_and_none_changes_nothing(tmp_path):
+    image = torch.nn.functional.interpolate(dark_scene(), (32, 32))
+
+    def last_loss(weight: float) -> tuple[torch.Tensor, float]:
+        guided = enhancer(guidance=sdag(tmp_path, loss_weight=weight))
+        losses = []
+        guided.guidance.register_forward_hook(lambda module, args, out: losses.append(out.item()))
+        return guided.fit(image), losses[-1] / weight
+
+    torch.manual_seed(0)
+    barely, loss_of_none = last_loss(1e-12)
+    torch.testing.assert_close(barely, enhancer().fit(image))
+    torch.manual_seed(0)
+    fitted, loss = last_loss(1e3)
+    assert loss < loss_of_none
+    assert not torch.allclose(fitted, barely)
+
+
+def test_guided_it_fits_where_its_caller_records_no_gradients(tmp_path):
+    x = dark_scene()
+    guided = enhancer(steps=2, guidance=sdag(tmp_path))
+    assert not guided.state_dict()
+    with torch.inference_mode():
+        out = guided.enhance(x)
+    torch.testing.assert_close(out, guided.enhance(x))
+    assert not torch.allclose(out, enhancer(steps=2).enhance(x))
 
 
 def test_it_needs_no_checkpoint_and_checks_its_options():

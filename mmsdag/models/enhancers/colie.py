@@ -36,6 +36,10 @@ class CoLIEEnhancer(nn.Module):
         sparsity: Weight of the mean enhanced value (delta).
         lr: Learning rate.
         seed: Seed of the initial weights.
+        guidance: Config of a loss of enhanced images, added to the four of
+            the paper, as in ``dict(type='mmsdag.SDAGGuidanceLoss',
+            checkpoint='sdag.vgg16', loss_weight=20.0)``. It sees the image at
+            ``size``, and makes the fit several times slower.
 
     Raises:
         ValueError: If ``steps`` is not positive, ``size`` is no multiple of
@@ -53,6 +57,7 @@ class CoLIEEnhancer(nn.Module):
         sparsity: float = 5.0,
         lr: float = 1e-5,
         seed: int = 0,
+        guidance: dict | None = None,
     ) -> None:
         super().__init__()
         if steps < 1 or size < 16 or size % 16 or not 0 < level < 1:
@@ -67,6 +72,7 @@ class CoLIEEnhancer(nn.Module):
         self.weights = (fidelity, smoothness, exposure, sparsity)
         self.lr = lr
         self.seed = seed
+        self.guidance = MODELS.build(guidance) if guidance else None
 
     def enhance(self, x: Tensor) -> Tensor:
         """Enhance images.
@@ -92,23 +98,22 @@ class CoLIEEnhancer(nn.Module):
             return image * largest
         image = image / largest
         value = image.amax(1, keepdim=True)
-        small = F.interpolate(value, (self.size, self.size))
-        fitted = self.fit(small)
-        enhanced = _guided_upsampling(small, fitted, value).clamp(0, 1)
-        # Hue and saturation stay; black has none.
-        ratio = enhanced / torch.where(value > 0, value, 1)
-        image = torch.where(value > 0, image * ratio, enhanced)
+        shrunk = F.interpolate(image, (self.size, self.size))
+        small = shrunk.amax(1, keepdim=True)
+        fitted = self.fit(shrunk)
+        image = _with_value(image, _guided_upsampling(small, fitted, value).clamp(0, 1))
         return image / image.amax()
 
-    def fit(self, value: Tensor) -> Tensor:
+    def fit(self, image: Tensor) -> Tensor:
         """Fit the illumination of an image.
 
         Args:
-            value: Largest channel, (1, 1, size, size), [0, 1].
+            image: (1, 3, size, size), RGB, [0, 1].
 
         Returns:
-            The enhanced value, of the same shape.
+            The enhanced value, (1, 1, size, size).
         """
+        value = image.amax(1, keepdim=True)
         generator = torch.Generator().manual_seed(self.seed)
         network = SineNet(generator).to(value.device)
         optimizer = torch.optim.Adam(network.parameters(), lr=self.lr, weight_decay=3e-4)
@@ -118,8 +123,11 @@ class CoLIEEnhancer(nn.Module):
         for _ in range(self.steps):
             illumination = value + network(value.view(-1, 1), places).view(value.shape)
             enhanced = value / (illumination + 1e-4)
+            loss = self._loss(value, illumination, enhanced)
+            if self.guidance is not None:
+                loss = loss + self.guidance(_with_value(image, enhanced.clamp(0, 1)))
             optimizer.zero_grad()
-            self._loss(value, illumination, enhanced).backward()
+            loss.backward()
             optimizer.step()
         return enhanced.detach()
 
@@ -175,6 +183,20 @@ class SineNet(nn.Module):
             place = torch.sin(_OMEGA * layer(place))
         x = self.joined(torch.cat([value, place], -1))
         return self.head(torch.sin(_OMEGA * x)).sigmoid()
+
+
+def _with_value(image: Tensor, value: Tensor) -> Tensor:
+    """Replace the largest channel of images; hue and saturation stay.
+
+    Args:
+        image: (N, 3, H, W), RGB, [0, 1].
+        value: (N, 1, H, W), [0, 1].
+
+    Returns:
+        (N, 3, H, W); what was black, which has no hue, is gray.
+    """
+    old = image.amax(1, keepdim=True)
+    return torch.where(old > 0, image * (value / torch.where(old > 0, old, 1)), value)
 
 
 def _guided_upsampling(small: Tensor, target: Tensor, guide: Tensor, eps: float = 1e-8) -> Tensor:

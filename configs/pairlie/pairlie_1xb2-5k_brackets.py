@@ -1,5 +1,0 @@
-_base_ = 'pairlie_1xb2-1k_brackets.py'
-
-train_cfg = dict(max_iters=5000)
-param_scheduler = dict(type='CosineAnnealingLR', by_epoch=False, T_max=5000, eta_min=3e-6)
-default_hooks = dict(checkpoint=dict(interval=1000))
