@@ -2,7 +2,9 @@
 _base_ = '../segmentation/cgnet_camvid_frozen.py'
 load_from = '{{$MMSDAG_CGNET:../shared/weights/cgnet_camvid_mmseg.pth}}'
 
+_crop = (240, 240)
 _light = dict(type='mmsdag.LowLightDegradation', order='camera', exposure=(0.03, 0.1), shot=4e-4)
+model = dict(data_preprocessor=dict(size=_crop))
 train_dataloader = dict(
     _delete_=True,
     batch_size=4,
@@ -15,9 +17,10 @@ train_dataloader = dict(
         test_mode=False,
         pipeline=[
             dict(type='LoadImageFromFile'),
-            _light,
             dict(type='LoadAnnotations'),
+            dict(type='RandomCrop', crop_size=_crop),
             dict(type='RandomFlip', prob=0.5),
+            _light,
             dict(type='PackSegInputs'),
         ],
     ),
