@@ -350,14 +350,14 @@ class EnhancerRunner:
 
     def _tiles(self, size: Sequence[int], tile: int) -> list[Tile]:
         """Cut an image (height, width); warn if the seams will show."""
-        tiles = cut(size, tile, self.halo if tile else 0, tile > 0 and self.radius is None)
+        blends = tile > 0 and self.radius is None
+        multiple = getattr(self.network, 'size_divisor', 1) if blends else 1
+        tiles = cut(size, tile, self.halo if tile else 0, blends, multiple)
         if tiles[0].weights is not None:
-            height, width = size
             warnings.warn(
-                f'{type(self.network).__name__} looks at the whole image, '
-                f'but {width}x{height} pixels go through it in pieces of '
-                f'{tile}: the result is an approximation; tile=0 avoids it, '
-                'given the memory',
+                f'{type(self.network).__name__} looks at the whole image, but {size[1]}x{size[0]} '
+                f'pixels go through it in pieces of {tile}: the result is an approximation; '
+                'tile=0 avoids it, given the memory',
                 stacklevel=6,
             )
         return tiles

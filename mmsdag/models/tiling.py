@@ -28,7 +28,7 @@ class Span(NamedTuple):
     last: int
 
 
-def spans(length: int, tile: int, halo: int) -> list[Span]:
+def spans(length: int, tile: int, halo: int, multiple: int = 1) -> list[Span]:
     """Cut one axis of an image into ranges of equal size.
 
     Pieces overlap by ``2 * halo`` or more, and every pixel that is kept lies
@@ -38,6 +38,10 @@ def spans(length: int, tile: int, halo: int) -> list[Span]:
         length: Pixels along the axis.
         tile: Most pixels of a piece, overlap included.
         halo: Pixels at an inner edge that are not kept.
+        multiple: Pieces start on multiples of it, so that a network with
+            strides sees the pixels on the grid that it sees in the whole
+            image. Then the last piece may be longer than the others. Has no
+            effect if ``tile`` leaves no room for it.
 
     Raises:
         ValueError: If ``tile`` is too small for ``halo``.
@@ -49,15 +53,19 @@ def spans(length: int, tile: int, halo: int) -> list[Span]:
             f'tile={tile}: pieces that overlap by {2 * halo} pixels must be '
             f'larger than {4 * halo}; choose a larger tile'
         )
-    count = -(-(length - 2 * halo) // (tile - 2 * halo))
+    # Rounding makes a piece longer by less than a multiple, the last one by
+    # less than two, and shortens the steps between pieces by less than one.
+    rounded = tile - 2 * (multiple - 1)
+    if rounded <= 2 * halo + max(2 * halo, 4 * multiple):
+        rounded, multiple = tile, 1
+    count = -(-(length - 2 * halo) // (rounded - 2 * halo))
     # Of equal size, so that kernels are prepared once, and as small as the
     # count allows.
-    size = -(-(length - 2 * halo) // count) + 2 * halo
-    starts = [i * (length - size) // (count - 1) for i in range(count)]
+    size = -(-(length - 2 * halo) // (count * multiple)) * multiple + 2 * halo
+    starts = [i * (length - size) // (count - 1) // multiple * multiple for i in range(count)]
+    stops = [*(start + size for start in starts[:-1]), length]
     cuts = [0, *(start + halo for start in starts[1:]), length]
-    return [
-        Span(start, start + size, first, last) for start, first, last in zip(starts, cuts, cuts[1:])
-    ]
+    return [Span(*span) for span in zip(starts, stops, cuts, cuts[1:])]
 
 
 def blend_weights(piece: Span, length: int, halo: int) -> np.ndarray:
@@ -111,7 +119,7 @@ class Tile(NamedTuple):
         return output[..., top : top + height, left : left + width]
 
 
-def cut(size: Sequence[int], tile: int, halo: int, blends: bool) -> list[Tile]:
+def cut(size: Sequence[int], tile: int, halo: int, blends: bool, multiple: int = 1) -> list[Tile]:
     """Cut an image into tiles.
 
     Args:
@@ -119,8 +127,9 @@ def cut(size: Sequence[int], tile: int, halo: int, blends: bool) -> list[Tile]:
         tile: Longest edge of a tile, overlap included; 0 does not cut.
         halo: As for :func:`spans`.
         blends: Whether tiles fade into each other instead of being cropped.
+        multiple: As for :func:`spans`.
     """
-    rows, columns = (spans(length, tile or length, halo) for length in size)
+    rows, columns = (spans(length, tile or length, halo, multiple) for length in size)
     blends = blends and len(rows) * len(columns) > 1
     return [
         Tile(

@@ -9,6 +9,7 @@ import torch
 
 from mmsdag.models import DENet
 from mmsdag.models.enhancers.denet import laplacian_pyramid
+from mmsdag.models.runner import EnhancerRunner
 
 
 @pytest.fixture
@@ -90,3 +91,29 @@ def test_output_is_an_image_and_every_weight_gets_a_gradient(net):
 def test_channels_that_four_kernels_cannot_share_are_refused():
     with pytest.raises(ValueError, match='channels=30 of DENet'):
         DENet(channels=30)
+
+
+def photograph(height: int, width: int) -> torch.Tensor:
+    """Return an image with shapes of many sizes, not only noise."""
+    parts = [
+        torch.nn.functional.interpolate(
+            torch.rand(1, 3, -(-height // step), -(-width // step)),
+            (height, width),
+            mode='bilinear',
+        )
+        for step in (1, 4, 16, 64)
+    ]
+    return sum(parts) / len(parts)
+
+
+def test_in_tiles_it_stays_close_to_the_whole_image(net):
+    # Tiles start on multiples of 16. On others, the error would reach 9 of
+    # 255 in this image: the pyramid would halve other pixels, and the lower
+    # and right borders would be padded by other numbers of pixels.
+    image = (photograph(150, 220)[0] * 255).permute(1, 2, 0).numpy()[None]
+    runners = [EnhancerRunner(net, 'the test', tile=tile) for tile in (0, 160)]
+    whole = runners[0].enhance_array(image, np.dtype(np.float32))
+    with pytest.warns(UserWarning, match='DENet looks at the whole image'):
+        tiled = runners[1].enhance_array(image, np.dtype(np.float32))
+    assert np.abs(whole - image).max() > 20
+    assert 0 < np.abs(tiled - whole).max() < 2

@@ -46,6 +46,29 @@ def test_kept_parts_cover_an_axis_away_from_inner_edges(axis):
         assert p.stop == length or p.stop - p.last >= halo
 
 
+@given(AXES, st.integers(1, 20))
+def test_rounded_pieces_start_on_multiples_and_cover_an_axis_too(axis, multiple):
+    length, tile, halo = axis
+    tile += 6 * multiple  # room for it
+    pieces = spans(length, tile, halo, multiple)
+    assert [p.first for p in pieces] == [0, *(p.last for p in pieces[:-1])]
+    assert pieces[-1].last == length
+    for p in pieces:
+        assert p.start % multiple == 0
+        assert 0 <= p.start <= p.first < p.last <= p.stop <= length
+        assert p.stop - p.start <= tile
+        assert p.start == 0 or p.first - p.start >= halo
+        assert p.stop == length or p.stop - p.last >= halo
+    total = np.zeros(length)
+    for p in pieces:
+        total[p.start : p.stop] += blend_weights(p, length, halo)
+    np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+def test_without_room_for_them_multiples_have_no_effect():
+    assert spans(200, 40, 8, 16) == spans(200, 40, 8)
+
+
 def test_a_tile_of_overlap_only_is_refused():
     with pytest.raises(ValueError, match='tile=28.*larger than 28'):
         spans(100, 28, 7)

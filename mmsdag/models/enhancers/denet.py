@@ -37,6 +37,8 @@ class DENet(BaseModule):
                 f'channels={channels} of DENet must be a multiple of 4: four kernels share them'
             )
         self.levels = levels
+        #: Twice what the pyramid needs: mirroring takes three pixels.
+        self.size_divisor = 2 ** (levels + 1)
         self.global_module = _GlobalEnhancement(channels)
         self.guide = _Guide(channels)
         self.scale_up = nn.ModuleList(nn.Conv2d(3, 3, 1, bias=False) for _ in range(levels))
@@ -53,9 +55,8 @@ class DENet(BaseModule):
             pixel would have no gradient. float32 or better.
         """
         height, width = x.shape[2:]
-        # Twice what the pyramid needs: mirroring takes three pixels.
-        stride = 2 ** (self.levels + 1)
-        padded = F.pad(x, (0, -width % stride, 0, -height % stride), mode='replicate')
+        divisor = self.size_divisor
+        padded = F.pad(x, (0, -width % divisor, 0, -height % divisor), mode='replicate')
         # The pyramid is built and added up in float32, also under autocast.
         details, low = laplacian_pyramid(
             padded.to(torch.promote_types(x.dtype, torch.float32)), self.levels

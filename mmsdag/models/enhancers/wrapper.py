@@ -42,7 +42,8 @@ class EnhancerWrapper(BaseModule):
             of a dict, an attribute; ``None`` takes a tensor, or the first of
             a tuple.
         size_divisor: Images are padded to multiples of it, by repeating their
-            last rows and columns; the output is cropped again.
+            last rows and columns; the output is cropped again. Tiles of large
+            images start on multiples of it.
         init_cfg: Initial weights, for example
             ``dict(type='Pretrained', checkpoint='theirs.pth')``.
 
