@@ -2,7 +2,7 @@
 _base_ = '../segmentation/cgnet_camvid_frozen.py'
 load_from = '{{$MMSDAG_CGNET:../shared/weights/cgnet_camvid_mmseg.pth}}'
 
-_crop = (240, 240)
+_crop = (192, 192)
 _light = dict(type='mmsdag.LowLightDegradation', order='camera', exposure=(0.03, 0.1), shot=4e-4)
 model = dict(data_preprocessor=dict(size=_crop))
 train_dataloader = dict(
@@ -38,7 +38,7 @@ test_dataloader = dict(
 
 train_cfg = dict(_delete_=True, type='mmsdag.ResumableTrainLoop', max_iters=1000)
 optim_wrapper = dict(
-    _delete_=True, type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3, weight_decay=5e-4)
+    _delete_=True, type='OptimWrapper', optimizer=dict(type='Adam', lr=5e-4, weight_decay=5e-4)
 )
 param_scheduler = dict(
     _delete_=True, type='PolyLR', power=0.9, eta_min=1e-5, by_epoch=False, end=1000
