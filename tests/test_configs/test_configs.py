@@ -105,7 +105,8 @@ def test_benchmark_names_configs_that_load(path):
 @pytest.mark.parametrize('path', RECOGNITION, ids=name_of)
 def test_recognition_config_is_a_short_leaf_of_a_stock_one(path):
     text = path.read_text()
-    assert len(text.splitlines()) <= 25
+    code = [line for line in text.splitlines() if line and not line.startswith('#')]
+    assert len(code) <= 25
     package = dict(detection='mmdet', segmentation='mmseg', classification='mmpretrain')[
         path.parent.name
     ]
