@@ -17,12 +17,9 @@ model = dict(
         pad_value=114,
     )
 )
-_pipeline = [_base_.test_pipeline[0], *_base_.test_pipeline[-2:-1]]
+_pipeline = [_base_.test_pipeline[0], *_base_.test_pipeline[-2:-1], _base_.brackets_formatting]
 test_dataloader = dict(
-    batch_size=1,
-    dataset=dict(
-        _delete_=True, **_base_.brackets_dark, pipeline=[*_pipeline, _base_.brackets_formatting]
-    ),
+    batch_size=1, dataset=dict(_delete_=True, **_base_.brackets_dark, pipeline=_pipeline)
 )
 test_evaluator = dict(_delete_=True, **_base_.brackets_metric)
 train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
