@@ -89,6 +89,8 @@ def test_structure_is_the_correlation_of_brightness_in_windows():
     noise = torch.tensor([0.0, 0.1]).repeat(8)
     assert compare_enhancers.structure(textured + noise, textured) == pytest.approx(1, abs=1e-5)
     assert np.isnan(compare_enhancers.structure(textured, torch.zeros(1, 3, 32, 16)))
+    # The deviation of the textured window is 0.25.
+    assert np.isnan(compare_enhancers.structure(textured, textured, texture=0.26))
 
 
 def test_loss_curves_are_those_of_the_latest_log(tmp_path):

@@ -53,7 +53,7 @@ every fifth of the dark bracket shots that have boxes:
 WINDOW, BLOCK = 16, 2
 #: Least standard deviation of a window's brightness, in [0, 1]: that of
 #: rounding to 8 bits is 0.001. Flat windows have no structure.
-LEAST_DEVIATION = 2e-3
+TEXTURE = 2e-3
 COLUMNS = ('mean', 'contrast (std)', 'red', 'green', 'blue', 'structure')
 #: Images (N, 3, H, W), RGB, [0, 1], to images of the same shape.
 Enhance = Callable[[Tensor], Tensor]
@@ -84,7 +84,7 @@ def read_photographs(config: str, every: int) -> list[Path]:
     return [Path(dataset.get_data_info(i)['img_path']) for i in range(0, len(dataset), every)]
 
 
-def structure(image: Tensor, other: Tensor) -> float:
+def structure(image: Tensor, other: Tensor, texture: float = TEXTURE) -> float:
     """Correlate the brightness of two images in windows of 16x16 pixels.
 
     Brightness is averaged over 2x2 pixels before. Windows in which ``other``
@@ -93,6 +93,7 @@ def structure(image: Tensor, other: Tensor) -> float:
     Args:
         image: (1, 3, H, W), RGB, [0, 1].
         other: Image of the same shape.
+        texture: Standard deviation up to which a window is flat.
 
     Returns:
         Pearson correlation, mean over the windows; NaN without structure.
@@ -104,16 +105,16 @@ def structure(image: Tensor, other: Tensor) -> float:
         return pixels - pixels.mean(0)
 
     a, b = windows(image), windows(other)
-    textured = b.std(0, unbiased=False) > LEAST_DEVIATION
+    textured = b.std(0, unbiased=False) > texture
     return F.cosine_similarity(a, b, dim=0)[textured].mean().item()
 
 
-def describe(image: Tensor, photograph: Tensor) -> Iterator[float]:
+def describe(image: Tensor, photograph: Tensor, texture: float) -> Iterator[float]:
     """Yield the values of COLUMNS for an enhanced image (1, 3, H, W)."""
     yield image.mean().item()
     yield image.std().item()
     yield from image.mean((0, 2, 3)).tolist()
-    yield structure(image, photograph)
+    yield structure(image, photograph, texture)
 
 
 @torch.no_grad()
@@ -133,7 +134,8 @@ def compare(args: argparse.Namespace) -> str:
         image = torch.from_numpy(read_image(path)).permute(2, 0, 1).flip(0)[None] / 255
         for name, enhance in enhancers.items():
             out = enhance(image)
-            values[name].append([judge(out) for judge in judges.values()] + [*describe(out, image)])
+            errors = [judge(out) for judge in judges.values()]
+            values[name].append([*errors, *describe(out, image, args.texture)])
             if index in shown:
                 image_bytes = (out[0].clamp(0, 1) * 255).round().byte()
                 pixels = image_bytes.flip(0).permute(1, 2, 0).numpy()
@@ -149,9 +151,7 @@ def compare(args: argparse.Namespace) -> str:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tool; ``argv`` without the name of the program."""
-    parser = new_parser(__doc__, EXAMPLES)
+def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help='config of the enhancers')
     parser.add_argument(
         '--data',
@@ -165,6 +165,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar='N',
         help='compare on every N-th photograph (default: %(default)s)',
     )
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = new_parser(__doc__, EXAMPLES)
+    _add_data(parser)
     parser.add_argument(
         '--enhancer',
         type=named_file,
@@ -193,6 +198,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         choices=['auto', 'bfloat16', 'float16'],
         help='precision of the SDAG networks (default: %(default)s)',
     )
+    parser.add_argument(
+        '--texture',
+        type=float,
+        default=TEXTURE,
+        metavar='DEVIATION',
+        help='standard deviation of brightness, in [0, 1], up to which a window is flat and has '
+        'no structure (default: %(default)s)',
+    )
     parser.add_argument('--picture', type=Path, help='JPEG to write')
     parser.add_argument(
         '--photographs',
@@ -200,7 +213,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=4,
         help='how many are in the picture (default: %(default)s)',
     )
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool; ``argv`` without the name of the program."""
+    args = _parse(argv)
     with clear_errors():
         print(compare(args))
 
