@@ -111,6 +111,6 @@ def _describe(models: Sequence[TrainedModel]) -> Iterator[str]:
             for name, value in result['Metrics'].items():
                 metrics.setdefault((name, result['Dataset']), []).append(value)
     for (name, data), values in metrics.items():
-        each = ', '.join(f'{value:.1f}' for value in values)
-        mean = f'{sum(values) / len(values):.1f} ({each})'
+        each = ', '.join(f'{value:#.3g}' for value in values)
+        mean = f'{sum(values) / len(values):#.3g} ({each})'
         yield f'      {name} {mean if len(values) > 1 else each}: {data}'
