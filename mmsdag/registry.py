@@ -102,10 +102,7 @@ MODELS = DeferringRegistry(
     scope=SCOPE,
     locations=['mmsdag.models'],
     deferred=dict(
-        mmdet=dict(
-            EnhancedDetDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_det',
-            MAET='mmsdag.models.maet',
-        ),
+        mmdet=dict(EnhancedDetDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_det'),
         mmseg=dict(EnhancedSegDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_seg'),
         mmpretrain=dict(
             EnhancedClsDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_cls'

@@ -4,7 +4,7 @@ _base_ = '../night_scenes/yolox-nano_scenes.py'
 model = dict(
     _delete_=True,
     type='mmsdag.MAET',
-    detector=_base_.model,
+    recognizer=_base_.model,
     channels=256,
     data_preprocessor=_base_.model.data_preprocessor,
 )

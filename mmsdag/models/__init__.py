@@ -61,6 +61,7 @@ from .losses import (
     SpatialConsistencyLoss,
     TextureConsistencyLoss,
 )
+from .maet import MAET
 from .sdag import BackboneExtractor, DeepVGGExtractor, SDAGNet, VGGExtractor
 from .sdag.sdag import SDAG
 
@@ -92,6 +93,7 @@ __all__ = [
     'InverseGainEnhancer',
     'LIMEEnhancer',
     'LeastSquaresGANLoss',
+    'MAET',
     'MSELoss',
     'MarginRankingLoss',
     'MeanScaleEnhancer',

@@ -1,4 +1,4 @@
-"""MAET (Cui et al., ICCV 2021): detect and tell how an image was darkened."""
+"""MAET (Cui et al., ICCV 2021): recognize and tell how an image was darkened."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmdet.models.detectors import BaseDetector
-from mmdet.registry import MODELS as DETECTORS
+from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmsdag.registry import MODELS, TRANSFORMS
+
+from .recognizer import normalization
 
 _DEGRADATION = dict(type='mmsdag.MAETDegradation')
 
 
 @MODELS.register_module()
-class MAET(BaseDetector):
-    r"""Train a stock detector on images that are darkened on the fly.
+class MAET(BaseModel):
+    r"""Train a stock recognizer on images that are darkened on the fly.
 
-    In training, well-lit images are degraded, and the detector sees the dark
+    In training, well-lit images are degraded, and the recognizer sees the dark
     ones alone. A head compares the backbone's features of both and predicts
     the parameters of the degradation,
 
@@ -28,22 +29,23 @@ class MAET(BaseDetector):
 
     with the exposure :math:`k` and the three other parameters :math:`p` of
     :class:`~mmsdag.datasets.transforms.MAETDegradation`. Tests run the
-    detector alone, on images as they are.
+    recognizer alone, on images as they are.
 
     The orthogonal tangent regularity of the paper is left out: in the
     authors' code it is a function of gradients of the last iteration, through
     which nothing is learned.
 
     Args:
-        detector: Config of a detector of mmdet.
+        recognizer: Config of a detector, segmentor or classifier with a
+            ``backbone``. The paper has detectors.
         channels: Of the last features of its backbone.
         degradation: Config of the degradation.
-        parameter_weight: :math:`w`; 0 trains the detector on darkened images,
+        parameter_weight: :math:`w`; 0 trains the recognizer on darkened images,
             without the head and the backbone's second pass, by any
             degradation of this package.
         value_range: Black and white of what the data preprocessor returns,
-            one number or three each.
-        data_preprocessor: That of the detector.
+            one number or three each; by default as it normalizes [0, 255].
+        data_preprocessor: That of the recognizer.
         init_cfg: Initial weights; see :class:`mmengine.model.BaseModule`.
 
     Raises:
@@ -53,18 +55,18 @@ class MAET(BaseDetector):
 
     def __init__(
         self,
-        detector: dict,
+        recognizer: dict,
         channels: int,
         degradation: dict = _DEGRADATION,
         parameter_weight: float = 10.0,
-        value_range: tuple[Any, Any] = (0.0, 255.0),
+        value_range: tuple[Any, Any] | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         if parameter_weight < 0:
             raise ValueError(f'parameter_weight={parameter_weight} of MAET must not be negative')
-        self.detector = DETECTORS.build(detector)
+        self.recognizer = MODELS.build(recognizer)
         self.degradation = TRANSFORMS.build(degradation)
         self.parameter_weight = parameter_weight
         if parameter_weight:
@@ -75,33 +77,51 @@ class MAET(BaseDetector):
                     'mmsdag.MAETDegradation'
                 )
             self.head = DegradationHead(channels)
+        mean, std, *_ = normalization(self.data_preprocessor)
+        ends = value_range or [
+            [(value - m) / s for m, s in zip(mean, std)] for value in (0.0, 255.0)
+        ]
         black, white = (
-            torch.as_tensor(value, dtype=torch.float32).view(-1, 1, 1) for value in value_range
+            torch.as_tensor(value, dtype=torch.float32).view(-1, 1, 1) for value in ends
         )
         self.register_buffer('black', black, persistent=False)
         self.register_buffer('white', white, persistent=False)
 
-    def loss(self, batch_inputs: Tensor, batch_data_samples: list) -> dict:
-        """Return the detector's losses of dark images, and the head's.
+    def forward(
+        self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'
+    ) -> Any:
+        """Train on dark images, or run the recognizer on images as they are.
 
         Args:
-            batch_inputs: Well-lit images (N, 3, H, W), preprocessed.
-            batch_data_samples: Their annotations.
+            inputs: (N, 3, H, W), preprocessed; well-lit ones in training.
+            data_samples: Their annotations.
+            mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        return self.recognizer(inputs, data_samples, mode=mode)
+
+    def loss(self, inputs: Tensor, data_samples: list | None) -> dict:
+        """Return the recognizer's losses of dark images, and the head's.
+
+        Args:
+            inputs: Well-lit images (N, 3, H, W), preprocessed.
+            data_samples: Their annotations.
         """
         scale = self.white - self.black
-        light = (batch_inputs - self.black) / scale
+        light = (inputs - self.black) / scale
         if not self.parameter_weight:
             dark = self.degradation.degrade(light) * scale + self.black
-            return self.detector.loss(dark, batch_data_samples)
+            return self.recognizer.loss(dark, data_samples)
         dark, parameters = self.degradation.degrade_with_parameters(light)
         dark = dark * scale + self.black
         seen: list[Any] = []
-        handle = self.detector.backbone.register_forward_hook(
+        handle = self.recognizer.backbone.register_forward_hook(
             lambda module, inputs, output: seen.append(output[-1])
         )
         try:
-            losses = self.detector.loss(dark, batch_data_samples)
-            self.detector.backbone(batch_inputs)
+            losses = self.recognizer.loss(dark, data_samples)
+            self.recognizer.backbone(inputs)
         finally:
             handle.remove()
         features_dark, features_light = seen
@@ -111,17 +131,6 @@ class MAET(BaseDetector):
             5 * error[:, 0].mean() + error[:, 1:].mean()
         )
         return losses
-
-    def predict(self, batch_inputs: Tensor, batch_data_samples: list, rescale: bool = True) -> list:
-        """Detect objects in images as they are; see the detector."""
-        return self.detector.predict(batch_inputs, batch_data_samples, rescale=rescale)
-
-    def extract_feat(self, batch_inputs: Tensor) -> Any:
-        """Return the detector's features."""
-        return self.detector.extract_feat(batch_inputs)
-
-    def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> Any:
-        return self.detector(batch_inputs, batch_data_samples, mode='tensor')
 
 
 class DegradationHead(nn.Module):

@@ -1,4 +1,4 @@
-"""MAET: a stock detector that also tells how an image was darkened."""
+"""MAET: a stock recognizer that also tells how an image was darkened."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_head_has_as_many_weights_as_that_of_the_authors():
 
 def test_detector_sees_dark_images_in_training(model, batch):
     seen = []
-    model.detector.backbone.register_forward_pre_hook(
+    model.recognizer.backbone.register_forward_pre_hook(
         lambda module, inputs: seen.append(inputs[0].mean().item())
     )
     losses_of(model, batch)
@@ -88,10 +88,10 @@ def test_head_compares_light_and_dark_features(model, batch):
 
 def test_telling_the_darkness_trains_the_backbone(model, batch):
     losses_of(model, batch)['loss_parameters'].backward()
-    grads = [p.grad for p in model.detector.backbone.parameters()]
+    grads = [p.grad for p in model.recognizer.backbone.parameters()]
     assert all(grad is not None for grad in grads)
     assert max(grad.abs().max() for grad in grads) > 0
-    assert all(p.grad is None for p in model.detector.bbox_head.parameters())
+    assert all(p.grad is None for p in model.recognizer.bbox_head.parameters())
 
 
 @pytest.mark.parametrize('name', ['darkened', 'low-light'])
@@ -99,7 +99,7 @@ def test_without_the_head_the_detector_trains_on_darkened_images(name, batch):
     model = build(name)
     assert not hasattr(model, 'head')
     seen = []
-    model.detector.backbone.register_forward_pre_hook(
+    model.recognizer.backbone.register_forward_pre_hook(
         lambda module, inputs: seen.append(inputs[0].mean().item())
     )
     losses = losses_of(model, batch)
@@ -113,13 +113,48 @@ def test_tests_run_the_detector_alone_on_images_as_they_are(model, batch):
     with torch.no_grad():
         own = model(**data, mode='predict')
         boxes = [s.pred_instances.bboxes for s in own]
-        stock = model.detector(**data, mode='predict')
+        stock = model.recognizer(**data, mode='predict')
         for mine, theirs in zip(boxes, stock):
             assert torch.equal(mine, theirs.pred_instances.bboxes)
         own = model(**data, mode='tensor')
-        stock = model.detector(**data, mode='tensor')
+        stock = model.recognizer(**data, mode='tensor')
     assert torch.equal(own[0][0], stock[0][0])
-    assert len(model.extract_feat(data['inputs'])) == 3
+
+
+def test_a_segmentor_trains_on_dark_images_of_its_own_normalization():
+    structures = pytest.importorskip('mmseg.structures')
+    from mmengine.structures import PixelData
+
+    cfg = Config.fromfile(CONFIGS / 'cgnet-maet_camvid-dark.py')
+    cfg.model.recognizer.pop('init_cfg')
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(cfg.model)
+    sample = structures.SegDataSample(
+        gt_sem_seg=PixelData(data=torch.randint(11, (1, 192, 192))),
+        metainfo=dict(ori_shape=(192, 192), img_shape=(192, 192)),
+    )
+    image = torch.full((3, 192, 192), 255, dtype=torch.uint8)
+    data = model.data_preprocessor(
+        dict(inputs=[image, image], data_samples=[sample, sample.clone()]), True
+    )
+    # White as the data preprocessor returns it, black likewise.
+    torch.testing.assert_close(data['inputs'][0], model.white.expand(3, 192, 192))
+    model.degradation = Black()
+    seen = []
+    model.recognizer.backbone.register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0])
+    )
+    losses = model(**data, mode='loss')
+    assert {'decode.loss_ce', 'loss_parameters'} <= losses.keys()
+    torch.testing.assert_close(seen[0][0], model.black.expand(3, 192, 192))
+    with torch.no_grad():
+        (found, _) = model.eval()(**data, mode='predict')
+    assert found.pred_sem_seg.shape == (192, 192)
+
+
+class Black:
+    def degrade_with_parameters(self, images):
+        return torch.zeros_like(images), torch.zeros(len(images), 4)
 
 
 def test_a_negative_weight_is_refused():
