@@ -31,7 +31,7 @@ test: lint ## check style and types, run the tests, measure their coverage
 	$(PY) -m pytest -rs --cov --cov-report=term --cov-fail-under=90
 
 # The halves of the fast tests, which run beside each other.
-FAST := tests/test_cli tests/test_engine tests/test_functional tests/test_models
+FAST := tests/test_apis tests/test_cli tests/test_engine tests/test_functional tests/test_models
 REST := tests $(FAST:%=--ignore=%)
 
 test-fast: setup ## run the tests that take seconds, in two processes
