@@ -247,12 +247,16 @@ def _estimates(
 def _comparisons(plan: Plan, rows: Sequence[Row]) -> list[Comparison]:
     """Subtract twins from enhancers, for the checkpoints that both have."""
     by_name = {row.enhancer: row for row in rows}
-    return [
-        Comparison(row.enhancer, name, _differences(plan, row, by_name[name]))
-        for row in rows
-        for name in plan.enhancers[row.enhancer].twins
-        if name in by_name and any(_common(plan, row, by_name[name]))
-    ]
+    comparisons = []
+    for row in rows:
+        for name in plan.enhancers[row.enhancer].twins:
+            twin = by_name.get(name)
+            mine, theirs = _common(plan, row, twin) if twin else ([], [])
+            if twin and mine:
+                comparisons.append(
+                    Comparison(row.enhancer, name, _differences(row, mine, twin, theirs))
+                )
+    return comparisons
 
 
 def _common(plan: Plan, row: Row, twin: Row) -> tuple[list[int], list[int]]:
@@ -265,9 +269,8 @@ def _common(plan: Plan, row: Row, twin: Row) -> tuple[list[int], list[int]]:
     return [seeds.index(s) for s in common], [others.index(s) for s in common]
 
 
-def _differences(plan: Plan, row: Row, twin: Row) -> Estimates:
+def _differences(row: Row, mine: Sequence[int], twin: Row, theirs: Sequence[int]) -> Estimates:
     """Subtract a twin from an enhancer, checkpoint by checkpoint."""
-    mine, theirs = _common(plan, row, twin)
     return {
         subset: {
             metric: estimate.of_seeds(mine).minus(

@@ -20,6 +20,7 @@ from .normalization import IMAGENET_MEAN, IMAGENET_STD, denormalize, normalize
 from .patches import diagonal_halves, local_deviation, local_mean, residual_energy, wide_blur
 from .pixels import (
     array_from_unit_rgb,
+    at_least_float32,
     map_pixels,
     to_uint8,
     to_unit_rgb,
@@ -42,6 +43,7 @@ __all__ = [
     'affine_coupling',
     'apply_curves',
     'array_from_unit_rgb',
+    'at_least_float32',
     'conv_of_parts',
     'cosine_similarity',
     'coupling_gain',

@@ -29,6 +29,11 @@ def uint8_from_unit(pixels: np.ndarray) -> np.ndarray:
     return cv2.convertScaleAbs(pixels, alpha=255)
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """Convert half precision to float32; float64 stays."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def to_unit_rgb(images: Tensor, is_bgr: bool) -> Tensor:
     """Convert images to an enhancer's input.
 

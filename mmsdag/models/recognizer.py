@@ -189,7 +189,7 @@ def build_recognizer(config: ConfigLike, options: Mapping[str, Any] | None = Non
     # Stock data preprocessors keep whether they convert, not from what.
     given = model.get('data_preprocessor')
     if isinstance(given, Mapping) and given.get('rgb_to_bgr'):
-        built.data_preprocessor.rgb_to_bgr = True
+        built.data_preprocessor._is_bgr = False
     return built
 
 
@@ -231,8 +231,8 @@ def normalization(
 
     Args:
         preprocessor: The data preprocessor.
-        is_bgr: Whether its inputs are BGR; by default they are, unless
-            :func:`build_recognizer` found ``rgb_to_bgr=True`` in its config.
+        is_bgr: Whether its inputs are BGR; by default as it says itself, or
+            :func:`build_recognizer` of it.
 
     Returns:
         Mean and standard deviation in [0, 255], whether the model's images
@@ -249,5 +249,5 @@ def normalization(
         for name in ('_channel_conversion', 'channel_conversion', 'to_rgb')
     )
     if is_bgr is None:
-        is_bgr = not getattr(preprocessor, 'rgb_to_bgr', False)
+        is_bgr = getattr(preprocessor, '_is_bgr', True)
     return mean, std, converts == is_bgr, getattr(preprocessor, 'pad_size_divisor', 1)

@@ -15,6 +15,8 @@ from torch.utils.data import Dataset
 
 from mmsdag.models import SDAGNet
 
+from .weights import save_weights
+
 try:  # MMagic's models need its own
     from mmagic.structures import DataSample as DATA_SAMPLE
 except ImportError:
@@ -104,6 +106,13 @@ def guidance(checkpoint: str, **kwargs: Any) -> dict:
         sdag=SDAG_NET,
         **{'amp_dtype': None, **kwargs},
     )
+
+
+def save_sdag(folder: Path) -> str:
+    """Write random weights of :data:`SDAG_NET`; return the file."""
+    path = folder / 'sdag.pth'
+    save_weights(SDAGNet(SDAG_NET['extractor'], num_blocks=1), path)
+    return str(path)
 
 
 def frozen_net(checkpoint: str) -> SDAGNet:

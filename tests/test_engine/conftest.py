@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.guided_training import SDAG_NET
-from helpers.weights import save_weights
+from helpers.guided_training import save_sdag
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
 
 from mmsdag.datasets.seeding import DrawIndex
-from mmsdag.models import SDAGNet
 
 
 class Samples:
@@ -92,6 +90,4 @@ def make_runner(tmp_path):
 def checkpoint(tmp_path_factory) -> str:
     """Weights of the network that helpers.guided_training describes."""
     torch.manual_seed(1)
-    path = tmp_path_factory.mktemp('sdag') / 'sdag.pth'
-    save_weights(SDAGNet(SDAG_NET['extractor'], num_blocks=1), path)
-    return str(path)
+    return save_sdag(tmp_path_factory.mktemp('sdag'))

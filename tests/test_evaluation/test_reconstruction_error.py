@@ -2,20 +2,21 @@
 
 import pytest
 import torch
+from helpers.guided_training import SDAG_NET
 
 from mmsdag.models import SDAGNet
 from mmsdag.registry import METRICS
 
-NET = dict(
-    type='mmsdag.SDAGNet', extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None), num_blocks=1
-)
-
 
 def test_errors_of_output_and_input_are_averaged_over_images(tmp_path):
-    net = SDAGNet(NET['extractor'], num_blocks=1).eval()
+    net = SDAGNet(SDAG_NET['extractor'], num_blocks=1).eval()
     torch.save(dict(state_dict=net.state_dict()), tmp_path / 'sdag.pth')
     metric = METRICS.build(
-        dict(type='mmsdag.SDAGReconstructionError', checkpoint=str(tmp_path / 'sdag.pth'), sdag=NET)
+        dict(
+            type='mmsdag.SDAGReconstructionError',
+            checkpoint=str(tmp_path / 'sdag.pth'),
+            sdag=SDAG_NET,
+        )
     )
     bgr = [torch.rand(3, 16, 20) * 255 for _ in range(3)]
     for image in bgr[:2]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.guided_training import SDAG_NET, frozen_net
-from helpers.weights import save_weights
+from helpers.guided_training import SDAG_NET, frozen_net, save_sdag
 
-from mmsdag.models import CoLIEEnhancer, SDAGNet
+from mmsdag.models import CoLIEEnhancer
 from mmsdag.models.enhancers.colie import SineNet, _guided_upsampling
 from mmsdag.models.loading import load_enhancer
 from mmsdag.models.runner import EnhancerRunner
@@ -100,9 +99,8 @@ def test_a_guided_filter_returns_a_line_of_its_guide():
 
 
 def sdag(folder, **options) -> dict:
-    path = folder / 'sdag.pth'
-    save_weights(SDAGNet(SDAG_NET['extractor'], num_blocks=1), path)
-    return dict(type='mmsdag.SDAGGuidanceLoss', checkpoint=str(path), sdag=SDAG_NET, **options)
+    checkpoint = save_sdag(folder)
+    return dict(type='mmsdag.SDAGGuidanceLoss', checkpoint=checkpoint, sdag=SDAG_NET, **options)
 
 
 def test_guidance_sees_the_enhanced_image_in_color(tmp_path):

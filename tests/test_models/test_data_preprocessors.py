@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.guided_training import SDAG_NET, frozen_net, save_sdag
 from mmdet.structures import DetDataSample
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import MessageHub
@@ -19,7 +20,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmsdag.models import SDAGNet, ZeroDCENet, runner
+from mmsdag.models import ZeroDCENet, runner
 from mmsdag.models.data_preprocessors.enhancement import window_by_color, window_by_metainfo
 from mmsdag.registry import MODELS
 from mmsdag.utils.model_index import model_names
@@ -692,14 +693,8 @@ def test_guidance_reaches_a_trainable_enhancer(tmp_path, recognizer, preprocesso
     from mmengine.runner import Runner
 
     torch.manual_seed(1)
-    sdag = dict(
-        type='mmsdag.SDAGNet',
-        extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None),
-        num_blocks=1,
-    )
-    net = SDAGNet(sdag['extractor'], num_blocks=1).eval()
-    path = tmp_path / 'sdag.pth'
-    torch.save(dict(state_dict={f'generator.{k}': v for k, v in net.state_dict().items()}), path)
+    path = save_sdag(tmp_path)
+    net = frozen_net(path).eval()
     images = [image(32, 64), image(64, 64, 1)]
 
     class Scenes(torch.utils.data.Dataset):
@@ -732,7 +727,7 @@ def test_guidance_reaches_a_trainable_enhancer(tmp_path, recognizer, preprocesso
             dict(
                 type='mmsdag.SDAGGuidanceHook',
                 checkpoint=str(path),
-                sdag=sdag,
+                sdag=SDAG_NET,
                 amp_dtype=None,
                 loss_weight=3.0,
                 target='data_preprocessor.enhancer',

@@ -10,6 +10,7 @@ import copy
 
 import pytest
 import torch
+from helpers.guided_training import SDAG_NET
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
@@ -360,11 +361,7 @@ def run(work_dir, sdag=None, resume=False, max_iters=6, **model) -> Runner:
             dict(
                 type='mmsdag.SDAGGuidanceHook',
                 checkpoint=str(sdag),
-                sdag=dict(
-                    type='mmsdag.SDAGNet',
-                    extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None),
-                    num_blocks=1,
-                ),
+                sdag=SDAG_NET,
                 loss_weight=20.0,
             )
         ]
@@ -425,7 +422,7 @@ def test_the_hook_guides_the_generator_and_leaves_the_judges_alone(tmp_path):
     from mmsdag.models import SDAGNet
 
     sdag = tmp_path / 'sdag.pth'
-    net = SDAGNet(dict(type='mmsdag.VGGExtractor', init_cfg=None), num_blocks=1)
+    net = SDAGNet(SDAG_NET['extractor'], num_blocks=1)
     torch.save(dict(state_dict=net.state_dict()), sdag)
     guided, plain = (
         run(tmp_path / name, guide, max_iters=1)

@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.guided_training import SDAG_NET
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmsdag.models import SDAGGuidanceLoss, SDAGNet
 from mmsdag.utils.configs import find_config
-
-SDAG_NET = dict(
-    type='mmsdag.SDAGNet', extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None), num_blocks=1
-)
 
 
 @pytest.fixture(scope='module')

@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from helpers.guided_training import SDAG_NET
 from helpers.weights import save_weights
 from mmengine.config import Config
 from mmengine.logging import MessageHub
@@ -301,11 +302,7 @@ def run(work_dir, sdag=None, resume=False, max_iters=8, **model) -> Runner:
             dict(
                 type='mmsdag.SDAGGuidanceHook',
                 checkpoint=str(sdag),
-                sdag=dict(
-                    type='mmsdag.SDAGNet',
-                    extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None),
-                    num_blocks=1,
-                ),
+                sdag=SDAG_NET,
                 loss_weight=20.0,
             )
         ]
@@ -367,7 +364,7 @@ def test_guidance_teaches_the_illumination_and_not_the_denoiser(tmp_path, denois
     from mmsdag.models import SDAGNet
 
     sdag = tmp_path / 'sdag.pth'
-    net = SDAGNet(dict(type='mmsdag.VGGExtractor', init_cfg=None), num_blocks=1)
+    net = SDAGNet(SDAG_NET['extractor'], num_blocks=1)
     torch.save(dict(state_dict=net.state_dict()), sdag)
     guided, plain = (
         run(tmp_path / name, guide, max_iters=2, generator=dict(NET, denoise=denoise))

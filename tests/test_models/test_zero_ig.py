@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.guided_training import SDAG_NET, Recorder, frozen_net, guidance, train
-from helpers.weights import save_weights
+from helpers.guided_training import Recorder, frozen_net, guidance, save_sdag, train
 from torch import nn
 
 from mmsdag.models import (
     AdaptiveLightLoss,
     BlurredMSELoss,
     NoiseEnergyLoss,
-    SDAGNet,
     TextureConsistencyLoss,
     ZeroIG,
     ZeroIGNet,
@@ -170,8 +168,7 @@ def test_the_networks_learn_from_their_own_terms():
 
 
 def test_guidance_reaches_the_illumination_and_what_follows(tmp_path):
-    path = tmp_path / 'sdag.pth'
-    save_weights(SDAGNet(SDAG_NET['extractor'], num_blocks=1), path)
+    path = save_sdag(tmp_path)
     seen = Recorder()
     runner = train(
         tmp_path,

@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mmsdag.cli.arguments import new_parser
+from mmsdag.functional import array_from_unit_rgb, unit_rgb_from_array
 from mmsdag.models import load_enhancer
 from mmsdag.models.runner import EnhancerRunner
 from mmsdag.registry import DATASETS, MODELS
@@ -131,14 +132,13 @@ def compare(args: argparse.Namespace) -> str:
     tiles: list[np.ndarray] = []
     shown = set(np.linspace(0, len(paths) - 1, args.photographs).astype(int))
     for index, path in enumerate(tqdm(paths, unit='photograph')):
-        image = torch.from_numpy(read_image(path)).permute(2, 0, 1).flip(0)[None] / 255
+        image = unit_rgb_from_array(read_image(path)[None], torch.device('cpu'))
         for name, enhance in enhancers.items():
             out = enhance(image)
             errors = [judge(out) for judge in judges.values()]
             values[name].append([*errors, *describe(out, image, args.texture)])
             if index in shown:
-                image_bytes = (out[0].clamp(0, 1) * 255).round().byte()
-                pixels = image_bytes.flip(0).permute(1, 2, 0).numpy()
+                (pixels,) = array_from_unit_rgb(out.clamp(0, 1), np.dtype(np.uint8))
                 tiles.append(titled(fit(pixels, 256)[0], name, 256))
     if args.picture:
         write_image(args.picture, contact_sheet(tiles, len(enhancers)))

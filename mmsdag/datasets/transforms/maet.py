@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from mmsdag import functional as F
+from mmsdag.functional import at_least_float32
 from mmsdag.registry import TRANSFORMS
 
 from .degradations import Degradation
@@ -112,7 +113,7 @@ class MAETDegradation(Degradation):
         return dark.flip(1) if is_bgr else dark, parameters
 
     def _degrade(self, x: Tensor, generator: Generator | None) -> Tensor:
-        image = x.to(torch.promote_types(x.dtype, torch.float32))
+        image = at_least_float32(x)
         return self.degrade_with_parameters(image, generator)[0].to(x.dtype)
 
 

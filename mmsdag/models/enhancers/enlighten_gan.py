@@ -10,6 +10,7 @@ from mmengine.model import BaseModule
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
+from mmsdag.functional import at_least_float32
 from mmsdag.models.base import UnsupervisedEditModel, build_or_default, check_optimizers
 from mmsdag.models.precision import autocast
 from mmsdag.registry import MODELS
@@ -287,4 +288,4 @@ class EnlightenGAN(UnsupervisedEditModel):
 def _judge(discriminator: nn.Module, images: Tensor) -> Tensor:
     """Score images in [0, 1]; the authors' are in [-1, 1]."""
     scores = discriminator(2 * images - 1)
-    return scores.to(torch.promote_types(scores.dtype, torch.float32))
+    return at_least_float32(scores)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmsdag.functional import at_least_float32
 from mmsdag.registry import MODELS
 
 #: What the four poolings divide sizes by, and the smallest side.
@@ -78,7 +79,7 @@ class EnlightenGANNet(BaseModule):
         attention = 1 - (padded * padded.new_tensor(_LUMA).view(3, 1, 1)).sum(1, keepdim=True)
         # The authors' images are in [-1, 1], twice as wide.
         residual = self._residual(2 * padded - 1, attention) * attention / 2
-        return _full(x) + residual[..., top : top + height, left : left + width]
+        return at_least_float32(x) + residual[..., top : top + height, left : left + width]
 
     def _residual(self, image: Tensor, attention: Tensor) -> Tensor:
         attentions = [attention]
@@ -97,7 +98,7 @@ class EnlightenGANNet(BaseModule):
         for merge, skip in zip(self.decoder, reversed(skips)):
             x = F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=self.align_corners)
             x = merge(x, skip)
-        return _full(self.head(x))
+        return at_least_float32(self.head(x))
 
     def enhance(self, x: Tensor) -> Tensor:
         """Enhance images and clip them to [0, 1]."""
@@ -135,7 +136,3 @@ class _Merge(nn.Module):
 
 def _activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.2, inplace=True)
-
-
-def _full(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))

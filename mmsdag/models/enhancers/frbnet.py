@@ -8,7 +8,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import filter_frequencies, frequencies
+from mmsdag.functional import at_least_float32, filter_frequencies, frequencies
 from mmsdag.registry import MODELS
 
 
@@ -78,7 +78,7 @@ class FRBNet(BaseModule):
         Returns:
             (N, 3, H, W), float32 or better: R/G, G/B and R/B.
         """
-        image = x.to(torch.promote_types(x.dtype, torch.float32))
+        image = at_least_float32(x)
         red, green, blue = image.clamp_min(1e-6).log().split(1, 1)
         ratios = torch.cat((red - green, green - blue, red - blue), 1)
         return self.filter(ratios)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmsdag.functional import at_least_float32
 from mmsdag.registry import MODELS
 
 
@@ -74,4 +74,4 @@ def _network(channels: int, outputs: int) -> nn.Sequential:
 
 def _unit(x: Tensor) -> Tensor:
     # In float32 even under autocast: images are divided by the illumination.
-    return x.to(torch.promote_types(x.dtype, torch.float32)).sigmoid()
+    return at_least_float32(x).sigmoid()

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import conv_of_parts, pointwise_conv, window_maximum
+from mmsdag.functional import at_least_float32, conv_of_parts, pointwise_conv, window_maximum
 from mmsdag.registry import MODELS
 
 #: Convolutions by the names that the architecture search gives them; the
@@ -146,7 +146,7 @@ class IlluminationNet(nn.Module):
         """
         # In float32 even under autocast: the quotient of two small numbers
         # would show steps in half precision.
-        x = x.to(torch.promote_types(x.dtype, torch.float32))
+        x = at_least_float32(x)
         dtype = next(self.parameters()).dtype
         enhanced = x
         for cell in self.cells:

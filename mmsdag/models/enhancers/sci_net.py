@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import uint8_from_unit, unit_from_uint8
+from mmsdag.functional import at_least_float32, uint8_from_unit, unit_from_uint8
 from mmsdag.registry import MODELS
 
 #: The authors' initial weights.
@@ -22,7 +22,7 @@ INIT = [
 
 def retinex(x: Tensor, illumination: Tensor) -> Tensor:
     """Divide images ``x`` by their illumination and clip them to [0, 1]."""
-    return (_full(x) / illumination).clamp_(0, 1)
+    return (at_least_float32(x) / illumination).clamp_(0, 1)
 
 
 @MODELS.register_module()
@@ -53,11 +53,11 @@ class SCINet(BaseModule):
 
     def illuminate(self, x: Tensor) -> Tensor:
         """Estimate the illumination (N, 3, H, W), [1e-4, 1], of ``x``."""
-        return _added(self.illumination(x), _full(x)).clamp_(1e-4, 1)
+        return _added(self.illumination(x), at_least_float32(x)).clamp_(1e-4, 1)
 
     def calibrate(self, x: Tensor, enhanced: Tensor) -> Tensor:
         """Compute the next stage's input from an image and its result."""
-        return _full(x) + (enhanced - self.calibration(enhanced))
+        return at_least_float32(x) + (enhanced - self.calibration(enhanced))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Run the first stage.
@@ -133,7 +133,7 @@ class _ResidualNet(BaseModule):
             x = _added(self.block(x), x)
         # In float32 even under autocast: images are divided by the result,
         # and half precision would leave visible steps.
-        return _full(self.head(x)).sigmoid_()
+        return at_least_float32(self.head(x)).sigmoid_()
 
 
 def _added(new: Tensor, x: Tensor) -> Tensor:
@@ -171,7 +171,3 @@ class _NormalizedConv(nn.Sequential):
                 padding=conv.padding,
             )
         )
-
-
-def _full(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))

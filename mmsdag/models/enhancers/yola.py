@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmsdag.functional import at_least_float32
 from mmsdag.registry import MODELS
 
 
@@ -83,7 +84,7 @@ class YOLANet(BaseModule):
         Returns:
             (N, 24, H, W), normalized over the batch.
         """
-        image = x.to(torch.promote_types(x.dtype, torch.float32))
+        image = at_least_float32(x)
         red, green, blue = (image + 1e-7).log().split(1, 1)
         # Of the logarithms' difference, not the difference of two
         # convolutions: the same, with half of the work.

@@ -6,6 +6,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmsdag.functional import at_least_float32
 from mmsdag.registry import MODELS
 
 from .sci_net import INIT, illumination_network
@@ -60,16 +61,16 @@ class ZeroIGNet(BaseModule):
             [1e-4, 1]); and the noise that was found in quotient and
             illumination, (N, 6, H, W). In float32 at least.
         """
-        denoised = self.without_noise(_full(x) + EPS, x.dtype).clamp(EPS, 1)
+        denoised = self.without_noise(at_least_float32(x) + EPS, x.dtype).clamp(EPS, 1)
         light = self.illuminate(denoised.detach().to(x.dtype))
-        quotient = divide(_full(x) + EPS, light)
+        quotient = divide(at_least_float32(x) + EPS, light)
         noise = self.noise_of(quotient, light, x.dtype)
         enhanced = (quotient - noise[:, :3]).clamp(EPS, 1) if self.denoise else quotient
         return enhanced, quotient, light, denoised, noise
 
     def enhance(self, x: Tensor) -> Tensor:
         """Return the enhanced images alone; gradients pass everywhere."""
-        image = _full(x) + EPS
+        image = at_least_float32(x) + EPS
         light = self.illuminate(self.without_noise(image, x.dtype).clamp(EPS, 1).to(x.dtype))
         quotient = divide(image, light)
         if not self.denoise:
@@ -84,7 +85,7 @@ class ZeroIGNet(BaseModule):
             dtype: Type of the network's weights, or of its inputs under
                 autocast.
         """
-        return image - _full(self.denoiser(image.to(dtype)))
+        return image - at_least_float32(self.denoiser(image.to(dtype)))
 
     def illuminate(self, x: Tensor) -> Tensor:
         """Estimate the illumination (N, 3, H, W), [1e-4, 1], of ``x``."""
@@ -92,7 +93,7 @@ class ZeroIGNet(BaseModule):
 
     def noise_of(self, quotient: Tensor, light: Tensor, dtype: torch.dtype) -> Tensor:
         """Find noise, (N, 6, H, W), in a quotient and its illumination."""
-        return _full(self.refiner(torch.cat([quotient, light], 1).to(dtype)))
+        return at_least_float32(self.refiner(torch.cat([quotient, light], 1).to(dtype)))
 
 
 def divide(x: Tensor, light: Tensor) -> Tensor:
@@ -108,7 +109,3 @@ def _denoiser(inputs: int, channels: int) -> nn.Sequential:
         nn.LeakyReLU(0.2, inplace=True),
         nn.Conv2d(channels, inputs, 1),
     )
-
-
-def _full(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmsdag.functional import at_least_float32
 from mmsdag.models.frozen import hide
 from mmsdag.registry import MODELS
 
@@ -52,4 +53,4 @@ class SelfFeaturePreservingLoss(BaseModule):
 
 def _normalized(features: Tensor) -> Tensor:
     # Half precision has too few digits for variances.
-    return F.instance_norm(features.to(torch.promote_types(features.dtype, torch.float32)))
+    return F.instance_norm(at_least_float32(features))
