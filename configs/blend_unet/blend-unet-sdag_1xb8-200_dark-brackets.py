@@ -1,4 +1,4 @@
-# An experiment that fails, for docs/results.md: the reconstruction error alone
+# An experiment that fails, for docs/experiments.md: the reconstruction error alone
 # guides a network that can change an image in any way.
 _base_ = [
     '../_base_/default_runtime.py',

@@ -141,7 +141,7 @@ def test_models_are_listed_by_a_pattern(capsys, pattern, names):
 
 def test_models_are_listed_with_training_data_and_every_seeds_metrics(capsys):
     assert main(['models', 'zero_dce.sdag']) == 0
-    # docs/results.md: 70.3, 71.5, 72.9, a mean of 71.6
+    # docs/experiments.md: 70.3, 71.5, 72.9, a mean of 71.6
     assert capsys.readouterr().out.splitlines()[2:4] == [
         '      trained on SICE Part 1, all shots of scenes 1 to 900 (905 images), guided by SDAG',
         "      box AP50 70.3: all 77 dark bracket shots, COCO's YOLOX-nano",
