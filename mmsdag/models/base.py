@@ -19,11 +19,6 @@ from .precision import autocast, check_amp_dtype
 DATA_PREPROCESSOR = dict(type='mmsdag.ImageDataPreprocessor')
 
 
-def build_or_default(config: dict | None, **default: Any) -> Any:
-    """Build what a config describes; without one, the default."""
-    return MODELS.build(config or default)
-
-
 class UnsupervisedEditModel(BaseModel):
     """Model that outputs images and learns without ground truth.
 
@@ -40,7 +35,15 @@ class UnsupervisedEditModel(BaseModel):
         test_cfg: Not used; part of mmagic's interface.
         data_preprocessor: Config; by default images become RGB, [0, 1].
         init_cfg: Initial weights of the whole model.
+        **parts: Configs of the parts in :attr:`PARTS`.
+
+    Raises:
+        TypeError: For an argument that the model does not have.
     """
+
+    #: Losses and further networks: arguments of the model, and the configs
+    #: that are their defaults. Each part is built as the attribute of its name.
+    PARTS: Mapping[str, dict] = {}
 
     def __init__(
         self,
@@ -50,7 +53,11 @@ class UnsupervisedEditModel(BaseModel):
         test_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
+        **parts: dict | None,
     ) -> None:
+        unknown = parts.keys() - self.PARTS.keys()
+        if unknown:
+            raise TypeError(f'{type(self).__name__} has no argument {sorted(unknown)[0]!r}')
         super().__init__(
             data_preprocessor=data_preprocessor or DATA_PREPROCESSOR, init_cfg=init_cfg
         )
@@ -58,6 +65,8 @@ class UnsupervisedEditModel(BaseModel):
         self.test_cfg = test_cfg
         self.amp_dtype = check_amp_dtype(amp_dtype, type(self).__name__)
         self.generator = MODELS.build(generator)
+        for name, default in self.PARTS.items():
+            setattr(self, name, MODELS.build(parts.get(name) or default))
 
     def forward(
         self, inputs: Any, data_samples: Any = None, mode: str = 'tensor', **kwargs: Any

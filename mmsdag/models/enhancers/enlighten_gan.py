@@ -11,7 +11,7 @@ from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
 from mmsdag.functional import at_least_float32
-from mmsdag.models.base import UnsupervisedEditModel, build_or_default, check_optimizers
+from mmsdag.models.base import UnsupervisedEditModel, check_optimizers
 from mmsdag.models.precision import autocast
 from mmsdag.registry import MODELS
 
@@ -105,13 +105,16 @@ class EnlightenGAN(UnsupervisedEditModel):
         ValueError: If an option is out of its range.
     """
 
+    PARTS = dict(
+        global_discriminator=dict(type='mmsdag.NormFreePatchDiscriminator', num_conv=5),
+        local_discriminator=dict(type='mmsdag.NormFreePatchDiscriminator', num_conv=4),
+        gan_loss=dict(type='mmsdag.LeastSquaresGANLoss'),
+        feature_loss=dict(type='mmsdag.SelfFeaturePreservingLoss'),
+    )
+
     def __init__(
         self,
         generator: dict,
-        global_discriminator: dict | None = None,
-        local_discriminator: dict | None = None,
-        gan_loss: dict | None = None,
-        feature_loss: dict | None = None,
         patch_size: int = 32,
         num_patches: int = 6,
         dimming: tuple[float, float] = (2.0, 4.0),
@@ -131,14 +134,6 @@ class EnlightenGAN(UnsupervisedEditModel):
         self.patch_size = patch_size
         self.num_patches = num_patches
         self.dimming = tuple(dimming)
-        self.global_discriminator = build_or_default(
-            global_discriminator, type='mmsdag.NormFreePatchDiscriminator', num_conv=5
-        )
-        self.local_discriminator = build_or_default(
-            local_discriminator, type='mmsdag.NormFreePatchDiscriminator', num_conv=4
-        )
-        self.gan_loss = build_or_default(gan_loss, type='mmsdag.LeastSquaresGANLoss')
-        self.feature_loss = build_or_default(feature_loss, type='mmsdag.SelfFeaturePreservingLoss')
 
     def train(self, mode: bool = True) -> EnlightenGAN:
         """Switch the mode, and lay out the weights for training."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmsdag.models.base import UnsupervisedEditModel, build_or_default
+from mmsdag.models.base import UnsupervisedEditModel
 from mmsdag.registry import MODELS
 
 
@@ -30,24 +30,11 @@ class PairLIE(UnsupervisedEditModel):
         **kwargs: See :class:`UnsupervisedEditModel`.
     """
 
-    def __init__(
-        self,
-        generator: dict,
-        consistency_loss: dict | None = None,
-        retinex_loss: dict | None = None,
-        projection_loss: dict | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(generator=generator, **kwargs)
-        self.consistency_loss = build_or_default(
-            consistency_loss, type='mmsdag.MSELoss', loss_weight=1.0
-        )
-        self.retinex_loss = build_or_default(
-            retinex_loss, type='mmsdag.RetinexLoss', loss_weight=1.0
-        )
-        self.projection_loss = build_or_default(
-            projection_loss, type='mmsdag.MSELoss', loss_weight=500.0
-        )
+    PARTS = dict(
+        consistency_loss=dict(type='mmsdag.MSELoss', loss_weight=1.0),
+        retinex_loss=dict(type='mmsdag.RetinexLoss', loss_weight=1.0),
+        projection_loss=dict(type='mmsdag.MSELoss', loss_weight=500.0),
+    )
 
     def forward(
         self, inputs: Any, data_samples: Any = None, mode: str = 'tensor', **kwargs: Any

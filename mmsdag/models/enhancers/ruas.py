@@ -8,7 +8,7 @@ from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
-from mmsdag.models.base import UnsupervisedEditModel, build_or_default, check_optimizers
+from mmsdag.models.base import UnsupervisedEditModel, check_optimizers
 from mmsdag.models.precision import autocast
 from mmsdag.registry import MODELS
 
@@ -47,30 +47,18 @@ class RUAS(UnsupervisedEditModel):
         ValueError: If ``denoise_interval`` is less than 1.
     """
 
-    def __init__(
-        self,
-        generator: dict,
-        fidelity_loss: dict | None = None,
-        smoothness_loss: dict | None = None,
-        denoise_fidelity_loss: dict | None = None,
-        denoise_tv_loss: dict | None = None,
-        denoise_interval: int = 50,
-        **kwargs: Any,
-    ) -> None:
+    PARTS = dict(
+        fidelity_loss=dict(type='mmsdag.MSELoss', loss_weight=0.5),
+        smoothness_loss=dict(type='mmsdag.MeanSmoothnessLoss', loss_weight=1.0),
+        denoise_fidelity_loss=dict(type='mmsdag.MSELoss', loss_weight=1e-7),
+        denoise_tv_loss=dict(type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1 / 3),
+    )
+
+    def __init__(self, generator: dict, denoise_interval: int = 50, **kwargs: Any) -> None:
         super().__init__(generator=generator, **kwargs)
         if denoise_interval < 1:
             raise ValueError(f'denoise_interval={denoise_interval} of RUAS must be at least 1')
         self.denoise_interval = denoise_interval
-        self.fidelity_loss = build_or_default(fidelity_loss, type='mmsdag.MSELoss', loss_weight=0.5)
-        self.smoothness_loss = build_or_default(
-            smoothness_loss, type='mmsdag.MeanSmoothnessLoss', loss_weight=1.0
-        )
-        self.denoise_fidelity_loss = build_or_default(
-            denoise_fidelity_loss, type='mmsdag.MSELoss', loss_weight=1e-7
-        )
-        self.denoise_tv_loss = build_or_default(
-            denoise_tv_loss, type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1 / 3
-        )
 
     def losses(self, inputs: Tensor, with_denoiser: bool = True) -> dict[str, Tensor]:
         """Compute the loss terms of a batch.

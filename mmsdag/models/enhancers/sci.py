@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mmsdag.models.base import UnsupervisedEditModel, build_or_default
+from mmsdag.models.base import UnsupervisedEditModel
 from mmsdag.registry import MODELS
 
 from .sci_net import retinex
@@ -33,22 +33,16 @@ class SCI(UnsupervisedEditModel):
         ValueError: If there is no stage.
     """
 
-    def __init__(
-        self,
-        generator: dict,
-        num_stages: int = 3,
-        fidelity_loss: dict | None = None,
-        smoothness_loss: dict | None = None,
-        **kwargs: Any,
-    ) -> None:
+    PARTS = dict(
+        fidelity_loss=dict(type='mmsdag.MSELoss', loss_weight=1.5),
+        smoothness_loss=dict(type='mmsdag.NeighborSmoothnessLoss', loss_weight=1.0),
+    )
+
+    def __init__(self, generator: dict, num_stages: int = 3, **kwargs: Any) -> None:
         super().__init__(generator=generator, **kwargs)
         if num_stages < 1:
             raise ValueError(f'num_stages={num_stages} of SCI must be one or more')
         self.num_stages = num_stages
-        self.fidelity_loss = build_or_default(fidelity_loss, type='mmsdag.MSELoss', loss_weight=1.5)
-        self.smoothness_loss = build_or_default(
-            smoothness_loss, type='mmsdag.NeighborSmoothnessLoss', loss_weight=1.0
-        )
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
         """Compute the loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
-from mmsdag.models.base import UnsupervisedEditModel, build_or_default
+from mmsdag.models.base import UnsupervisedEditModel
 from mmsdag.registry import MODELS
 
 
@@ -24,28 +22,12 @@ class ZeroDCE(UnsupervisedEditModel):
         **kwargs: See :class:`UnsupervisedEditModel`.
     """
 
-    def __init__(
-        self,
-        generator: dict,
-        tv_loss: dict | None = None,
-        spatial_loss: dict | None = None,
-        color_loss: dict | None = None,
-        exposure_loss: dict | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(generator=generator, **kwargs)
-        self.tv_loss = build_or_default(
-            tv_loss, type='mmsdag.IlluminationSmoothnessLoss', loss_weight=200.0
-        )
-        self.spatial_loss = build_or_default(
-            spatial_loss, type='mmsdag.SpatialConsistencyLoss', loss_weight=1.0
-        )
-        self.color_loss = build_or_default(
-            color_loss, type='mmsdag.ColorConstancyLoss', loss_weight=5.0
-        )
-        self.exposure_loss = build_or_default(
-            exposure_loss, type='mmsdag.ExposureControlLoss', loss_weight=10.0
-        )
+    PARTS = dict(
+        tv_loss=dict(type='mmsdag.IlluminationSmoothnessLoss', loss_weight=200.0),
+        spatial_loss=dict(type='mmsdag.SpatialConsistencyLoss', loss_weight=1.0),
+        color_loss=dict(type='mmsdag.ColorConstancyLoss', loss_weight=5.0),
+        exposure_loss=dict(type='mmsdag.ExposureControlLoss', loss_weight=10.0),
+    )
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
         """Compute the loss terms of a batch (N, 3, H, W), RGB, [0, 1]."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mmsdag.registry import MODELS
 
 from .zero_dce import ZeroDCE
@@ -22,9 +20,6 @@ class ZeroDCEPP(ZeroDCE):
         **kwargs: See :class:`ZeroDCE`.
     """
 
-    def __init__(self, generator: dict, tv_loss: dict | None = None, **kwargs: Any) -> None:
-        super().__init__(
-            generator=generator,
-            tv_loss=tv_loss or dict(type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1600.0),
-            **kwargs,
-        )
+    PARTS = dict(
+        ZeroDCE.PARTS, tv_loss=dict(type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1600.0)
+    )

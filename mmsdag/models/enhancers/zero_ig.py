@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from mmsdag.functional import diagonal_halves
-from mmsdag.models.base import UnsupervisedEditModel, build_or_default
+from mmsdag.models.base import UnsupervisedEditModel
 from mmsdag.registry import MODELS
 
 from .zero_ig_net import EPS, divide
@@ -41,36 +39,16 @@ class ZeroIG(UnsupervisedEditModel):
         **kwargs: See :class:`UnsupervisedEditModel`.
     """
 
-    def __init__(
-        self,
-        generator: dict,
-        light_loss: dict | None = None,
-        smoothness_loss: dict | None = None,
-        tv_loss: dict | None = None,
-        denoise_loss: dict | None = None,
-        color_loss: dict | None = None,
-        kept_light_loss: dict | None = None,
-        texture_loss: dict | None = None,
-        noise_loss: dict | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(generator=generator, **kwargs)
-        self.light_loss = build_or_default(light_loss, type='mmsdag.AdaptiveLightLoss')
-        self.smoothness_loss = build_or_default(
-            smoothness_loss, type='mmsdag.NeighborSmoothnessLoss', loss_weight=5.0
-        )
-        self.tv_loss = build_or_default(
-            tv_loss, type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1600.0
-        )
-        self.denoise_loss = build_or_default(
-            denoise_loss, type='mmsdag.MSELoss', loss_weight=2000.0
-        )
-        self.color_loss = build_or_default(color_loss, type='mmsdag.BlurredMSELoss')
-        self.kept_light_loss = build_or_default(
-            kept_light_loss, type='mmsdag.MSELoss', loss_weight=1000.0
-        )
-        self.texture_loss = build_or_default(texture_loss, type='mmsdag.TextureConsistencyLoss')
-        self.noise_loss = build_or_default(noise_loss, type='mmsdag.NoiseEnergyLoss')
+    PARTS = dict(
+        light_loss=dict(type='mmsdag.AdaptiveLightLoss'),
+        smoothness_loss=dict(type='mmsdag.NeighborSmoothnessLoss', loss_weight=5.0),
+        tv_loss=dict(type='mmsdag.IlluminationSmoothnessLoss', loss_weight=1600.0),
+        denoise_loss=dict(type='mmsdag.MSELoss', loss_weight=2000.0),
+        color_loss=dict(type='mmsdag.BlurredMSELoss'),
+        kept_light_loss=dict(type='mmsdag.MSELoss', loss_weight=1000.0),
+        texture_loss=dict(type='mmsdag.TextureConsistencyLoss'),
+        noise_loss=dict(type='mmsdag.NoiseEnergyLoss'),
+    )
 
     def losses(self, inputs: Tensor) -> dict[str, Tensor]:
         """Compute the loss terms.

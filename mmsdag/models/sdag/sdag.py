@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmsdag.models.base import UnsupervisedEditModel, build_or_default
+from mmsdag.models.base import UnsupervisedEditModel
 from mmsdag.models.frozen import KeepsFrozen, freeze
 from mmsdag.models.losses.margin_ranking import DEGRADATIONS
 from mmsdag.registry import MODELS, TRANSFORMS
@@ -40,12 +40,14 @@ class SDAG(KeepsFrozen, UnsupervisedEditModel):
         **kwargs: See :class:`UnsupervisedEditModel`.
     """
 
+    PARTS = dict(margin_loss=dict(type='mmsdag.MarginRankingLoss', margin=0.5))
+    margin_loss: Any
+
     def __init__(
         self,
         generator: dict,
         degradations: Mapping[str, dict] | None = None,
         enhancer: dict | None = None,
-        margin_loss: dict | None = None,
         recon_weight: float = 1.0,
         degraded_recon_weight: float = 0.1,
         **kwargs: Any,
@@ -61,9 +63,6 @@ class SDAG(KeepsFrozen, UnsupervisedEditModel):
         self.degradations = {
             name: TRANSFORMS.build(config) for name, config in degradations.items()
         }
-        self.margin_loss = build_or_default(
-            margin_loss, type='mmsdag.MarginRankingLoss', margin=0.5
-        )
         self.recon_weight = recon_weight
         self.degraded_recon_weight = degraded_recon_weight
         self.enhancer = None
