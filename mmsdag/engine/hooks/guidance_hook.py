@@ -55,12 +55,12 @@ class GuidanceHook(Hook):
 
     Args:
         loss: Config of the loss module, built before the training.
-        target: Dotted name of the submodule that returns the image.
-        output: Which of its outputs; see
-            :func:`mmsdag.utils.outputs.image_in`.
         name: Key of the term in the losses. A number is appended if the
             model or another guidance hook has an entry of that name.
         loss_weight: Weight of the term; 0 switches the hook off.
+        target: Dotted name of the submodule that returns the image.
+        output: Which of its outputs; see
+            :func:`mmsdag.utils.outputs.image_in`.
         begin: First iteration in which the term counts.
         ramp_iters: Number of iterations over which its weight then rises
             linearly.
@@ -80,15 +80,15 @@ class GuidanceHook(Hook):
         self,
         loss: dict,
         *,
-        target: str,
-        output: int | str | None,
         name: str,
-        loss_weight: float,
-        begin: int,
-        ramp_iters: int,
-        channel_order: str,
-        value_range: Sequence[float],
-        rehearse: bool,
+        loss_weight: float = 1.0,
+        target: str = 'generator',
+        output: int | str | None = None,
+        begin: int = 0,
+        ramp_iters: int = 0,
+        channel_order: str = 'rgb',
+        value_range: Sequence[float] = (0.0, 1.0),
+        rehearse: bool = True,
     ) -> None:
         owner = type(self).__name__
         if loss_weight < 0:
