@@ -79,28 +79,3 @@ def interval(values: np.ndarray, level: float = 0.95) -> Interval:
     tail = 50 * (1 - level)
     low, high = np.percentile(values, [tail, 100 - tail])
     return Interval(float(low), float(high))
-
-
-def check_weights(weights: np.ndarray | None, images: int) -> np.ndarray:
-    """Return how often each image counts, (B, I), float; by default once.
-
-    Raises:
-        ValueError: If the shape does not fit.
-    """
-    if weights is None:
-        return np.ones((1, images))
-    weights = np.asarray(weights, float)
-    if weights.ndim != 2 or weights.shape[1] != images:
-        raise ValueError(
-            f'weights have the shape {weights.shape}: (samples, {images}) '
-            f'are needed, one for each of {images} images'
-        )
-    return weights
-
-
-def mean_of_present(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
-    """Average values that are not NaN; NaN, without a warning, if all are."""
-    there = ~np.isnan(values)
-    count = there.sum(axis)
-    total = np.where(there, values, 0).sum(axis)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from .bootstrap import check_weights
+from .per_image import ArrayFields, check_weights
 
 
 @dataclass(frozen=True)
-class LabelHits:
+class LabelHits(ArrayFields):
     """Counts of ``mmpretrain.Accuracy`` for I images and K classes.
 
     Attributes:
@@ -50,12 +48,3 @@ class LabelHits:
             classes = (weights @ hits) / (weights @ self.label.astype(float))
             overall = (weights @ self.hit.astype(float)) / weights.sum(1)
         return dict(top1=overall), dict(top1=classes)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays, for ``np.savez``."""
-        return dict(hit=self.hit, label=self.label)
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> LabelHits:
-        """Invert :meth:`arrays`; other names are ignored."""
-        return cls(arrays['hit'], arrays['label'])

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .bootstrap import check_weights, mean_of_present
+from .per_image import ArrayFields, check_weights, mean_of_present
 
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
@@ -28,7 +28,7 @@ _CHUNK = 2**24
 
 
 @dataclass(frozen=True)
-class DetectionMatches:
+class DetectionMatches(ArrayFields):
     """Matches of the detections of a test set.
 
     D detections in order of category and falling score, I images, K
@@ -188,15 +188,6 @@ class DetectionMatches:
             classes['bbox_mAP_50'] = every[:, half[0]]
             overall['bbox_mAP_50'] = mean_of_present(every[:, half[0]], 1)
         return overall, classes
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays, for ``np.savez``."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> DetectionMatches:
-        """Invert :meth:`arrays`; other names are ignored."""
-        return cls(*(arrays[field.name] for field in fields(cls)))
 
 
 def match_detections(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from .bootstrap import check_weights, mean_of_present
+from .per_image import ArrayFields, check_weights, mean_of_present
 
 
 @dataclass(frozen=True)
-class PixelCounts:
+class PixelCounts(ArrayFields):
     """Counts of ``mmseg.IoUMetric`` for I images and K classes.
 
     Attributes:
@@ -55,12 +53,3 @@ class PixelCounts:
             accuracy = intersect.sum(1) / label.sum(1)
         overall = {name: mean_of_present(values, 1) for name, values in classes.items()}
         return dict(overall, aAcc=accuracy), classes
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays, for ``np.savez``."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> PixelCounts:
-        """Invert :meth:`arrays`; other names are ignored."""
-        return cls(*(arrays[field.name] for field in fields(cls)))
