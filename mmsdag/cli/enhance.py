@@ -15,7 +15,7 @@ from mmsdag.utils.image_writer import RESULT_SUFFIXES
 from .arguments import edge, new_parser
 
 if TYPE_CHECKING:
-    from mmsdag.apis import FolderReport
+    from mmsdag.apis import FolderReport, LowLightInferencer
 
 DESCRIPTION = 'Enhance photographs, folders of them, and videos.'
 DEFAULT_MODEL = 'zero_dce.sdag'
@@ -177,7 +177,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _enhance_videos(videos: Sequence[str], args: argparse.Namespace) -> int:
-    from mmsdag.apis import LowLightInferencer
     from mmsdag.apis.video import Steadier, check_pyav, enhance_video, plan_video
     from mmsdag.utils.launch import clear_errors
 
@@ -193,14 +192,7 @@ def _enhance_videos(videos: Sequence[str], args: argparse.Namespace) -> int:
                     '--out'
                 )
         Steadier(args.steady)
-        inferencer = LowLightInferencer(
-            args.model,
-            args.checkpoint,
-            device=_device(args.device),
-            tile=args.tile,
-            amp_dtype=args.amp_dtype,
-            when=args.when,
-        )
+        inferencer = _inferencer(args.model, args.checkpoint, args)
     failed = 0
     for source, target in pairs:
         if target.exists() and not args.overwrite:
@@ -248,7 +240,7 @@ def _enhance(
     args: argparse.Namespace,
 ) -> int:
     # After the arguments, because these take seconds.
-    from mmsdag.apis import LowLightInferencer, enhance_folder
+    from mmsdag.apis import enhance_folder
     from mmsdag.utils.launch import clear_errors
     from mmsdag.utils.memory import keep_freed_memory
 
@@ -257,16 +249,8 @@ def _enhance(
     keep_freed_memory()
     with clear_errors():
         pairs = plan()[rank::world_size]
-        inferencer = LowLightInferencer(
-            model,
-            checkpoint,
-            device=_device(args.device),
-            tile=args.tile,
-            amp_dtype=args.amp_dtype,
-            when=args.when,
-        )
         report = enhance_folder(
-            inferencer,
+            _inferencer(model, checkpoint, args),
             pairs,
             overwrite=args.overwrite,
             bit_depth=args.bit_depth,
@@ -281,6 +265,21 @@ def _enhance(
         print(f'results in {args.out}: {total}')
         _name_others(inputs)
     return 1 if total.failed else 0
+
+
+def _inferencer(
+    model: str, checkpoint: str | Path | None, args: argparse.Namespace
+) -> LowLightInferencer:
+    from mmsdag.apis import LowLightInferencer
+
+    return LowLightInferencer(
+        model,
+        checkpoint,
+        device=_device(args.device),
+        tile=args.tile,
+        amp_dtype=args.amp_dtype,
+        when=args.when,
+    )
 
 
 def _name_others(inputs: Sequence[str]) -> None:
