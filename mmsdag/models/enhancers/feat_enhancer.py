@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsdag.functional import IMAGENET_STD, conv_of_parts, normalize
+from mmsdag.functional import IMAGENET_STD, normalize
 from mmsdag.registry import MODELS
+
+from .zero_dce_net import SymmetricConvs
 
 #: Of the features; three for each summand of the image.
 _MAPS, _HEADS = 24, 8
@@ -17,7 +18,7 @@ _MIN_SIZE = 15
 
 
 @MODELS.register_module()
-class FeatEnHancer(BaseModule):
+class FeatEnHancer(SymmetricConvs):
     r"""Add eight maps to an image, made of its features of three scales.
 
     Seven convolutions, those of Zero-DCE's network, are applied to the image,
@@ -42,20 +43,10 @@ class FeatEnHancer(BaseModule):
         super().__init__(init_cfg=init_cfg or dict(type='Normal', layer='Conv2d', std=0.02))
         self.quarter = nn.Conv2d(3, 3, 7, 4)
         self.eighth = nn.Conv2d(3, 3, 3, 2)
-
-        def conv(inputs: int, outputs: int) -> nn.Conv2d:
-            return nn.Conv2d(inputs, outputs, 3, padding=1)
-
-        self.conv1 = conv(3, channels)
-        self.conv2 = conv(channels, channels)
-        self.conv3 = conv(channels, channels)
-        self.conv4 = conv(channels, channels)
-        self.conv5 = conv(2 * channels, channels)
-        self.conv6 = conv(2 * channels, channels)
-        self.conv7 = conv(2 * channels, _MAPS)
+        self.add_convs(channels, _MAPS)
         self.attention = _ScaleAttention(_MAPS)
-        self.merge = conv(2 * _MAPS, channels)
-        self.head = conv(channels, _MAPS)
+        self.merge = nn.Conv2d(2 * _MAPS, channels, 3, padding=1)
+        self.head = nn.Conv2d(channels, _MAPS, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Enhance images.
@@ -78,10 +69,10 @@ class FeatEnHancer(BaseModule):
             )
         normalized = normalize(x)
         quarter = self.quarter(normalized)
-        fine = self._features(normalized).relu()
-        middle = self._features(quarter).relu()
+        fine = self.convolve(normalized).relu()
+        middle = self.convolve(quarter).relu()
         # Without ReLU, as in the authors' code.
-        coarse = self._features(self.eighth(quarter))
+        coarse = self.convolve(self.eighth(quarter))
         features = torch.cat((self.attention(fine, middle), _resized(coarse, size)), 1)
         maps = self.head(self.merge(features))
         dtype = torch.promote_types(x.dtype, torch.float32)
@@ -92,15 +83,6 @@ class FeatEnHancer(BaseModule):
     def enhance(self, x: Tensor) -> Tensor:
         """Enhance images and clip them to [0, 1]; see :meth:`forward`."""
         return self(x).clamp(0, 1)
-
-    def _features(self, x: Tensor) -> Tensor:
-        x1 = conv_of_parts(self.conv1, x, relu=True)
-        x2 = conv_of_parts(self.conv2, x1, relu=True)
-        x3 = conv_of_parts(self.conv3, x2, relu=True)
-        x4 = conv_of_parts(self.conv4, x3, relu=True)
-        x5 = conv_of_parts(self.conv5, x3, x4, relu=True)
-        x6 = conv_of_parts(self.conv6, x2, x5, relu=True)
-        return conv_of_parts(self.conv7, x1, x6, relu=False)
 
 
 class _ScaleAttention(nn.Module):

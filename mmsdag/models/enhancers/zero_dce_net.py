@@ -10,8 +10,34 @@ from mmsdag.functional import apply_curves, conv_of_parts
 from mmsdag.registry import MODELS
 
 
+class SymmetricConvs(BaseModule):
+    """Base of networks with DCE-Net's convolutions, ``conv1`` to ``conv7``."""
+
+    def add_convs(self, channels: int, outputs: int) -> None:
+        """Add seven 3x3 convolutions.
+
+        Args:
+            channels: Width of the hidden layers.
+            outputs: Maps of the last one.
+        """
+        inputs = [3, *[channels] * 3, *[2 * channels] * 3]
+        widths = [*[channels] * 6, outputs]
+        for number, sizes in enumerate(zip(inputs, widths), 1):
+            self.add_module(f'conv{number}', nn.Conv2d(*sizes, 3, padding=1))
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """Apply them with symmetric skip concatenations, the last without ReLU."""
+        x1 = conv_of_parts(self.conv1, x, relu=True)
+        x2 = conv_of_parts(self.conv2, x1, relu=True)
+        x3 = conv_of_parts(self.conv3, x2, relu=True)
+        x4 = conv_of_parts(self.conv4, x3, relu=True)
+        x5 = conv_of_parts(self.conv5, x3, x4, relu=True)
+        x6 = conv_of_parts(self.conv6, x2, x5, relu=True)
+        return conv_of_parts(self.conv7, x1, x6, relu=False)
+
+
 @MODELS.register_module()
-class ZeroDCENet(BaseModule):
+class ZeroDCENet(SymmetricConvs):
     """DCE-Net: seven 3x3 convolutions with symmetric skip concatenations.
 
     Args:
@@ -26,29 +52,13 @@ class ZeroDCENet(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg or dict(type='Normal', layer='Conv2d', std=0.02))
         self.num_iters = num_iters
-
-        def conv(inputs: int, outputs: int) -> nn.Conv2d:
-            return nn.Conv2d(inputs, outputs, 3, padding=1)
-
-        self.conv1 = conv(3, channels)
-        self.conv2 = conv(channels, channels)
-        self.conv3 = conv(channels, channels)
-        self.conv4 = conv(channels, channels)
-        self.conv5 = conv(2 * channels, channels)
-        self.conv6 = conv(2 * channels, channels)
-        self.conv7 = conv(2 * channels, 3 * num_iters)
+        self.add_convs(channels, 3 * num_iters)
 
     def curves(self, x: Tensor) -> Tensor:
         """Compute curve maps (N, 3 * num_iters, H, W), [-1, 1], of ``x``."""
-        x1 = conv_of_parts(self.conv1, x, relu=True)
-        x2 = conv_of_parts(self.conv2, x1, relu=True)
-        x3 = conv_of_parts(self.conv3, x2, relu=True)
-        x4 = conv_of_parts(self.conv4, x3, relu=True)
-        x5 = conv_of_parts(self.conv5, x3, x4, relu=True)
-        x6 = conv_of_parts(self.conv6, x2, x5, relu=True)
         # In float32 even under autocast: eight squarings in half precision
         # would leave visible steps. Plane by plane, as the curves read it.
-        maps = conv_of_parts(self.conv7, x1, x6, relu=False).to(
+        maps = self.convolve(x).to(
             torch.promote_types(x.dtype, torch.float32), memory_format=torch.contiguous_format
         )
         return torch.tanh(maps)
