@@ -13,6 +13,8 @@ from typing import Any
 from mmengine import fileio
 from mmseg.datasets import BaseSegDataset
 
+from .low_light_folder import named
+
 #: Cityscapes' train id of each label id that is evaluated (its published
 #: table); the other label ids, from 0 to 33, are ignored.
 TRAIN_IDS = {
@@ -37,7 +39,6 @@ TRAIN_IDS = {
     33: 18,
 }
 _LABEL_IDS = range(34)
-_NAMED = 10
 
 
 def label_id_map(
@@ -142,10 +143,6 @@ class NightSegmentationBase(BaseSegDataset):
         missing = [info[key] for info in infos if not fileio.exists(info[key], self.backend_args)]
         if not missing:
             return
-        named = ''.join(f'\n  {path}' for path in missing[:_NAMED])
-        more = len(missing) - _NAMED
-        if more > 0:
-            named += f'\n  and {more} more'
         remedy = (
             'check data_prefix.img_path and ann_file, which holds names '
             f'without img_suffix={self.img_suffix!r}'
@@ -156,5 +153,5 @@ class NightSegmentationBase(BaseSegDataset):
         )
         raise FileNotFoundError(
             f'{type(self).__name__}: {len(missing)} of {len(infos)} {kind} '
-            f'are missing; {remedy}:{named}'
+            f'are missing; {remedy}:{named(missing)}'
         )

@@ -52,7 +52,7 @@ def psnr(image: np.ndarray, other: np.ndarray) -> float:
     Raises:
         ValueError: If the shapes differ.
     """
-    _check_shapes(image, other)
+    check_shapes(image, other)
     difference = image.astype(np.float32) - other.astype(np.float32)
     error = float(np.square(difference).mean())
     return float('inf') if error == 0 else 10 * np.log10(255**2 / error)
@@ -71,7 +71,7 @@ def ssim(image: np.ndarray, other: np.ndarray) -> float:
     Raises:
         ValueError: If the shapes differ, or the images are too small.
     """
-    _check_shapes(image, other)
+    check_shapes(image, other)
     if min(image.shape[:2]) < 11:
         raise ValueError(f'SSIM needs 11x11 pixels, got {image.shape[:2]}')
 
@@ -202,6 +202,7 @@ def _half(pixels: np.ndarray) -> np.ndarray:
     return pixels[::2, ::2]
 
 
-def _check_shapes(image: np.ndarray, other: np.ndarray) -> None:
+def check_shapes(image: np.ndarray, other: np.ndarray) -> None:
+    """Raise a ``ValueError`` if images that are compared differ in shape."""
     if image.shape != other.shape:
         raise ValueError(f'images to be compared differ in shape: {image.shape}, {other.shape}')

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from mmsdag.registry import METRICS
 from mmsdag.utils import load_checkpoint
 
-from .fidelity import NIQE_BLOCK, niqe, niqe_statistics, prepare, psnr, ssim
+from .fidelity import NIQE_BLOCK, check_shapes, niqe, niqe_statistics, prepare, psnr, ssim
 
 
 class ImageMetric(BaseMetric):
@@ -337,8 +337,7 @@ def lightness_order_error(image: np.ndarray, enhanced: np.ndarray, side: int = 5
     Raises:
         ValueError: If the images differ in size.
     """
-    if image.shape != enhanced.shape:
-        raise ValueError(f'images to be compared differ in shape: {image.shape}, {enhanced.shape}')
+    check_shapes(image, enhanced)
     rows, columns = _grid(image.shape[:2], side)
     before, after = (
         np.rint(pixels[rows][:, columns].max(-1)).clip(0, 255).astype(int)

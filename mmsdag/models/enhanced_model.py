@@ -140,18 +140,20 @@ class EnhancedModel(KeepsFrozen):
 
     def _enhance_tensor(self, batch: Tensor) -> Tensor:
         if batch.dtype == torch.uint8:
-            rgb = batch.flip(1) if self.format.is_bgr else batch
-            with torch.no_grad():
-                enhanced = (
-                    (self.runner.enhance_rgb(rgb.float() / 255) * 255).round().to(torch.uint8)
-                )
-            return enhanced.flip(1) if self.format.is_bgr else enhanced
+            return self._enhance_integers(batch.float(), 255).to(torch.uint8)
         if not batch.is_floating_point():
             raise TypeError(
                 f'EnhancedModel got images of {batch.dtype}: they are floating point or uint8'
             )
         rgb = self.format.decode(batch.float()).clamp(0, 1)
         return self.format.encode(self.runner.enhance_rgb(rgb)).to(batch.dtype)
+
+    @torch.no_grad()
+    def _enhance_integers(self, pixels: Tensor, white: int) -> Tensor:
+        """Enhance float32 images of integers from 0 to ``white``."""
+        rgb = pixels.flip(1) if self.format.is_bgr else pixels
+        enhanced = (self.runner.enhance_rgb(rgb / white) * white).round()
+        return enhanced.flip(1) if self.format.is_bgr else enhanced
 
     def _enhance_array(self, batch: np.ndarray) -> np.ndarray:
         device = next((p.device for p in self.enhancer.parameters()), torch.device('cpu'))
@@ -167,10 +169,7 @@ class EnhancedModel(KeepsFrozen):
                         f'EnhancedModel got images of {batch.dtype}: they are '
                         'floating point, uint8 or uint16'
                     )
-                white = float(np.iinfo(batch.dtype).max)
-                rgb = pixels.flip(1) if self.format.is_bgr else pixels
-                out = (self.runner.enhance_rgb(rgb / white) * white).round()
-                out = out.flip(1) if self.format.is_bgr else out
+                out = self._enhance_integers(pixels, np.iinfo(batch.dtype).max)
         return out.permute(0, 2, 3, 1).cpu().numpy().astype(batch.dtype)
 
 

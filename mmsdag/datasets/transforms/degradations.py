@@ -96,10 +96,6 @@ class Degradation(Transform):
             results[f'{self.out_key}_channel_order'] = results[f'{self.key}_channel_order']
         return results
 
-    def __repr__(self) -> str:
-        arguments = ', '.join(f'{k}={v!r}' for k, v in vars(self).items())
-        return f'{type(self).__name__}({arguments})'
-
     def _degrade(self, x: Tensor, generator: Generator | None) -> Tensor:
         """Degrade (N, C, H, W)."""
         raise NotImplementedError
