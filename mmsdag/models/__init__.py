@@ -4,33 +4,9 @@ from typing import Any
 
 from mmsdag.registry import MODELS
 
-from . import loading
+from . import enhancers, loading, losses
 from .data_preprocessors import EnhancedDataPreprocessor, ImageDataPreprocessor
-from .enhancers import (
-    BlendUNet,
-    CLAHEEnhancer,
-    CoLIEEnhancer,
-    DENet,
-    DenoisedEnhancer,
-    EnhancerWrapper,
-    EnlightenGANNet,
-    FeatEnHancer,
-    FRBNet,
-    GammaEnhancer,
-    HistogramEqualizationEnhancer,
-    IATNet,
-    InverseGainEnhancer,
-    LIMEEnhancer,
-    MeanScaleEnhancer,
-    MultiScaleRetinexEnhancer,
-    PairLIENet,
-    RUASNet,
-    SCINet,
-    YOLANet,
-    ZeroDCENet,
-    ZeroDCEPPNet,
-    ZeroIGNet,
-)
+from .enhancers import *  # noqa: F403
 from .enhancers.enlighten_gan import EnlightenGAN, NormFreePatchDiscriminator
 from .enhancers.pairlie import PairLIE
 from .enhancers.restorer import SelfSupervisedRestorer
@@ -41,90 +17,32 @@ from .enhancers.zero_dce import ZeroDCE
 from .enhancers.zero_dce_pp import ZeroDCEPP
 from .enhancers.zero_ig import ZeroIG
 from .loading import load_enhancer
-from .losses import (
-    AdaptiveLightLoss,
-    AgreementGuidanceLoss,
-    BlurredMSELoss,
-    ColorConstancyLoss,
-    ConsistencyGuidanceLoss,
-    ExposureControlLoss,
-    IlluminationSmoothnessLoss,
-    LeastSquaresGANLoss,
-    MarginRankingLoss,
-    MeanSmoothnessLoss,
-    MSELoss,
-    NeighborSmoothnessLoss,
-    NoiseEnergyLoss,
-    RetinexLoss,
-    SDAGGuidanceLoss,
-    SelfFeaturePreservingLoss,
-    SpatialConsistencyLoss,
-    TextureConsistencyLoss,
-)
+from .losses import *  # noqa: F403
 from .maet import MAET
 from .sdag import BackboneExtractor, DeepVGGExtractor, SDAGNet, VGGExtractor
 from .sdag.sdag import SDAG
 
 __all__ = [
-    'AdaptiveLightLoss',
-    'AgreementGuidanceLoss',
+    *enhancers.__all__,
+    *losses.__all__,
     'BackboneExtractor',
-    'BlendUNet',
-    'BlurredMSELoss',
-    'CLAHEEnhancer',
-    'CoLIEEnhancer',
-    'ColorConstancyLoss',
-    'ConsistencyGuidanceLoss',
-    'DENet',
     'DeepVGGExtractor',
-    'DenoisedEnhancer',
     'EnhancedDataPreprocessor',
-    'EnhancerWrapper',
     'EnlightenGAN',
-    'EnlightenGANNet',
-    'ExposureControlLoss',
-    'FRBNet',
-    'FeatEnHancer',
-    'GammaEnhancer',
-    'HistogramEqualizationEnhancer',
-    'IATNet',
-    'IlluminationSmoothnessLoss',
     'ImageDataPreprocessor',
-    'InverseGainEnhancer',
-    'LIMEEnhancer',
-    'LeastSquaresGANLoss',
     'MAET',
-    'MSELoss',
-    'MarginRankingLoss',
-    'MeanScaleEnhancer',
-    'MeanSmoothnessLoss',
-    'MultiScaleRetinexEnhancer',
-    'NeighborSmoothnessLoss',
-    'NoiseEnergyLoss',
     'NormFreePatchDiscriminator',
     'PairLIE',
-    'PairLIENet',
     'RUAS',
-    'RUASNet',
-    'RetinexLoss',
     'SCI',
-    'SCINet',
     'SDAG',
-    'SDAGGuidanceLoss',
     'SDAGNet',
-    'SelfFeaturePreservingLoss',
     'SelfSupervisedRestorer',
-    'SpatialConsistencyLoss',
-    'TextureConsistencyLoss',
     'UnsupervisedEnhancer',
     'VGGExtractor',
-    'YOLANet',
     'ZeroDCE',
-    'ZeroDCENet',
     'ZeroDCEPP',
-    'ZeroDCEPPNet',
     'ZeroIG',
-    'ZeroIGNet',
     'load_enhancer',
 ]
 
