@@ -51,9 +51,8 @@ def check_stack(owner: str) -> None:
     """
     if find_spec('mmengine') is None:
         raise ImportError(
-            f"{owner} needs MMEngine: pip install 'mmengine>=0.10.0,<1.0.0', "
-            "or, for numpy 2 and Python 3.12 or later, 'onedl-mmengine>="
-            "0.10.0,<1.0.0'"
+            f"{owner} needs MMEngine: pip install 'mmengine>=0.10.0,<1.0.0', or, for numpy 2 and "
+            "Python 3.12 or later, 'onedl-mmengine>=0.10.0,<1.0.0'"
         )
     from mmengine.utils import digit_version
 

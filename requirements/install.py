@@ -35,9 +35,8 @@ MARK = '.mmsdag-env'
 PYTHON_HEADERS = Path(sysconfig.get_paths()['include'])
 
 NETWORK = (
-    'see the lines above; is the package index reachable (pip config '
-    'list), and the disk large enough (6 GB)? Then run the same '
-    'command again'
+    'see the lines above; is the package index reachable (pip config list), and the disk large '
+    'enough (6 GB)? Then run the same command again'
 )
 
 

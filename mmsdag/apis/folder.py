@@ -80,9 +80,8 @@ def plan_folder(in_dir: Path, out_dir: Path, format: str = 'png') -> list[_Pair]
     names = find_images(in_dir)
     if out_dir.resolve().is_relative_to(in_dir.resolve()):
         raise ValueError(
-            f'OUT_DIR {str(out_dir)!r} is IN_DIR {str(in_dir)!r} or lies in '
-            'it: choose a folder beside it, so that no result is ever taken '
-            'for an input'
+            f'OUT_DIR {str(out_dir)!r} is IN_DIR {str(in_dir)!r} or lies in it: choose a folder '
+            'beside it, so that no result is ever taken for an input'
         )
     check_out_dir(out_dir)
     sources = [in_dir / name for name in names]

@@ -214,10 +214,9 @@ def _arrays_singly(inputs: Sequence[Any]) -> Iterator[Any]:
             yield item
         else:
             raise TypeError(
-                f'an input of type {type(item).__name__}: give a path, a PIL '
-                'image or an array (H, W, 3), BGR; of a tensor (3, H, W), '
-                'RGB, [0, 1]: 255 * tensor.flip(0).permute(1, 2, 0).numpy(); '
-                'of the bytes of a file: cv2.imdecode'
+                f'an input of type {type(item).__name__}: give a path, a PIL image or an array (H, '
+                'W, 3), BGR; of a tensor (3, H, W), RGB, [0, 1]: 255 * tensor.flip(0).permute(1, '
+                '2, 0).numpy(); of the bytes of a file: cv2.imdecode'
             )
 
 

@@ -116,8 +116,7 @@ def output_paths(
     for target, source in zip(targets, sources):
         if target.resolve() in real_sources:
             raise ValueError(
-                f'the result of {str(source)!r} would replace '
-                f'the input {str(target)!r}: choose another '
-                'folder for the results'
+                f'the result of {str(source)!r} would replace the input {str(target)!r}: choose '
+                'another folder for the results'
             )
     return targets

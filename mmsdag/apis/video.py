@@ -288,9 +288,8 @@ def _encode(
         for frame in islice(reader.decode(stream), done, None):
             if frame.pts is None:
                 raise ValueError(
-                    f'video {reader.name!r} has frames without timestamps: '
-                    'make some, as by ffmpeg -fflags +genpts -i IN -c copy '
-                    'OUT'
+                    f'video {reader.name!r} has frames without timestamps: make some, as by ffmpeg '
+                    '-fflags +genpts -i IN -c copy OUT'
                 )
             image = _enhanced(frame, inferencer, steadier, part, done)
             segments.add(image, frame, stream)

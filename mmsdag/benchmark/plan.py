@@ -189,10 +189,9 @@ def _check_seeds(plan: Plan) -> None:
             counts = [len(item.checkpoints), len(twin.checkpoints)]
             if counts[0] != counts[1] and twin.checkpoints != (None,):
                 raise ValueError(
-                    f'enhancers.{item.name}.guided_twin_of: {item.name} has '
-                    f'{counts[0]} checkpoints and {twin.name} {counts[1]}; guided '
-                    'and unguided are compared seed by seed: give both the same '
-                    'number, in the same order'
+                    f'enhancers.{item.name}.guided_twin_of: {item.name} has {counts[0]} '
+                    f'checkpoints and {twin.name} {counts[1]}; guided and unguided are compared '
+                    'seed by seed: give both the same number, in the same order'
                 )
 
 

@@ -97,9 +97,8 @@ def _plug_into_model(cfg: Config, item: Enhancer, seed: int, base: Recognizer) -
     kind = None if present is None else present.get('type', stock)
     if _short(kind) != stock:
         raise ValueError(
-            f'recognizers.{base.name}: its data_preprocessor is {kind!r}, not '
-            f'{stock}, so that no enhancer can be put there; use '
-            "plug_in='transform'"
+            f'recognizers.{base.name}: its data_preprocessor is {kind!r}, not {stock}, so that no '
+            "enhancer can be put there; use plug_in='transform'"
         )
     cfg.model.data_preprocessor = dict(
         present,
@@ -115,9 +114,8 @@ def _plug_into_pipeline(pipeline: list[dict], item: Enhancer, seed: int, base: R
     place = next((i for i, name in enumerate(types) if name.startswith('LoadImage')), None)
     if place is None:
         raise ValueError(
-            f'recognizers.{base.name}: its test pipeline has no '
-            'LoadImageFromFile, after which an enhancer could '
-            "be put; use plug_in='preprocessor'"
+            f'recognizers.{base.name}: its test pipeline has no LoadImageFromFile, after which an '
+            "enhancer could be put; use plug_in='preprocessor'"
         )
     place += 1
     # An image that the dataset darkens is enhanced afterwards.

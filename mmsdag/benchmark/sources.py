@@ -368,9 +368,8 @@ def label_table(recognizer: Recognizer, data: EvaluationSet) -> list[int] | None
     where = f'datasets.{data.name}.class_names'
     if data.task != 'det':
         raise ValueError(
-            f'datasets.{data.name} has the classes {data.classes}, '
-            f'{owner} {known}: segmentors and classifiers must have been '
-            'trained for the classes of the dataset'
+            f'datasets.{data.name} has the classes {data.classes}, {owner} {known}: segmentors and '
+            'classifiers must have been trained for the classes of the dataset'
         )
     for name, alias in names.items():
         if name not in data.classes:
@@ -385,9 +384,8 @@ def label_table(recognizer: Recognizer, data: EvaluationSet) -> list[int] | None
     strange = [name for name in wanted if name not in known]
     if strange:
         raise ValueError(
-            f'{where}: {owner} has no class {", ".join(map(repr, strange))}; '
-            'give its own name of it, as in '
-            f"class_names=dict(Motorbike='motorcycle'). It has "
+            f'{where}: {owner} has no class {", ".join(map(repr, strange))}; give its own name of '
+            "it, as in class_names=dict(Motorbike='motorcycle'). It has "
             f'{", ".join(known)}'
         )
     return [wanted.index(n) if n in wanted else -1 for n in known]

@@ -35,13 +35,12 @@ COLUMNS = (
     'cells',
 )
 _HOW_TO_READ = (
-    'Metrics are in percent; those of the stock evaluators, unrounded. In '
-    'brackets: the {level:.0%} bootstrap interval over the images ({samples} '
-    'resamples, the same for all enhancers{group}). A difference whose '
-    'interval includes 0 is called within noise. ± is the standard deviation '
-    'over the checkpoints of an enhancer; an interval does not include it. '
-    'Time: median to read an image, enhance it and predict. Memory: peak of '
-    'the process above its memory before the run.'
+    'Metrics are in percent; those of the stock evaluators, unrounded. In brackets: the '
+    '{level:.0%} bootstrap interval over the images ({samples} resamples, the same for all '
+    'enhancers{group}). A difference whose interval includes 0 is called within noise. ± is the '
+    'standard deviation over the checkpoints of an enhancer; an interval does not include it. '
+    'Time: median to read an image, enhance it and predict. Memory: peak of the process above its '
+    'memory before the run.'
 )
 
 
@@ -239,10 +238,9 @@ def _best(plan: Plan, block: Block, where: str) -> list[str]:
     )
     change = best.estimates[ALL][metric].minus(baseline.estimates[ALL][metric])
     return [
-        f'{where}: of the enhancers, '
-        f'{plan.enhancers[best.enhancer].title} has the highest '
-        f'{METRICS[block.task][metric]}; against '
-        f'{plan.enhancers[plan.baseline].title} that is {change.verdict}.'
+        f'{where}: of the enhancers, {plan.enhancers[best.enhancer].title} has the highest '
+        f'{METRICS[block.task][metric]}; against {plan.enhancers[plan.baseline].title} that is '
+        f'{change.verdict}.'
     ]
 
 

@@ -35,9 +35,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         'labels',
         type=Path,
         nargs='+',
-        help='JSON files of BDD100K with a name and attributes.timeofday of '
-        'each image; those of all splits, as the 10k images are not split '
-        'like the 100k',
+        help='JSON files of BDD100K with a name and attributes.timeofday of each image; those of '
+        'all splits, as the 10k images are not split like the 100k',
     )
     parser.add_argument('--images', type=Path, required=True, help='folder of the images')
     parser.add_argument('--masks', type=Path, help='folder of their label PNGs')

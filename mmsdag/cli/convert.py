@@ -32,9 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('dst', type=Path, help='file to write')
     parser.add_argument(
         '--key',
-        help='sdag: which weights, "params" (the default: the authors guide '
-        'enhancers and test with them) or "params_ema" (their moving '
-        'average)',
+        help='sdag: which weights, "params" (the default: the authors guide enhancers and test '
+        'with them) or "params_ema" (their moving average)',
     )
 
 
@@ -48,9 +47,8 @@ def run(args: argparse.Namespace) -> None:
     weights = content['state_dict'].values()
     key = content['meta']['source_key']
     print(
-        f'{args.src}{f" [{key}]" if key else ""} -> {args.dst}: '
-        f'{len(weights)} tensors, {sum(w.numel() for w in weights):,} '
-        f'weights, {args.dst.stat().st_size:,} bytes'
+        f'{args.src}{f" [{key}]" if key else ""} -> {args.dst}: {len(weights)} tensors, '
+        f'{sum(w.numel() for w in weights):,} weights, {args.dst.stat().st_size:,} bytes'
     )
 
 

@@ -108,17 +108,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         type=edge,
         default='auto',
         metavar='auto|SIZE|0',
-        help='images of more than SIZE x SIZE pixels go through the network '
-        'in tiles of that size; 0: never cut. By default the size that 1 GiB '
-        '(CUDA: 4) of memory allows',
+        help='images of more than SIZE x SIZE pixels go through the network in tiles of that size; '
+        '0: never cut. By default the size that 1 GiB (CUDA: 4) of memory allows',
     )
     parser.add_argument(
         '--when',
         type=_when,
         metavar='dark|LUMA',
-        help='enhance only images whose mean luma is below LUMA, in (0, 1]; '
-        "'dark' is 0.21. Others are written as they are. By default all are "
-        'enhanced',
+        help="enhance only images whose mean luma is below LUMA, in (0, 1]; 'dark' is 0.21. Others "
+        'are written as they are. By default all are enhanced',
     )
     parser.add_argument(
         '--batch-size',
@@ -187,9 +185,8 @@ def _enhance_videos(videos: Sequence[str], args: argparse.Namespace) -> int:
         for source, target in pairs:
             if targets.count(target) > 1:
                 raise ValueError(
-                    f'{str(source)!r} and another video would both be written '
-                    f'to {str(target)!r}: rename one, or give a folder as '
-                    '--out'
+                    f'{str(source)!r} and another video would both be written to {str(target)!r}: '
+                    'rename one, or give a folder as --out'
                 )
         Steadier(args.steady)
         inferencer = _inferencer(args.model, args.checkpoint, args)

@@ -95,9 +95,8 @@ def run(args: argparse.Namespace) -> None:
             network = load_enhancer(args.config, args.checkpoint)
             difference = export_onnx(network, args.out, args.static)
     print(
-        f'{args.out}: {args.out.stat().st_size / 1024:.0f} KiB; onnxruntime '
-        f'differs from PyTorch by at most {difference:.1e} (allowed: '
-        f'{TOLERANCE:.0e})'
+        f'{args.out}: {args.out.stat().st_size / 1024:.0f} KiB; onnxruntime differs from PyTorch '
+        f'by at most {difference:.1e} (allowed: {TOLERANCE:.0e})'
     )
 
 

@@ -152,10 +152,9 @@ def augment(cfg: Config, name: str) -> None:
         dataset = dataset.dataset
     if _enhances(dataset.get('pipeline')) and not _enhances(cfg.tta_pipeline):
         raise ValueError(
-            f'--tta: the test pipeline of config {name!r} has EnhanceImage, '
-            'its tta_pipeline does not, so that the images would not be '
-            'enhanced; put it there too, after LoadImageFromFile, or take '
-            'the data preprocessor that enhances'
+            f'--tta: the test pipeline of config {name!r} has EnhanceImage, its tta_pipeline does '
+            'not, so that the images would not be enhanced; put it there too, after '
+            'LoadImageFromFile, or take the data preprocessor that enhances'
         )
     dataset.pipeline = cfg.tta_pipeline
 
@@ -185,9 +184,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
             if args.show_dir and not _visualization(cfg):
                 if not hasattr(model, 'generator'):
                     raise ValueError(
-                        f'--show-dir: config {args.config!r} has no '
-                        'default_hooks.visualization, as those of mmdet and '
-                        'mmseg have; leave --show-dir out or add one'
+                        f'--show-dir: config {args.config!r} has no default_hooks.visualization, '
+                        'as those of mmdet and mmseg have; leave --show-dir out or add one'
                     )
                 runner.register_hook(_SaveEnhanced(args.show_dir))
             runner.test_loop  # noqa: B018  (builds the dataset)

@@ -62,9 +62,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='continue from a checkpoint; without a value, or with "auto", '
-        'from the latest in the work dir, or from the beginning if there is '
-        'none',
+        help='continue from a checkpoint; without a value, or with "auto", from the latest in the '
+        'work dir, or from the beginning if there is none',
     )
     parser.add_argument(
         '--amp',
@@ -171,10 +170,9 @@ def set_resume(cfg: Config, resume: str | None) -> None:
         lacking = {'meta', 'message_hub', 'optimizer'} - load_checkpoint(source).keys()
         if resume is not None and lacking:
             raise ValueError(
-                f'checkpoint {source!r} holds weights but no '
-                f'{", ".join(sorted(lacking))}, so training cannot '
-                f'continue from it: --cfg-options load_from={source} starts '
-                'anew from its weights'
+                f'checkpoint {source!r} holds weights but no {", ".join(sorted(lacking))}, so '
+                f'training cannot continue from it: --cfg-options load_from={source} starts anew '
+                'from its weights'
             )
 
 
@@ -197,9 +195,8 @@ def prepare(args: argparse.Namespace) -> Config:
     if args.auto_scale_lr:
         if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise ValueError(
-                f'--auto-scale-lr: config {args.config!r} does not name the '
-                'batch size of its learning rate; add '
-                '--cfg-options auto_scale_lr.base_batch_size=16 or the like'
+                f'--auto-scale-lr: config {args.config!r} does not name the batch size of its '
+                'learning rate; add --cfg-options auto_scale_lr.base_batch_size=16 or the like'
             )
         cfg.auto_scale_lr.enable = True
     cfg.setdefault('randomness', dict(seed=None))

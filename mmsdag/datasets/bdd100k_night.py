@@ -34,8 +34,7 @@ class BDD100KNightDataset(NightSegmentationBase, BDD100KDataset):
     def __init__(self, ann_file: str = '', **kwargs: Any) -> None:
         if not ann_file:
             raise ValueError(
-                'BDD100KNightDataset: ann_file must name the list of night '
-                'images, as the folders hold day and night; '
-                'tools/dataset_converters/bdd100k_night.py makes one'
+                'BDD100KNightDataset: ann_file must name the list of night images, as the folders '
+                'hold day and night; tools/dataset_converters/bdd100k_night.py makes one'
             )
         super().__init__(ann_file=ann_file, **kwargs)

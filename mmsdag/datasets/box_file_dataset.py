@@ -150,8 +150,7 @@ class BoxFileDataset(BaseDetDataset):
         if not missing or self.missing_images == 'keep':
             return
         message = (
-            f'{type(self).__name__}: {len(missing)} of {len(records)} '
-            'listed images are not in '
+            f'{type(self).__name__}: {len(missing)} of {len(records)} listed images are not in '
             f'{self.data_prefix["img_path"]}'
         )
         if len(missing) == len(records):

@@ -106,8 +106,7 @@ class CamVidDataset(NightSegmentationBase, BaseSegDataset):
         ]
         if not kept:
             raise ValueError(
-                f'CamVidDataset: light={self.light!r} keeps none of the '
-                f'{len(infos)} frames in {self.data_prefix["img_path"]}; '
-                f'those at dusk are named {_DUSK}_*'
+                f'CamVidDataset: light={self.light!r} keeps none of the {len(infos)} frames in '
+                f'{self.data_prefix["img_path"]}; those at dusk are named {_DUSK}_*'
             )
         return kept

@@ -59,10 +59,9 @@ class CODaNDataset(BaseDataset):
             folder = os.path.join(self.img_prefix, name)
             if not os.path.isdir(folder):
                 raise FileNotFoundError(
-                    f'CODaNDataset: no folder {folder} (working folder '
-                    f'{os.getcwd()}): unpack codan_{self.split}.tar.bz2 and '
-                    f'set data_root={self.data_root!r} to the folder of its '
-                    f'{self.split}/'
+                    f'CODaNDataset: no folder {folder} (working folder {os.getcwd()}): unpack '
+                    f'codan_{self.split}.tar.bz2 and set data_root={self.data_root!r} to the '
+                    f'folder of its {self.split}/'
                 )
             infos += [
                 dict(img_path=os.path.join(folder, image), gt_label=label)

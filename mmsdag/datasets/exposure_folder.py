@@ -73,10 +73,9 @@ class ExposureFolderDataset(LowLightFolderDataset):
             partners = {name: found for name, found in partners.items() if found}
         if not partners:
             raise ValueError(
-                f'{self.ann_file}: no {self.shots} shots'
-                f'{" with a partner" if self.paired else ""} in scenes '
-                f'{self.scene_range[0]} to {self.scene_range[1]}: widen '
-                'scene_range or shots'
+                f'{self.ann_file}: no {self.shots} shots{" with a partner" if self.paired else ""} '
+                f'in scenes {self.scene_range[0]} to {self.scene_range[1]}: widen scene_range or '
+                'shots'
             )
         self._partners = partners
         return list(partners)
@@ -106,9 +105,8 @@ class ExposureFolderDataset(LowLightFolderDataset):
             ][:1]
         if differing:
             raise ValueError(
-                f'paired={self.paired!r}: {len(differing)} of {len(infos)} '
-                f'shots in {self.folder} are not of the size of their '
-                f'partner:{named(differing)}'
+                f'paired={self.paired!r}: {len(differing)} of {len(infos)} shots in {self.folder} '
+                f'are not of the size of their partner:{named(differing)}'
             )
         return infos
 

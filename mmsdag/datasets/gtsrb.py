@@ -77,9 +77,8 @@ class GTSRBDataset(BaseDataset):
             raise ValueError(f"tracks={tracks!r} of GTSRBDataset: must be 'train', 'val' or None")
         if (tracks or other_than) and ann_file:
             raise ValueError(
-                f'tracks={tracks!r}, other_than={other_than!r} of '
-                'GTSRBDataset: only training images have a track, and '
-                f'ann_file={ann_file!r} is a list: leave one of them out'
+                f'tracks={tracks!r}, other_than={other_than!r} of GTSRBDataset: only training '
+                f'images have a track, and ann_file={ann_file!r} is a list: leave one of them out'
             )
         self.tracks = tracks
         self.other_than = other_than
@@ -96,9 +95,8 @@ class GTSRBDataset(BaseDataset):
         folder = self.img_prefix
         if not os.path.isdir(folder):
             raise FileNotFoundError(
-                f'GTSRBDataset: no folder {folder} (working folder '
-                f'{os.getcwd()}): check data_root={self.data_root!r} and '
-                'data_prefix; docs/datasets.md shows the layout'
+                f'GTSRBDataset: no folder {folder} (working folder {os.getcwd()}): check '
+                f'data_root={self.data_root!r} and data_prefix; docs/datasets.md shows the layout'
             )
         if not self.ann_file:
             infos = self._training_images(folder)
@@ -118,9 +116,8 @@ class GTSRBDataset(BaseDataset):
         missing = [info['img_path'] for info in infos if not os.path.isfile(info['img_path'])]
         if missing:
             raise FileNotFoundError(
-                f'GTSRBDataset: {len(missing)} of {len(infos)} images of '
-                f'{self.ann_file} are missing, for example {missing[0]}: '
-                'check data_prefix'
+                f'GTSRBDataset: {len(missing)} of {len(infos)} images of {self.ann_file} are '
+                f'missing, for example {missing[0]}: check data_prefix'
             )
         return infos
 
@@ -156,10 +153,9 @@ class GTSRBDataset(BaseDataset):
             path = os.path.join(folder, name)
             if not os.path.isdir(path):
                 raise FileNotFoundError(
-                    f'GTSRBDataset: no folder {path} of the class {label}: '
-                    'data_prefix must hold a folder for each class, 00000 to '
-                    '00042, or images named CLASS_TRACK_FRAME (then without '
-                    'tracks); for a list of images, set ann_file'
+                    f'GTSRBDataset: no folder {path} of the class {label}: data_prefix must hold a '
+                    'folder for each class, 00000 to 00042, or images named CLASS_TRACK_FRAME '
+                    '(then without tracks); for a list of images, set ann_file'
                 )
             tracks = defaultdict(list)
             for image in sorted(os.listdir(path)):

@@ -49,9 +49,8 @@ def classify(listed: list[ListedImage], class_list: list[ListedImage]) -> list[L
     missing = [image.name for image in listed if _key(image) not in known]
     if missing:
         raise ValueError(
-            f'{len(missing)} of {len(listed)} listed images are not in '
-            f'class_list, for example {missing[0]!r}: complete it, or do '
-            "without the kinds of light by class_list=''"
+            f'{len(missing)} of {len(listed)} listed images are not in class_list, for example '
+            f"{missing[0]!r}: complete it, or do without the kinds of light by class_list=''"
         )
     return [replace(known[_key(i)], name=i.name, line=i.line) for i in listed]
 

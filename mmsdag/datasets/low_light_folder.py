@@ -112,10 +112,9 @@ class LowLightFolderDataset(BaseDataset):
         ]
         if not names:
             raise FileNotFoundError(
-                f'no images for {type(self).__name__} in {self.folder} and '
-                f'the folders in it (pattern={self.pattern!r}, files of '
-                f'{", ".join(IMAGE_SUFFIXES)}): check data_root and '
-                'data_prefix.img_path'
+                f'no images for {type(self).__name__} in {self.folder} and the folders in it '
+                f'(pattern={self.pattern!r}, files of {", ".join(IMAGE_SUFFIXES)}): check '
+                'data_root and data_prefix.img_path'
             )
         infos, broken = [], []
         paths = [str(self.folder / name) for name in names]
@@ -142,9 +141,8 @@ class LowLightFolderDataset(BaseDataset):
         """List the images to use, relative to the folder."""
         if not self.data_prefix['img_path'] or not self.folder.is_dir():
             raise FileNotFoundError(
-                f'{type(self).__name__}: no folder {self.folder} (working '
-                f'folder {os.getcwd()}): check data_root={self.data_root!r} '
-                'and data_prefix.img_path'
+                f'{type(self).__name__}: no folder {self.folder} (working folder {os.getcwd()}): '
+                f'check data_root={self.data_root!r} and data_prefix.img_path'
             )
         if not self.ann_file:
             return sorted(walk_images(self.folder))
@@ -154,9 +152,8 @@ class LowLightFolderDataset(BaseDataset):
         missing = [n for n in names if not (self.folder / n).is_file()]
         if missing:
             raise FileNotFoundError(
-                f'{len(missing)} of the {len(names)} images that '
-                f'{self.ann_file} lists are not in {self.folder}:'
-                f'{named(missing)}'
+                f'{len(missing)} of the {len(names)} images that {self.ann_file} lists are not in '
+                f'{self.folder}:{named(missing)}'
             )
         return names
 
@@ -177,15 +174,13 @@ class LowLightFolderDataset(BaseDataset):
         if not small:
             return fits
         message = (
-            f'{len(small)} of {len(self.data_list)} images in '
-            f'{self.folder} are smaller than min_size={height}x{width} '
-            '(height x width), the crop of the pipeline'
+            f'{len(small)} of {len(self.data_list)} images in {self.folder} are smaller than '
+            f'min_size={height}x{width} (height x width), the crop of the pipeline'
         )
         if self.small == 'error' or not fits:
             raise ValueError(
-                f'{message}; take a smaller crop and min_size'
-                f'{", or leave them out by small=skip" if fits else ""}:'
-                f'{named(small)}'
+                f'{message}; take a smaller crop and '
+                f'min_size{", or leave them out by small=skip" if fits else ""}:{named(small)}'
             )
         print_log(f'{message}, and left out:{named(small)}', 'current', WARNING)
         return fits

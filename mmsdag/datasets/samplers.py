@@ -49,10 +49,9 @@ class ResumableSampler(Sampler):
         lost = _without_positions(dataset)
         if lost:
             print_log(
-                f"{lost} in train_dataloader replaces the sampler's indices "
-                'by plain numbers: the random numbers of its samples depend '
-                'on the number of workers, and a resumed training will '
-                'differ from an uninterrupted one',
+                f"{lost} in train_dataloader replaces the sampler's indices by plain numbers: the "
+                'random numbers of its samples depend on the number of workers, and a resumed '
+                'training will differ from an uninterrupted one',
                 'current',
                 logging.WARNING,
             )

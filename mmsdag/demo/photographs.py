@@ -146,13 +146,12 @@ def _embedded_photographs(options: DemoOptions, min_side: int) -> Photographs:
             new / 'manifest.json',
             dict(
                 identity=photographs.identity,
-                text=f'{len(TRAINING)} photographs from scikit-image and '
-                f'scikit-learn, each darkened {COPIES} times by a camera '
-                f'model: {low:.0%} to {high:.0%} of the light, with shot and '
-                'read noise. Zero-DCE trains on the dark copies, SDAG on the '
+                text=f'{len(TRAINING)} photographs from scikit-image and scikit-learn, each '
+                f'darkened {COPIES} times by a camera model: {low:.0%} to {high:.0%} of the light, '
+                'with shot and read noise. Zero-DCE trains on the dark copies, SDAG on the '
                 f'well-lit originals. {len(HELD_OUT)} other photographs, at '
-                f'{DARKENING_HELD_OUT["exposure"]:.0%} of the light, are held '
-                'out; both views of the motorcycle are in the training set.',
+                f'{DARKENING_HELD_OUT["exposure"]:.0%} of the light, are held out; both views of '
+                'the motorcycle are in the training set.',
                 credits=[f'{item.name}: {item.credit}' for item in paths],
             ),
         )
@@ -188,14 +187,12 @@ def _own_photographs(options: DemoOptions, data: Path, min_side: int) -> Photogr
             new / 'manifest.json',
             dict(
                 identity=photographs.identity,
-                text=f'{used["dark"]} of your photographs, scaled to at most '
-                f'{options.max_side} pixels. {used["held_out"]} others, the '
-                'last by name, are held out: photographs of one scene often '
-                'have successive names, and so stay on one side. The folder '
-                f'holds {found} images; broken, small and repeated ones are '
-                f'skipped, and at most {MOST_TRAINING + MOST_HELD_OUT} are '
-                'used. SDAG trains on the dark photographs as enhanced by the '
-                'unguided Zero-DCE.',
+                text=f'{used["dark"]} of your photographs, scaled to at most {options.max_side} '
+                f'pixels. {used["held_out"]} others, the last by name, are held out: photographs '
+                'of one scene often have successive names, and so stay on one side. The folder '
+                f'holds {found} images; broken, small and repeated ones are skipped, and at most '
+                f'{MOST_TRAINING + MOST_HELD_OUT} are used. SDAG trains on the dark photographs as '
+                'enhanced by the unguided Zero-DCE.',
                 credits=[],
             ),
         )

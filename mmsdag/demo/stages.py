@@ -84,9 +84,8 @@ def check_extractor(cfg: Config) -> None:
     path = Path(source.checkpoint).resolve()
     if not path.is_file():
         raise FileNotFoundError(
-            f'{path} does not exist: SDAG takes the frozen layers of VGG-16 '
-            'from this file of the repository. Restore it, or name another '
-            'checkpoint of SDAG with --extractor'
+            f'{path} does not exist: SDAG takes the frozen layers of VGG-16 from this file of the '
+            'repository. Restore it, or name another checkpoint of SDAG with --extractor'
         )
     names = load_checkpoint(path).get('state_dict', {})
     if not any(name.startswith(source.prefix) for name in names):

@@ -30,9 +30,8 @@ COLUMNS = dict(
     guidance=Column(
         'guidance loss ↓',
         4,
-        'mean |e − SDAG(e)|, before weighting. The guided network was trained '
-        'to lower it, the unguided one was not; a lower value alone does not '
-        'mean a better picture.',
+        'mean |e − SDAG(e)|, before weighting. The guided network was trained to lower it, the '
+        'unguided one was not; a lower value alone does not mean a better picture.',
     ),
     brightness=Column('brightness', 3, 'mean value; 0 is black, 1 is white.'),
     psnr=Column(
@@ -75,10 +74,9 @@ def verdict(views: Sequence[View]) -> list[str]:
     after = _shown(mean['guided'], 'guidance')
     change = 100 * (after - before) / before if before else 0.0
     sentences = [
-        'SDAG’s reconstruction error, which guidance is trained to lower, '
-        f'went from {before:.4f} without guidance to {after:.4f} with it '
-        f'({_signed(change, 0)} %); it is lower on {lower} of {len(photos)} '
-        'held-out photographs.'
+        f'SDAG’s reconstruction error, which guidance is trained to lower, went from {before:.4f} '
+        f'without guidance to {after:.4f} with it ({_signed(change, 0)} %); it is lower on {lower} '
+        f'of {len(photos)} held-out photographs.'
     ]
     if 'reference' in mean:
         headline = _headline(
@@ -90,14 +88,12 @@ def verdict(views: Sequence[View]) -> list[str]:
         headline = (
             'Guidance '
             + ('lowered' if change < 0 else 'did not lower')
-            + ' SDAG’s reconstruction error; which pictures are '
-            'better is for you to judge.'
+            + ' SDAG’s reconstruction error; which pictures are better is for you to judge.'
         )
         sentences.append(
-            'There are no well-lit originals of these photographs, so no '
-            'metric measures the quality of the pictures; and SDAG was '
-            'trained on what the unguided Zero-DCE makes of such '
-            'photographs.'
+            'There are no well-lit originals of these photographs, so no metric measures the '
+            'quality of the pictures; and SDAG was trained on what the unguided Zero-DCE makes of '
+            'such photographs.'
         )
     sentences.append(
         f'One seed, {len(photos)} photographs and minutes of training show '
@@ -122,17 +118,14 @@ def _against_originals(
     dark, lit = (_shown(mean[v], 'guidance') for v in ('dark', 'reference'))
     tells = 'tells' if dark > lit else 'does not tell'
     return [
-        'Against the well-lit originals, PSNR went from '
-        f'{shift("psnr", " dB")} and SSIM from {shift("ssim")}; PSNR is '
-        f'higher on {better[0]}, SSIM on {better[1]} of {count}. '
-        'At equal brightness, PSNR went from '
-        f'{shift("psnr_matched", " dB")}; the dark input, only scaled, '
+        f'Against the well-lit originals, PSNR went from {shift("psnr", " dB")} and SSIM from '
+        f'{shift("ssim")}; PSNR is higher on {better[0]}, SSIM on {better[1]} of {count}. At equal '
+        f'brightness, PSNR went from {shift("psnr_matched", " dB")}; the dark input, only scaled, '
         f'has {_shown(mean["dark"], "psnr_matched"):.2f} dB.',
         'The unguided network only aims at a gray level of 0.6. The guided '
         'one profits, through SDAG, from other well-lit photographs.',
-        f'SDAG itself, after this short training, {tells} the dark '
-        f'photographs from the well-lit ones: its error is {dark:.4f} on '
-        f'the former and {lit:.4f} on the latter.',
+        f'SDAG itself, after this short training, {tells} the dark photographs from the well-lit '
+        f'ones: its error is {dark:.4f} on the former and {lit:.4f} on the latter.',
     ]
 
 

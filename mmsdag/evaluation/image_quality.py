@@ -203,11 +203,10 @@ def _perceptual_net(weights: str) -> nn.Module:
         content = load_checkpoint(weights)
     except OSError as error:  # no such file, or no network
         raise FileNotFoundError(
-            f"LPIPS needs AlexNet's weights, and weights={weights!r} cannot "
-            f'be had ({error}): download alexnet-owt-7be5be79.pth of '
-            'torchvision where there is a network and name the file, as '
-            'weights of LPIPS in test_evaluator or in MMSDAG_ALEXNET; '
-            "'none' leaves LPIPS out"
+            f"LPIPS needs AlexNet's weights, and weights={weights!r} cannot be had ({error}): "
+            'download alexnet-owt-7be5be79.pth of torchvision where there is a network and name '
+            "the file, as weights of LPIPS in test_evaluator or in MMSDAG_ALEXNET; 'none' leaves "
+            'LPIPS out'
         ) from error
     content = content.get('state_dict', content)
     if 'features.0.weight' not in content:
@@ -255,10 +254,9 @@ class NIQE(ImageMetric):
         self.parameters = parameters or niqe_statistics()
         if self.parameters is None:
             print_log(
-                "NIQE is left out: it needs its authors' statistics of good "
-                'photographs, which come with mmagic (pip install --no-deps '
-                'mmagic==1.2.0 is enough), or as a file that parameters of '
-                'NIQE in test_evaluator names',
+                "NIQE is left out: it needs its authors' statistics of good photographs, which "
+                'come with mmagic (pip install --no-deps mmagic==1.2.0 is enough), or as a file '
+                'that parameters of NIQE in test_evaluator names',
                 'current',
                 WARNING,
             )

@@ -32,9 +32,8 @@ def apply_curves(x: Tensor, curves: Tensor, num_iters: int = 8) -> Tensor:
         maps = curves.split(channels, dim=-3)
     else:
         raise ValueError(
-            f'curves has {curves.shape[-3]} channels; num_iters={num_iters} '
-            f'iterations of {channels}-channel images need {channels} or '
-            f'{channels * num_iters}'
+            f'curves has {curves.shape[-3]} channels; num_iters={num_iters} iterations of '
+            f'{channels}-channel images need {channels} or {channels * num_iters}'
         )
     for r in maps:
         x = torch.addcmul(x, r, x * x - x)

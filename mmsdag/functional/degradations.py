@@ -186,9 +186,8 @@ def _per_image(parameter: Parameter, x: Tensor) -> Parameter:
         return parameter
     if x.ndim != 4 or parameter.shape not in (x.shape[:1], x.shape[:2]):
         raise ValueError(
-            f'a parameter of shape {tuple(parameter.shape)} does not fit '
-            f'images of shape {tuple(x.shape)}: give a number, or (N,) or '
-            '(N, C) numbers for (N, C, H, W)'
+            f'a parameter of shape {tuple(parameter.shape)} does not fit images of shape '
+            f'{tuple(x.shape)}: give a number, or (N,) or (N, C) numbers for (N, C, H, W)'
         )
     return parameter.to(x).view(*parameter.shape, *(1,) * (x.ndim - parameter.ndim))
 

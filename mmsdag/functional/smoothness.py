@@ -97,8 +97,7 @@ def _check(values: Tensor, guide: Tensor, name: str) -> None:
     if min(values.shape[-2:]) < 3:
         raise ValueError(
             f'{name} compares pixels two apart, the image has '
-            f'{values.shape[-2]}x{values.shape[-1]}: use larger '
-            'crops'
+            f'{values.shape[-2]}x{values.shape[-1]}: use larger crops'
         )
 
 

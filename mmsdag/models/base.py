@@ -162,9 +162,8 @@ def check_optimizers(optim_wrapper: Any, names: Sequence[str], owner: str, sched
         isinstance(optim_wrapper, OptimWrapperDict) and set(optim_wrapper.keys()) == set(names)
     ):
         raise TypeError(
-            f'optim_wrapper of {owner} must hold the optimizers '
-            f'{tuple(names)}: use configs/_base_/schedules/'
-            f'{schedule}'
+            f'optim_wrapper of {owner} must hold the optimizers {tuple(names)}: use '
+            f'configs/_base_/schedules/{schedule}'
         )
 
 

@@ -25,10 +25,9 @@ def check_head(head: nn.Module | None, name: str) -> None:
     )
     if not (isinstance(head, (YOLOXHead, YOLOV3Head)) or decodes_as_base):
         raise ValueError(
-            f'{name} with {kind.__name__} as bbox_head: boxes before NMS are '
-            'known of YOLOX, YOLOv3 and the one-stage detectors whose head '
-            "decodes as mmdet's BaseDenseHead, such as RetinaNet, FCOS, ATSS "
-            'and RTMDet; choose one of these'
+            f'{name} with {kind.__name__} as bbox_head: boxes before NMS are known of YOLOX, '
+            "YOLOv3 and the one-stage detectors whose head decodes as mmdet's BaseDenseHead, such "
+            'as RetinaNet, FCOS, ATSS and RTMDet; choose one of these'
         )
 
 

@@ -139,9 +139,8 @@ def load_network(
     elif network.state_dict() and not getattr(network, 'has_weights', False):
         if weights_required:
             raise ValueError(
-                f'{name}: {type(network).__name__} has weights, but there is no checkpoint; '
-                'give the file that they are in as '
-                f'checkpoint{_trained_by(name, role)}'
+                f'{name}: {type(network).__name__} has weights, but there is no checkpoint; give '
+                f'the file that they are in as checkpoint{_trained_by(name, role)}'
             )
         if isinstance(network, BaseModule):
             network.init_weights()
@@ -182,10 +181,9 @@ def _load_weights(
         network.load_state_dict(_state_of(content))
     except RuntimeError as error:
         raise ValueError(
-            f'checkpoint {str(checkpoint)!r} is not of the network that '
-            f'{name} describes; give one that is, set {role.argument} to the '
-            'config of its own, or convert it (`mmsdag convert`) if it is '
-            f"an author's file: {shorten(str(error), 300, placeholder=' …')}"
+            f'checkpoint {str(checkpoint)!r} is not of the network that {name} describes; give one '
+            f'that is, set {role.argument} to the config of its own, or convert it (`mmsdag '
+            f"convert`) if it is an author's file: {shorten(str(error), 300, placeholder=' …')}"
         ) from error
     check_finite(network.state_dict(), checkpoint)
 
@@ -272,9 +270,8 @@ def network_config(source: EnhancerLike, role: Role = ENHANCER) -> tuple[dict[st
         node = node.get('model') or {}
         if 'generator' not in node:
             raise ValueError(
-                f'{argument}: {name} has no type and no model.generator; give '
-                f"the config of a network, as in dict(type='{role.example}'), "
-                'or one whose model.generator is one'
+                f'{argument}: {name} has no type and no model.generator; give the config of a '
+                f"network, as in dict(type='{role.example}'), or one whose model.generator is one"
             )
     node = node.get('generator', node)
     if not isinstance(node, Mapping) or 'type' not in node:

@@ -72,9 +72,8 @@ class MAET(BaseModel):
         if parameter_weight:
             if not hasattr(self.degradation, 'degrade_with_parameters'):
                 raise ValueError(
-                    f'degradation={degradation} of MAET does not tell its '
-                    'parameters: set parameter_weight=0, or take '
-                    'mmsdag.MAETDegradation'
+                    f'degradation={degradation} of MAET does not tell its parameters: set '
+                    'parameter_weight=0, or take mmsdag.MAETDegradation'
                 )
             self.head = DegradationHead(channels)
         mean, std, *_ = normalization(self.data_preprocessor)

@@ -156,9 +156,8 @@ class EnhancerRunner:
         shape = getattr(enhanced, 'shape', type(enhanced).__name__)
         if shape != rgb.shape:
             raise ValueError(
-                f'the enhancer {type(network).__name__} of {self.owner} makes '
-                f'{shape} of images {rgb.shape}; its enhance(x) must return a '
-                'tensor of the same shape'
+                f'the enhancer {type(network).__name__} of {self.owner} makes {shape} of images '
+                f'{rgb.shape}; its enhance(x) must return a tensor of the same shape'
             )
         if not (
             self.trainable
@@ -167,11 +166,9 @@ class EnhancerRunner:
             or _is_finite(enhanced)
         ):
             raise ValueError(
-                f'the enhancer {type(network).__name__} of {self.owner} '
-                'returned infinite or undefined numbers: the images or the '
-                'weights have some, or '
-                f'amp_dtype={self.amp_dtype!r} is not precise enough (None is '
-                'float32)'
+                f'the enhancer {type(network).__name__} of {self.owner} returned infinite or '
+                'undefined numbers: the images or the weights have some, or '
+                f'amp_dtype={self.amp_dtype!r} is not precise enough (None is float32)'
             )
         return enhanced
 

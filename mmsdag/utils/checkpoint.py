@@ -124,9 +124,8 @@ def _explain(source: str, error: Exception) -> str:
                 f'it with torch >= 2.4 (this is {torch.__version__})'
             )
         return (
-            f'checkpoint {source!r} is refused: loading it would import '
-            f'{wanted[1]!r}, which is no part of a checkpoint and could '
-            f'run any code. Nothing of it was run. If you trust it, '
+            f'checkpoint {source!r} is refused: loading it would import {wanted[1]!r}, which is no '
+            'part of a checkpoint and could run any code. Nothing of it was run. If you trust it, '
             f'{remedy}'
         )
     if 'TorchScript' in text:
@@ -136,9 +135,8 @@ def _explain(source: str, error: Exception) -> str:
         )
     lines = text.strip().splitlines() or [type(error).__name__]
     return (
-        f'checkpoint {source!r} cannot be read: it is damaged, cut off, '
-        f'or no checkpoint ({lines[-1][:200]}). Copy or download it '
-        'again'
+        f'checkpoint {source!r} cannot be read: it is damaged, cut off, or no checkpoint '
+        f'({lines[-1][:200]}). Copy or download it again'
     )
 
 
@@ -218,8 +216,7 @@ def _fetch(source: str) -> Path | BinaryIO:
             return io.BytesIO(fileio.get(url))
         except KeyError:  # a storage that MMEngine does not know
             raise ValueError(
-                f'checkpoint {source!r}: cannot load from '
-                f'{scheme}://; download it and name the '
+                f'checkpoint {source!r}: cannot load from {scheme}://; download it and name the '
                 'file'
             ) from None
     path = Path(torch.hub.get_dir(), 'checkpoints', Path(urlparse(url).path).name)
@@ -362,9 +359,8 @@ def check_fit(model: nn.Module, checkpoint: str, where: str) -> None:
         name in weights and weights[name].shape == value.shape for name, value in own.items()
     ):
         raise ValueError(
-            f'{where} {checkpoint!r} is not one of {type(model).__name__}: '
-            f'none of its weights ({", ".join(list(weights)[:2])}, ...) fits '
-            f"the model's ({', '.join(list(own)[:2])}, ...); give the file "
-            "that belongs to the config. Files of the methods' authors go "
-            'through `mmsdag convert` first'
+            f'{where} {checkpoint!r} is not one of {type(model).__name__}: none of its weights '
+            f'({", ".join(list(weights)[:2])}, ...) fits the '
+            f"model's ({', '.join(list(own)[:2])}, ...); give the file that belongs to the config. "
+            "Files of the methods' authors go through `mmsdag convert` first"
         )

@@ -70,9 +70,8 @@ class DarknessGate:
             self.function = when
         elif when is not None:
             raise ValueError(
-                f"when={when!r}: choose 'dark', a threshold of the mean luma "
-                "in (0, 1], a function of an image, or 'package.module:"
-                "function'"
+                f"when={when!r}: choose 'dark', a threshold of the mean luma in (0, 1], a function "
+                "of an image, or 'package.module:function'"
             )
 
     @property

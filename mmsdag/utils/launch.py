@@ -97,9 +97,8 @@ def tool_parser(description: str, examples: str) -> argparse.ArgumentParser:
     )
     add_override_option(
         parser,
-        'settings of the config, for example '
-        'train_cfg.max_iters=1000 optim_wrapper.optimizer.lr=1e-4; lists as '
-        'key="[a,b]", without blanks; items of a list as '
+        'settings of the config, for example train_cfg.max_iters=1000 '
+        'optim_wrapper.optimizer.lr=1e-4; lists as key="[a,b]", without blanks; items of a list as '
         'train_pipeline.0.key=value',
     )
     parser.add_argument(
@@ -217,16 +216,14 @@ def start_processes(cfg: Config) -> None:
     missing = [name for name in names if name not in os.environ]
     if missing:
         raise ValueError(
-            f'--launcher {cfg.launcher} needs {", ".join(missing)} in the '
-            'environment: start through tools/dist_*.sh or tools/slurm_*.sh, '
-            'or leave --launcher out'
+            f'--launcher {cfg.launcher} needs {", ".join(missing)} in the environment: start '
+            'through tools/dist_*.sh or tools/slurm_*.sh, or leave --launcher out'
         )
     rank, world_size, local_rank = (os.environ[name] for name in names)
     if get_device() == 'cuda' and int(local_rank) >= torch.cuda.device_count():
         raise ValueError(
-            f'process {local_rank}: only {torch.cuda.device_count()} GPUs; '
-            'start at most as many processes as GPUs, or set '
-            'CUDA_VISIBLE_DEVICES= to train on the CPU'
+            f'process {local_rank}: only {torch.cuda.device_count()} GPUs; start at most as many '
+            'processes as GPUs, or set CUDA_VISIBLE_DEVICES= to train on the CPU'
         )
     if get_device() != 'cpu':
         return

@@ -95,9 +95,8 @@ class PixelFormat:
             )
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError(
-                f'{prefix}mean={mean}, {prefix}std={std} of '
-                f'{owner}: must be three numbers each, those of '
-                'std positive'
+                f'{prefix}mean={mean}, {prefix}std={std} of {owner}: must be three numbers each, '
+                'those of std positive'
             )
         self.is_bgr = channel_order == 'bgr'
         # Normalization of [0, 1], so that one step does both.

@@ -50,9 +50,8 @@ def check_device(device: str | torch.device | None) -> torch.device:
         raise ValueError(f"device={device!r}: must be 'cpu', 'cuda', 'cuda:0', ...") from error
     if checked.type == 'cuda' and (checked.index or 0) >= torch.cuda.device_count():
         raise ValueError(
-            f'device={str(device)!r}: torch finds '
-            f'{torch.cuda.device_count()} CUDA devices; '
-            "choose another, or 'cpu'"
+            f'device={str(device)!r}: torch finds {torch.cuda.device_count()} CUDA devices; choose '
+            "another, or 'cpu'"
         )
     return checked
 

@@ -58,10 +58,9 @@ class EnhancedVisualizerMixin(Visualizer):
         super().__init__(name=name, **kwargs)
         if draw_enhanced and enhancer is None:
             raise ValueError(
-                f'enhancer=None of {type(self).__name__}: name the enhancer '
-                'of the data preprocessor or of EnhanceImage, as in '
-                "visualizer.enhancer='zero_dce.sdag', or set "
-                'draw_enhanced=False'
+                f'enhancer=None of {type(self).__name__}: name the enhancer of the data '
+                "preprocessor or of EnhanceImage, as in visualizer.enhancer='zero_dce.sdag', or "
+                'set draw_enhanced=False'
             )
         self._transform = (
             EnhanceImage(enhancer, checkpoint, cache_dir, amp_dtype, device, when=when)

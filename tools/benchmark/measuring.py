@@ -42,9 +42,8 @@ def add_options(parser: argparse.ArgumentParser, tables: str) -> None:
     parser.add_argument(
         '--cpu-time',
         action='store_true',
-        help='CPU time of all cores instead of elapsed time, for a busy '
-        'machine; set OMP_WAIT_POLICY=passive, so that idle threads do not '
-        'count',
+        help='CPU time of all cores instead of elapsed time, for a busy machine; set '
+        'OMP_WAIT_POLICY=passive, so that idle threads do not count',
     )
     parser.add_argument('--device', default='cpu', help="'cpu' (default) or 'cuda'")
     parser.add_argument('--json', type=Path, metavar='FILE', help='all measurements')

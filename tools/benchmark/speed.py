@@ -112,9 +112,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--published',
         metavar='FILE',
-        help="Zero-DCE's weights as their authors publish them "
-        '(zero_dce_official.pth): adds inference with them, denormal '
-        'numbers included',
+        help="Zero-DCE's weights as their authors publish them (zero_dce_official.pth): adds "
+        'inference with them, denormal numbers included',
     )
     parser.add_argument(
         '--no-memory',

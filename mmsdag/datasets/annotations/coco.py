@@ -32,9 +32,8 @@ def parse_coco(content: bytes, path: str | os.PathLike) -> dict:
         raise AnnotationError(
             path,
             None,
-            'not COCO annotations: expected images, categories '
-            'and annotations, each with its fields '
-            f'({type(error).__name__}: {error})',
+            'not COCO annotations: expected images, categories and annotations, each with its '
+            f'fields ({type(error).__name__}: {error})',
         ) from None
     return data
 

@@ -90,9 +90,8 @@ class FileIndex:
             paths = [p for p in paths if os.path.basename(p) == name] or paths
         if len(paths) > 1:
             raise ValueError(
-                f'{len(paths)} files in {self.root} are named {name!r}: '
-                f'{paths[0]}, {paths[1]}; set {self.what} to one of their '
-                'folders'
+                f'{len(paths)} files in {self.root} are named {name!r}: {paths[0]}, {paths[1]}; '
+                f'set {self.what} to one of their folders'
             )
         return paths[0] if paths else None
 
@@ -191,10 +190,9 @@ def read_records(
             found.append((image, img_path, ann_path))
     if missing:
         raise FileNotFoundError(
-            f'{len(missing)} of the {len(listed)} listed images have no '
-            f'annotation ({" or ".join(parsers)}) in {annotations.root}, '
-            f'which has {len(annotations)}; check {annotations.what}:'
-            f'{named(missing)}'
+            f'{len(missing)} of the {len(listed)} listed images have no annotation '
+            f'({" or ".join(parsers)}) in {annotations.root}, which has {len(annotations)}; check '
+            f'{annotations.what}:{named(missing)}'
         )
     for image, img_path, ann_path in progress(found):
         parse = parsers[Path(ann_path).suffix.lower()]

@@ -58,9 +58,8 @@ def night_images(
     night = {name for name in found if times.get(name) == 'night'}
     names = night & set(_stems(masks, '*.png')) if masks else night
     summary = (
-        f'{len(found)} images in {images}: {len(found - times.keys())} '
-        f'without a known time of day, {len(night)} at night, of which '
-        f'{len(names)} are listed'
+        f'{len(found)} images in {images}: {len(found - times.keys())} without a known time of '
+        f'day, {len(night)} at night, of which {len(names)} are listed'
     )
     if not names:
         raise ValueError(f'{summary}; do the labels and the folders belong together?')

@@ -51,9 +51,8 @@ class Darken(Degradation):
         super().__init__(key, out_key, seed)
         if not 0 < exposure <= 1:
             raise ValueError(
-                f'exposure={exposure!r} of Darken: must be above '
-                '0 and at most 1, which leaves the light as it '
-                'is'
+                f'exposure={exposure!r} of Darken: must be above 0 and at most 1, which leaves the '
+                'light as it is'
             )
         if shot < 0 or (read is not None and read < 0):
             raise ValueError(
@@ -101,7 +100,6 @@ def darkened(pipeline: Sequence[Any], **levels: Any) -> list[Any]:
         if 'LoadImage' in name:
             return [*steps[:position], dict(type='mmsdag.Darken', **levels), *steps[position:]]
     raise ValueError(
-        'darken: no transform of the pipeline loads an image '
-        "('LoadImage' in its type): place mmsdag.Darken in the "
-        'pipeline yourself'
+        "darken: no transform of the pipeline loads an image ('LoadImage' in its type): place "
+        'mmsdag.Darken in the pipeline yourself'
     )

@@ -191,10 +191,8 @@ class EnhanceImage(Transform):
 
     def __repr__(self) -> str:
         return (
-            f'{type(self).__name__}(enhancer={self.enhancer}, '
-            f'checkpoint={self.checkpoint!r}, '
-            f'cache_dir={self.cache_dir}, amp_dtype={self.amp_dtype!r}, '
-            f'device={self.device!r})'
+            f'{type(self).__name__}(enhancer={self.enhancer}, checkpoint={self.checkpoint!r}, '
+            f'cache_dir={self.cache_dir}, amp_dtype={self.amp_dtype!r}, device={self.device!r})'
         )
 
 

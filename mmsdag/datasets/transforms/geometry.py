@@ -32,9 +32,8 @@ class _Geometric(Transform):
         if left:
             name = type(self).__name__
             raise ValueError(
-                f'mmsdag.{name} changes images alone, but the sample has '
-                f"{left[0]!r}: in this pipeline write type='mmdet.{name}', or "
-                f"type='mmengine.{name}' for mmcv's"
+                f'mmsdag.{name} changes images alone, but the sample has {left[0]!r}: in this '
+                f"pipeline write type='mmdet.{name}', or type='mmengine.{name}' for mmcv's"
             )
         return images_of(results, self.keys, self)
 

@@ -146,9 +146,8 @@ class GuidanceHook(Hook):
             inputs = inputs.get('img')
         if not isinstance(inputs, Tensor) or inputs.shape != images.shape:
             raise ValueError(
-                f'{self._where}: its images {tuple(images.shape)} are '
-                'compared with the inputs of the model, which are '
-                f'{tuple(getattr(inputs, "shape", ())) or type(inputs)}: '
+                f'{self._where}: its images {tuple(images.shape)} are compared with the inputs of '
+                f'the model, which are {tuple(getattr(inputs, "shape", ())) or type(inputs)}: '
                 'guide a model that returns images of the size of its inputs'
             )
         return inputs
@@ -183,9 +182,8 @@ class GuidanceHook(Hook):
         except AttributeError:
             names = [name for name, _ in model.named_children()]
             raise ValueError(
-                f'target={self.target!r} of {type(self).__name__}: '
-                f'{type(model).__name__} has no such submodule; its children '
-                f'are {names}'
+                f'target={self.target!r} of {type(self).__name__}: {type(model).__name__} has no '
+                f'such submodule; its children are {names}'
             ) from None
         self.entry = None
         self._is_checked = self._has_warned = False
@@ -210,9 +208,8 @@ class GuidanceHook(Hook):
         if self._handles and self.rehearse and not self._is_checked:
             self._detach()
             raise RuntimeError(
-                f'{self._bypassed(runner)}. Call {self.loss_cfg["type"]} in '
-                'train_step and remove the hook, or set rehearse=False if '
-                'later iterations do call it'
+                f'{self._bypassed(runner)}. Call {self.loss_cfg["type"]} in train_step and remove '
+                'the hook, or set rehearse=False if later iterations do call it'
             )
 
     def after_train(self, runner: Runner) -> None:
@@ -223,10 +220,9 @@ class GuidanceHook(Hook):
 
     def _bypassed(self, runner: Runner) -> str:
         return (
-            f"{type(_unwrapped(runner.model)).__name__}'s train_step did "
-            "not call the model with mode='loss', where "
-            f'{type(self).__name__} adds {self.name!r}: the training is '
-            'not guided'
+            f"{type(_unwrapped(runner.model)).__name__}'s train_step did not call the model with "
+            f"mode='loss', where {type(self).__name__} adds {self.name!r}: the training is not "
+            'guided'
         )
 
     def _detach(self) -> None:
@@ -285,9 +281,8 @@ class GuidanceHook(Hook):
         self._forget()
         if is_first:
             print_log(
-                f'{type(self).__name__} guides {self.target!r}: {self.entry} '
-                f'is {term.item():.4g} in the first iteration, at full '
-                f'weight {self.loss_weight}',
+                f'{type(self).__name__} guides {self.target!r}: {self.entry} is {term.item():.4g} '
+                f'in the first iteration, at full weight {self.loss_weight}',
                 'current',
             )
         return {**losses, self.entry: weight * term} if weight else None
@@ -323,17 +318,15 @@ class GuidanceHook(Hook):
             )
         raise ValueError(
             f'target={self.target!r} of {type(self).__name__} did not run in '
-            f"{type(model).__name__}'s mode='loss', so there is no image to "
-            'guide'
+            f"{type(model).__name__}'s mode='loss', so there is no image to guide"
         )
 
     def _as_image(self, output: Any) -> Tensor:
         image = image_in(output, self.output, self._where)
         if not image.requires_grad:
             raise ValueError(
-                f'{self._where}: carries no gradient, so '
-                'guidance would change nothing (is the module '
-                'frozen?)'
+                f'{self._where}: carries no gradient, so guidance would change nothing (is the '
+                'module frozen?)'
             )
         return self.pixels.decode(image)
 
@@ -348,11 +341,10 @@ class GuidanceHook(Hook):
         if share > _OUTSIDE_SHARE:
             self._has_warned = True
             print_log(
-                f'{self._where}: {share:.0%} of the values are darker than '
-                'black or lighter than white; from black = 0 to white = 1 '
-                f'they reach from {values.min().item():.3g} to '
-                f'{values.max().item():.3g}. Set value_range to the range of '
-                'the output, for example (-1, 1) or (0, 255)',
+                f'{self._where}: {share:.0%} of the values are darker than black or lighter than '
+                f'white; from black = 0 to white = 1 they reach from {values.min().item():.3g} to '
+                f'{values.max().item():.3g}. Set value_range to the range of the output, for '
+                'example (-1, 1) or (0, 255)',
                 'current',
                 logging.WARNING,
             )

@@ -42,9 +42,8 @@ class MultiOptimWrapperConstructor:
     ) -> None:
         if paramwise_cfg is not None:
             raise ValueError(
-                f'optim_wrapper.paramwise_cfg={paramwise_cfg}: there are '
-                f'several optimizers, {", ".join(optim_wrapper_cfg)}; set it '
-                'in the config of each'
+                f'optim_wrapper.paramwise_cfg={paramwise_cfg}: there are several optimizers, '
+                f'{", ".join(optim_wrapper_cfg)}; set it in the config of each'
             )
         for name, config in optim_wrapper_cfg.items():
             if not (isinstance(config, Mapping) and 'optimizer' in config):
@@ -79,7 +78,6 @@ def _part(model: nn.Module, part: str, optimizer: str) -> nn.Module:
         return model.get_submodule(part)
     except AttributeError:
         raise ValueError(
-            f'optim_wrapper.{optimizer}.modules={part!r}: '
-            f'{type(model).__name__} has no such submodule; it has '
-            f'{", ".join(name for name, _ in model.named_children())}'
+            f'optim_wrapper.{optimizer}.modules={part!r}: {type(model).__name__} has no such '
+            f'submodule; it has {", ".join(name for name, _ in model.named_children())}'
         ) from None

@@ -47,18 +47,15 @@ class EnhancedDataPreprocessor(EnhancementMixin):
         super().__init__(**kwargs)
         if channel_order not in ('bgr', 'rgb'):
             raise ValueError(
-                f'channel_order={channel_order!r} of '
-                "EnhancedDataPreprocessor: choose 'bgr' or "
+                f"channel_order={channel_order!r} of EnhancedDataPreprocessor: choose 'bgr' or "
                 "'rgb'"
             )
         self._is_bgr = channel_order == 'bgr'
         self.data_preprocessor = MODELS.build(data_preprocessor)
         if not isinstance(self.data_preprocessor, BaseDataPreprocessor):
             raise TypeError(
-                f'data_preprocessor={data_preprocessor} of '
-                'EnhancedDataPreprocessor is a '
-                f'{type(self.data_preprocessor).__name__}, not a '
-                'BaseDataPreprocessor'
+                f'data_preprocessor={data_preprocessor} of EnhancedDataPreprocessor is a '
+                f'{type(self.data_preprocessor).__name__}, not a BaseDataPreprocessor'
             )
 
     def __getattr__(self, name: str) -> Any:

@@ -103,9 +103,8 @@ def _rescale(sample: DetDataSample, old: Sequence[int], new: tuple[int, int]) ->
             continue
         if 'masks' in instances:
             raise ValueError(
-                'resize_to of EnhancedDetDataPreprocessor does '
-                'not resize masks: resize in the pipeline, and '
-                'leave it out'
+                'resize_to of EnhancedDetDataPreprocessor does not resize masks: resize in the '
+                'pipeline, and leave it out'
             )
         if 'bboxes' in instances:
             boxes = instances.bboxes

@@ -108,9 +108,8 @@ class CLAHEEnhancer(_LightnessEnhancer):
         super().__init__()
         if clip_limit <= 0 or len(tile_grid_size) != 2 or min(tile_grid_size) < 1:
             raise ValueError(
-                f'clip_limit={clip_limit}, tile_grid_size={tile_grid_size} '
-                'of CLAHEEnhancer: must be positive, and two numbers of '
-                'tiles'
+                f'clip_limit={clip_limit}, tile_grid_size={tile_grid_size} of CLAHEEnhancer: must '
+                'be positive, and two numbers of tiles'
             )
         self.clip_limit = clip_limit
         self.tile_grid_size = tuple(tile_grid_size)
@@ -164,9 +163,8 @@ class LIMEEnhancer(nn.Module):
             )
         if not hasattr(cv2, 'ximgproc'):
             raise ImportError(
-                "LIMEEnhancer needs OpenCV's guided filter, which is in its "
-                'contrib modules: pip install opencv-contrib-python, of the '
-                'version of opencv-python that is installed'
+                "LIMEEnhancer needs OpenCV's guided filter, which is in its contrib modules: pip "
+                'install opencv-contrib-python, of the version of opencv-python that is installed'
             )
         self.gamma = gamma
         self.radius = radius

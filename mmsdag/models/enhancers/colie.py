@@ -62,9 +62,8 @@ class CoLIEEnhancer(nn.Module):
         super().__init__()
         if steps < 1 or size < 16 or size % 16 or not 0 < level < 1:
             raise ValueError(
-                f'steps={steps}, size={size}, level={level} of CoLIEEnhancer: '
-                'steps must be positive, size a multiple of 16, level in '
-                '(0, 1)'
+                f'steps={steps}, size={size}, level={level} of CoLIEEnhancer: steps must be '
+                'positive, size a multiple of 16, level in (0, 1)'
             )
         self.steps = steps
         self.size = size

@@ -123,9 +123,8 @@ class EnlightenGAN(UnsupervisedEditModel):
         super().__init__(generator=generator, **kwargs)
         if patch_size < 1 or num_patches < 1:
             raise ValueError(
-                f'patch_size={patch_size} and num_patches='
-                f'{num_patches} of EnlightenGAN must be at least '
-                '1'
+                f'patch_size={patch_size} and num_patches={num_patches} of EnlightenGAN must be at '
+                'least 1'
             )
         if not 1 <= dimming[0] <= dimming[1]:
             raise ValueError(

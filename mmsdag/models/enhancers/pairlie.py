@@ -48,9 +48,8 @@ class PairLIE(UnsupervisedEditModel):
         if mode == 'loss':
             if not (isinstance(inputs, Mapping) and {'img', 'gt'} <= inputs.keys()):
                 raise TypeError(
-                    'PairLIE trains on two shots of each scene, img and gt: '
-                    "give its dataset paired='random' and its pipeline "
-                    "PackImages(keys=('img', 'gt'))"
+                    'PairLIE trains on two shots of each scene, img and gt: give its dataset '
+                    "paired='random' and its pipeline PackImages(keys=('img', 'gt'))"
                 )
             inputs = torch.cat([inputs['img'], inputs['gt']])
         return super().forward(inputs, data_samples, mode, **kwargs)

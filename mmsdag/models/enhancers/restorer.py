@@ -99,9 +99,8 @@ class SelfSupervisedRestorer(UnsupervisedEditModel):
             return self.degradation.degrade(inputs)
         if self.dark_degradation is None:
             raise ValueError(
-                'dark_degradation of SelfSupervisedRestorer is None, but '
-                'images of the training data are dark (is_dark=True): say how '
-                'to degrade them further'
+                'dark_degradation of SelfSupervisedRestorer is None, but images of the training '
+                'data are dark (is_dark=True): say how to degrade them further'
             )
         degraded = torch.empty_like(inputs)
         degraded[dark] = self.dark_degradation.degrade(inputs[dark])
@@ -114,8 +113,7 @@ def _degradation(key: str, config: dict) -> Any:
     built = TRANSFORMS.build(config)
     if not hasattr(built, 'degrade'):
         raise TypeError(
-            f'{key}={config!r} of SelfSupervisedRestorer: '
-            f'{type(built).__name__} does not degrade batches; take one of '
-            'the degradations of mmsdag.datasets.transforms'
+            f'{key}={config!r} of SelfSupervisedRestorer: {type(built).__name__} does not degrade '
+            'batches; take one of the degradations of mmsdag.datasets.transforms'
         )
     return built

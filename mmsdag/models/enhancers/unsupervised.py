@@ -62,8 +62,7 @@ def _number_of_images(name: str, loss: nn.Module) -> int:
     )
     if count not in (1, 2):
         raise ValueError(
-            f'losses.{name} of UnsupervisedEnhancer: {type(loss).__name__} '
-            f'takes {count} arguments; a loss here takes the enhanced images '
-            'or, with them, their input'
+            f'losses.{name} of UnsupervisedEnhancer: {type(loss).__name__} takes {count} '
+            'arguments; a loss here takes the enhanced images or, with them, their input'
         )
     return count

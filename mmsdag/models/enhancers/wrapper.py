@@ -110,9 +110,8 @@ class EnhancerWrapper(BaseModule):
         image = image_in(self.module(pixels), self.output, where)
         if image.shape != pixels.shape:
             raise ValueError(
-                f'{where}: has the shape {tuple(image.shape)}, '
-                f'its input {tuple(pixels.shape)}; an enhancer '
-                'keeps the size'
+                f'{where}: has the shape {tuple(image.shape)}, its input {tuple(pixels.shape)}; an '
+                'enhancer keeps the size'
             )
         image = image[..., :height, :width]
         # Half precision would round the steps of an 8-bit image once more.
@@ -156,7 +155,6 @@ def _named(name: str) -> Any:
         return getattr(import_module(package), attribute)
     except (ImportError, AttributeError) as error:
         raise ImportError(
-            f'module={name!r} of EnhancerWrapper: {error}; '
-            'install its package, or add its folder to '
-            'PYTHONPATH'
+            f'module={name!r} of EnhancerWrapper: {error}; install its package, or add its folder '
+            'to PYTHONPATH'
         ) from error

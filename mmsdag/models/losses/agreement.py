@@ -134,8 +134,7 @@ def _view(config: Mapping[str, Any]) -> Any:
     view = MODELS.build(dict(config))
     if not hasattr(view, 'enhance'):
         raise TypeError(
-            f'views of AgreementGuidanceLoss: {type(view).__name__} of '
-            f'{dict(config)} has no method enhance; take an enhancer such as '
-            "dict(type='mmsdag.GammaEnhancer', gamma=1.6)"
+            f'views of AgreementGuidanceLoss: {type(view).__name__} of {dict(config)} has no '
+            "method enhance; take an enhancer such as dict(type='mmsdag.GammaEnhancer', gamma=1.6)"
         )
     return freeze(view)

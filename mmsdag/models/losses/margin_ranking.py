@@ -65,7 +65,6 @@ class MarginRankingLoss(BaseModule):
         """See :meth:`forward`; before there is a batch."""
         if self.similarity == 'batch' and size < 2:
             raise ValueError(
-                "similarity='batch' of MarginRankingLoss compares across the "
-                f'batch, and this batch has {size} image: raise '
-                "train_dataloader.batch_size, or set similarity='image'"
+                "similarity='batch' of MarginRankingLoss compares across the batch, and this batch "
+                f"has {size} image: raise train_dataloader.batch_size, or set similarity='image'"
             )

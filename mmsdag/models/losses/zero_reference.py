@@ -16,9 +16,8 @@ from mmsdag.registry import MODELS
 def _pooled_gray(images: Tensor, patch_size: int, loss: str) -> Tensor:
     if min(images.shape[-2:]) < patch_size:
         raise ValueError(
-            f'{loss} pools patches of patch_size={patch_size} pixels, the '
-            f'image has {images.shape[-2]}x{images.shape[-1]}: use larger '
-            'crops or a smaller patch_size'
+            f'{loss} pools patches of patch_size={patch_size} pixels, the image has '
+            f'{images.shape[-2]}x{images.shape[-1]}: use larger crops or a smaller patch_size'
         )
     return F.avg_pool2d(images.mean(1, keepdim=True), patch_size)
 

@@ -112,9 +112,8 @@ class BackboneExtractor(FrozenExtractor):
         if self.layer not in names:
             top = [name for name, _ in self.body.named_children()]
             raise ValueError(
-                f'{self._where}: {type(self.body).__name__} has no such '
-                f'module; {did_you_mean(self.layer, names)} Its children '
-                f'are {top}'
+                f'{self._where}: {type(self.body).__name__} has no such module; '
+                f'{did_you_mean(self.layer, names)} Its children are {top}'
             )
 
     def _check_window(self) -> None:
@@ -147,9 +146,8 @@ class BackboneExtractor(FrozenExtractor):
                 return output[self.index]
             except (IndexError, KeyError, TypeError):
                 raise ValueError(
-                    f'index={self.index!r} of BackboneExtractor: the output '
-                    f'of layer={self.layer!r} has no such item; '
-                    f'{_contents(output)}'
+                    f'index={self.index!r} of BackboneExtractor: the output of '
+                    f'layer={self.layer!r} has no such item; {_contents(output)}'
                 ) from None
         if isinstance(output, (list, tuple, Mapping)):
             raise ValueError(
@@ -193,11 +191,10 @@ class BackboneExtractor(FrozenExtractor):
             return
         else:
             raise ValueError(
-                f'backbone={self._backbone} of BackboneExtractor has no '
-                'pretrained weights, and random features guide nothing: set '
-                "init_cfg=dict(type='Pretrained', checkpoint=..., prefix="
-                "'backbone.') here or in backbone, or weights='DEFAULT' of a "
-                'model of torchvision; allow_random=True accepts it'
+                f'backbone={self._backbone} of BackboneExtractor has no pretrained weights, and '
+                "random features guide nothing: set init_cfg=dict(type='Pretrained', "
+                "checkpoint=..., prefix='backbone.') here or in backbone, or weights='DEFAULT' of "
+                'a model of torchvision; allow_random=True accepts it'
             )
         self.body.load_state_dict(weights)
         self._is_init = True
@@ -217,10 +214,9 @@ class BackboneExtractor(FrozenExtractor):
         missing = sorted(own.keys() - found.keys())
         if missing:
             raise ValueError(
-                f'checkpoint={source!r} with prefix={prefix!r} in init_cfg of '
-                f'BackboneExtractor lacks {len(missing)} of {len(own)} '
-                f'weights, or has them in another shape: {missing[:3]}; check '
-                'the prefix and that backbone is the one of the checkpoint'
+                f'checkpoint={source!r} with prefix={prefix!r} in init_cfg of BackboneExtractor '
+                f'lacks {len(missing)} of {len(own)} weights, or has them in another shape: '
+                f'{missing[:3]}; check the prefix and that backbone is the one of the checkpoint'
             )
         return found
 

@@ -158,9 +158,8 @@ class FeatureLayout:
                 if h:
                     return cls('tokens', shape[2], _stride(size, h, where), prefix)
         raise ValueError(
-            f'{where} does not put out one feature map (N, C, H, W), (N, H, '
-            f'W, C) or tokens (N, L, C), but {_describe(features)}: name a '
-            'layer that does'
+            f'{where} does not put out one feature map (N, C, H, W), (N, H, W, C) or tokens (N, L, '
+            f'C), but {_describe(features)}: name a layer that does'
         )
 
     def to_maps(self, features: Tensor, size: tuple[int, int]) -> Tensor:

@@ -42,9 +42,8 @@ _OTHERS = (
     ),
     (
         rb'#\?(RADIANCE|RGBE)',
-        'is Radiance HDR, which is not supported: its '
-        'range is not known. Read it with OpenCV or imageio, scale it and save '
-        '16 bits',
+        'is Radiance HDR, which is not supported: its range is not known. Read it with OpenCV or '
+        'imageio, scale it and save 16 bits',
     ),
     (
         rb'P[Ff]\s',

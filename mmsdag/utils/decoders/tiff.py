@@ -159,16 +159,14 @@ def _check(header: TiffHeader) -> None:
     kind = header.get(_FORMAT, 1)
     if kind in _FORMATS or max(header.bits) > 16:
         raise UnsupportedError(
-            f'has {_FORMATS.get(kind, "unsigned integer")} pixels of '
-            f'{max(header.bits)} bits, which are not supported: pixels of an '
-            'unknown range. Read it with tifffile or imageio, scale it and '
-            'save 8 or 16 bits'
+            f'has {_FORMATS.get(kind, "unsigned integer")} pixels of {max(header.bits)} bits, '
+            'which are not supported: pixels of an unknown range. Read it with tifffile or '
+            'imageio, scale it and save 8 or 16 bits'
         )
     if header.get(_COMPRESSION, 1) in _FOREIGN:
         raise UnsupportedError(
-            f'is compressed with {_FOREIGN[header.get(_COMPRESSION, 1)]}, '
-            'which libtiff often lacks and is not supported: save it without '
-            'compression, with LZW or Deflate'
+            f'is compressed with {_FOREIGN[header.get(_COMPRESSION, 1)]}, which libtiff often '
+            'lacks and is not supported: save it without compression, with LZW or Deflate'
         )
     if header.get(_COMPRESSION, 1) in _FAX:
         # Of these, libtiff decodes damaged rows to stripes without an error.
@@ -190,9 +188,8 @@ def _check(header: TiffHeader) -> None:
         )
     if header.get(_COMPRESSION, 1) not in _COMPRESSIONS:
         raise UnsupportedError(
-            f'has {max(header.bits)} bits under compression number '
-            f'{header.get(_COMPRESSION, 1)}, which is not supported: save it '
-            'without compression, with LZW or Deflate'
+            f'has {max(header.bits)} bits under compression number {header.get(_COMPRESSION, 1)}, '
+            'which is not supported: save it without compression, with LZW or Deflate'
         )
     if header.get(_SAMPLES, 1) < _CHANNELS[photometric]:
         raise ValueError(
