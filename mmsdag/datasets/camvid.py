@@ -16,6 +16,20 @@ from .night_segmentation import NightSegmentationBase
 _DUSK = '0001TP'
 #: Frames in ten seconds of the videos.
 _SCENE = 300
+#: SegNet's classes and their colors.
+_CLASSES = {
+    'sky': [128, 128, 128],
+    'building': [128, 0, 0],
+    'pole': [192, 192, 128],
+    'road': [128, 64, 128],
+    'pavement': [60, 40, 222],
+    'tree': [128, 128, 0],
+    'sign': [192, 128, 128],
+    'fence': [64, 64, 128],
+    'car': [64, 0, 128],
+    'pedestrian': [64, 64, 0],
+    'bicyclist': [0, 128, 192],
+}
 #: SegNet's label of what is not evaluated.
 _VOID = 11
 
@@ -44,35 +58,7 @@ class CamVidDataset(NightSegmentationBase, BaseSegDataset):
         ValueError: If ``light`` is none of these or keeps no frame.
     """
 
-    METAINFO = dict(
-        classes=(
-            'sky',
-            'building',
-            'pole',
-            'road',
-            'pavement',
-            'tree',
-            'sign',
-            'fence',
-            'car',
-            'pedestrian',
-            'bicyclist',
-        ),
-        # SegNet's colors.
-        palette=[
-            [128, 128, 128],
-            [128, 0, 0],
-            [192, 192, 128],
-            [128, 64, 128],
-            [60, 40, 222],
-            [128, 128, 0],
-            [192, 128, 128],
-            [64, 64, 128],
-            [64, 0, 128],
-            [64, 64, 0],
-            [0, 128, 192],
-        ],
-    )
+    METAINFO = dict(classes=tuple(_CLASSES), palette=list(_CLASSES.values()))
 
     def __init__(
         self,

@@ -11,19 +11,8 @@ from torch.autograd.function import once_differentiable
 
 # Rows and columns from a pixel to its neighbors in the 5x5 square. The term is
 # symmetric: half of the 24 neighbors are computed and counted twice.
-_OFFSETS = (
-    (0, 1),
-    (0, 2),
-    (1, -2),
-    (1, -1),
-    (1, 0),
-    (1, 1),
-    (1, 2),
-    (2, -2),
-    (2, -1),
-    (2, 0),
-    (2, 1),
-    (2, 2),
+_OFFSETS = tuple(
+    (row, column) for row in range(3) for column in range(-2, 3) if (row, column) > (0, 0)
 )
 
 _YCBCR = ((0.257, -0.148, 0.439), (0.564, -0.291, -0.368), (0.098, 0.439, -0.071))
