@@ -13,26 +13,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
-from mmengine.registry import DATASETS as MMENGINE_DATASETS
-from mmengine.registry import (
-    EVALUATOR,
-    LOG_PROCESSORS,
-    OPTIM_WRAPPERS,
-    OPTIMIZERS,
-    PARAM_SCHEDULERS,
-    VISBACKENDS,
-    WEIGHT_INITIALIZERS,
-    Registry,
-)
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
-from mmengine.registry import LOOPS as MMENGINE_LOOPS
-from mmengine.registry import METRICS as MMENGINE_METRICS
-from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
-from mmengine.registry import MODELS as MMENGINE_MODELS
-from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
-from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
-from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
+import mmengine.registry as parents
+from mmengine.registry import Registry
 
 from ._stack import remedy_for
 
@@ -96,79 +78,67 @@ class DeferringRegistry(Registry):
         return found
 
 
-MODELS = DeferringRegistry(
-    'model',
-    parent=MMENGINE_MODELS,
-    scope=SCOPE,
-    locations=['mmsdag.models'],
-    deferred=dict(
-        mmdet=dict(EnhancedDetDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_det'),
-        mmseg=dict(EnhancedSegDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_seg'),
-        mmpretrain=dict(
-            EnhancedClsDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_cls'
-        ),
+def _child(parent: Registry, location: str, **deferred: Mapping[str, str]) -> DeferringRegistry:
+    """Create the child of one of MMEngine's registries.
+
+    Args:
+        parent: MMEngine's registry.
+        location: Package to import at the first lookup.
+        **deferred: See :class:`DeferringRegistry`.
+    """
+    return DeferringRegistry(
+        parent.name, parent=parent, scope=SCOPE, locations=[location], deferred=deferred
+    )
+
+
+MODELS = _child(
+    parents.MODELS,
+    'mmsdag.models',
+    mmdet=dict(EnhancedDetDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_det'),
+    mmseg=dict(EnhancedSegDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_seg'),
+    mmpretrain=dict(EnhancedClsDataPreprocessor='mmsdag.models.data_preprocessors.enhanced_cls'),
+)
+TRANSFORMS = _child(parents.TRANSFORMS, 'mmsdag.datasets.transforms')
+DATASETS = _child(
+    parents.DATASETS,
+    'mmsdag.datasets',
+    mmdet=dict(
+        CocoSubsetDataset='mmsdag.datasets.coco_subset',
+        DarkFaceDataset='mmsdag.datasets.dark_face',
+        ExDarkDataset='mmsdag.datasets.exdark',
+        ExposureBracketDataset='mmsdag.datasets.exposure_bracket',
     ),
-)
-TRANSFORMS = Registry(
-    'transform', parent=MMENGINE_TRANSFORMS, scope=SCOPE, locations=['mmsdag.datasets.transforms']
-)
-DATASETS = DeferringRegistry(
-    'dataset',
-    parent=MMENGINE_DATASETS,
-    scope=SCOPE,
-    locations=['mmsdag.datasets'],
-    deferred=dict(
-        mmdet=dict(
-            CocoSubsetDataset='mmsdag.datasets.coco_subset',
-            DarkFaceDataset='mmsdag.datasets.dark_face',
-            ExDarkDataset='mmsdag.datasets.exdark',
-            ExposureBracketDataset='mmsdag.datasets.exposure_bracket',
-        ),
-        mmseg=dict(
-            ACDCNightDataset='mmsdag.datasets.acdc',
-            BDD100KNightDataset='mmsdag.datasets.bdd100k_night',
-            DarkZurichDataset='mmsdag.datasets.dark_zurich',
-            CamVidDataset='mmsdag.datasets.camvid',
-            NightCityDataset='mmsdag.datasets.night_city',
-        ),
-        mmpretrain=dict(CODaNDataset='mmsdag.datasets.codan', GTSRBDataset='mmsdag.datasets.gtsrb'),
+    mmseg=dict(
+        ACDCNightDataset='mmsdag.datasets.acdc',
+        BDD100KNightDataset='mmsdag.datasets.bdd100k_night',
+        DarkZurichDataset='mmsdag.datasets.dark_zurich',
+        CamVidDataset='mmsdag.datasets.camvid',
+        NightCityDataset='mmsdag.datasets.night_city',
     ),
+    mmpretrain=dict(CODaNDataset='mmsdag.datasets.codan', GTSRBDataset='mmsdag.datasets.gtsrb'),
 )
-DATA_SAMPLERS = Registry(
-    'data sampler', parent=MMENGINE_DATA_SAMPLERS, scope=SCOPE, locations=['mmsdag.datasets']
-)
-HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope=SCOPE, locations=['mmsdag.engine'])
-LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope=SCOPE, locations=['mmsdag.engine'])
-MODEL_WRAPPERS = Registry(
-    'model_wrapper', parent=MMENGINE_MODEL_WRAPPERS, scope=SCOPE, locations=['mmsdag.engine']
-)
-OPTIM_WRAPPER_CONSTRUCTORS = Registry(
-    'optimizer wrapper constructor',
-    parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
-    scope=SCOPE,
-    locations=['mmsdag.engine'],
-)
-METRICS = Registry('metric', parent=MMENGINE_METRICS, scope=SCOPE, locations=['mmsdag.evaluation'])
-VISUALIZERS = DeferringRegistry(
-    'visualizer',
-    parent=MMENGINE_VISUALIZERS,
-    scope=SCOPE,
-    locations=['mmsdag.visualization'],
-    deferred=dict(
-        mmdet=dict(EnhancedDetLocalVisualizer='mmsdag.visualization.enhanced_det'),
-        mmseg=dict(EnhancedSegLocalVisualizer='mmsdag.visualization.enhanced_seg'),
-    ),
+DATA_SAMPLERS = _child(parents.DATA_SAMPLERS, 'mmsdag.datasets')
+HOOKS = _child(parents.HOOKS, 'mmsdag.engine')
+LOOPS = _child(parents.LOOPS, 'mmsdag.engine')
+MODEL_WRAPPERS = _child(parents.MODEL_WRAPPERS, 'mmsdag.engine')
+OPTIM_WRAPPER_CONSTRUCTORS = _child(parents.OPTIM_WRAPPER_CONSTRUCTORS, 'mmsdag.engine')
+METRICS = _child(parents.METRICS, 'mmsdag.evaluation')
+VISUALIZERS = _child(
+    parents.VISUALIZERS,
+    'mmsdag.visualization',
+    mmdet=dict(EnhancedDetLocalVisualizer='mmsdag.visualization.enhanced_det'),
+    mmseg=dict(EnhancedSegLocalVisualizer='mmsdag.visualization.enhanced_seg'),
 )
 
 # Nothing of ours is in these: with a child of its own in each, MMEngine does
 # not warn, at every lookup, that the scope is missing there.
 for _parent in (
-    EVALUATOR,
-    LOG_PROCESSORS,
-    OPTIM_WRAPPERS,
-    OPTIMIZERS,
-    PARAM_SCHEDULERS,
-    VISBACKENDS,
-    WEIGHT_INITIALIZERS,
+    parents.EVALUATOR,
+    parents.LOG_PROCESSORS,
+    parents.OPTIM_WRAPPERS,
+    parents.OPTIMIZERS,
+    parents.PARAM_SCHEDULERS,
+    parents.VISBACKENDS,
+    parents.WEIGHT_INITIALIZERS,
 ):
-    Registry(_parent.name, parent=_parent, scope=SCOPE, locations=['mmsdag.registry'])
+    _child(_parent, 'mmsdag.registry')
