@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -240,18 +241,37 @@ def find_files(folders: Sequence[Path]) -> Iterator[Path]:
                 yield path
 
 
+class Processes:
+    """Run functions in a process that is replaced when it dies or hangs.
+
+    Args:
+        seconds: Longest time that a call may take.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._pool = ProcessPoolExecutor(1)
+        self._seconds = seconds
+
+    def run(self, function: Callable[[Path], Any], path: Path) -> tuple[str, Any]:
+        """Return ``'done'``, ``'crash'`` or ``'hang'``, and the result."""
+        try:
+            return 'done', self._pool.submit(function, path).result(self._seconds)
+        except BrokenProcessPool:
+            outcome = 'crash'
+        except TimeoutError:
+            outcome = 'hang'
+            for process in active_children():
+                process.kill()
+        self._pool = ProcessPoolExecutor(1)
+        return outcome, None
+
+
 def check_all(paths: Sequence[Path]) -> Iterator[tuple[str, str, str]]:
     """Check files in a process of their own, which may crash."""
-    pool = ProcessPoolExecutor(1)
+    processes = Processes(seconds=120)
     for path in paths:
-        try:
-            yield pool.submit(check, path).result(timeout=120)
-        except BrokenProcessPool:
-            pool = ProcessPoolExecutor(1)
-            yield 'crash', 'differs', 'the process crashed'
-        except TimeoutError:
-            pool = ProcessPoolExecutor(1)
-            yield 'hang', 'differs', 'took more than two minutes'
+        state, found = processes.run(check, path)
+        yield (state, 'differs', 'the process had to be replaced') if found is None else found
 
 
 def main(argv: Sequence[str] | None = None) -> int:

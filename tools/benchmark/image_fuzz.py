@@ -17,13 +17,10 @@ import sys
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children
+from collections.abc import Sequence
 from pathlib import Path
 
-from image_corpus import check, find_files
+from image_corpus import Processes, check, find_files
 
 from mmsdag.cli.arguments import new_parser
 from mmsdag.utils.hashing import file_digest
@@ -95,26 +92,6 @@ def read(path: Path) -> str:
     return ''
 
 
-class Processes:
-    """Run functions in a process that is replaced when it dies or hangs."""
-
-    def __init__(self) -> None:
-        self._pool = ProcessPoolExecutor(1)
-
-    def run(self, function: Callable[[Path], object], path: Path) -> tuple[str, object]:
-        """Return ``'done'``, ``'crash'`` or ``'hang'``, and the result."""
-        try:
-            return 'done', self._pool.submit(function, path).result(_SECONDS)
-        except BrokenProcessPool:
-            outcome = 'crash'
-        except TimeoutError:
-            outcome = 'hang'
-            for process in active_children():
-                process.kill()
-        self._pool = ProcessPoolExecutor(1)
-        return outcome, None
-
-
 def fuzz(seeds: Sequence[Path], seconds: float, draw: random.Random, out: Path) -> Counter:
     """Read damaged files for a time.
 
@@ -122,7 +99,7 @@ def fuzz(seeds: Sequence[Path], seconds: float, draw: random.Random, out: Path) 
         How many files had each outcome.
     """
     counts: Counter = Counter()
-    processes, end = Processes(), time.monotonic() + seconds
+    processes, end = Processes(_SECONDS), time.monotonic() + seconds
     out.mkdir(parents=True, exist_ok=True)
     path = out / 'current'
     while time.monotonic() < end:
@@ -137,7 +114,7 @@ def fuzz(seeds: Sequence[Path], seconds: float, draw: random.Random, out: Path) 
             # A decoder that crashes or hangs is not the reader.
             outcome = 'another decoder failed'
             if state == 'done':
-                _, outcome, remark = found  # type: ignore[misc]
+                _, outcome, remark = found
         counts[outcome] += 1
         if outcome in ('crash', 'hang', 'other error', 'differs'):
             kept = out / file_digest(path)[:12]
