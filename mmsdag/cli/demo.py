@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmsdag.utils.options import add_override_option
+from mmsdag.utils.options import add_option, add_override_option
 
 from .arguments import new_parser
 
@@ -37,26 +37,15 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options; their names are those of ``DemoOptions``."""
-    parser.add_argument(
+    add_option(
+        parser,
         '--out',
-        type=Path,
-        default=Path('work_dirs/demo'),
-        help='folder of everything that the demonstration writes (default: %(default)s)',
+        Path('work_dirs/demo'),
+        'folder of everything that the demonstration writes',
     )
     parser.add_argument('--data', type=Path, help='folder of dark photographs of your own')
-    parser.add_argument(
-        '--seed',
-        type=int,
-        default=0,
-        help='seed of the photographs and trainings (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--max-side',
-        type=int,
-        default=512,
-        metavar='PIXELS',
-        help='larger photographs are scaled down (default: %(default)s)',
-    )
+    add_option(parser, '--seed', 0, 'seed of the photographs and trainings')
+    add_option(parser, '--max-side', 512, 'larger photographs are scaled down', metavar='PIXELS')
     parser.add_argument(
         '--extractor',
         metavar='CHECKPOINT',
@@ -64,13 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'of configs/demo/sdag_demo.py',
     )
     add_override_option(parser, 'settings of the three trainings of enhancement')
-    parser.add_argument(
+    add_option(
+        parser,
         '--scenes',
-        type=int,
-        default=320,
+        320,
+        'rendered scenes to train the detector and the segmentor on; 0 skips recognition',
         metavar='COUNT',
-        help='rendered scenes to train the detector and the segmentor on; 0 '
-        'skips recognition (default: %(default)s)',
     )
     add_override_option(
         parser, 'settings of the trainings of the detector and the segmentor', '--scenes-options'

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsdag.utils.image_writer import RESULT_SUFFIXES
+from mmsdag.utils.options import add_option
 
 from .arguments import edge, new_parser
 
@@ -64,28 +65,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='PHOTO',
         help='photographs, folders of them, or videos (these need PyAV)',
     )
-    parser.add_argument(
-        '--model',
-        default=DEFAULT_MODEL,
-        help='a name that `mmsdag models` lists, or a config file (default: %(default)s)',
+    add_option(
+        parser, '--model', DEFAULT_MODEL, 'a name that `mmsdag models` lists, or a config file'
     )
     parser.add_argument(
         '--checkpoint', type=Path, metavar='FILE', help='weights, for a config of your own'
     )
     parser.add_argument('--weights', type=Path, help=argparse.SUPPRESS)
-    parser.add_argument(
+    add_option(
+        parser,
         '--out',
-        default='enhanced',
+        'enhanced',
+        'folder of the results, or the file of the only one',
         metavar='DIR',
-        help='folder of the results, or the file of the only one (default: %(default)s)',
     )
-    parser.add_argument(
+    add_option(
+        parser,
         '--steady',
-        type=float,
-        default=0.5,
+        0.5,
+        'of videos: time over which the brightness is averaged within a shot; 0: not at all',
         metavar='SECONDS',
-        help='of videos: time over which the brightness is averaged within a '
-        'shot; 0: not at all (default: %(default)s)',
     )
     _add_options(parser)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mmsdag.synthetic.night_scenes import write_night_scenes
 from mmsdag.utils.launch import clear_errors
+from mmsdag.utils.options import add_option
 
 from .arguments import new_parser
 
@@ -48,20 +49,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = new_parser(DESCRIPTION, EXAMPLES)
     parser.add_argument('out', type=Path, help='folder of the set')
     for split, count in (('train', 320), ('val', 40), ('test', 120)):
-        parser.add_argument(
-            f'--{split}',
-            type=int,
-            default=count,
-            metavar='SCENES',
-            help=f'scenes to render for {split} (default: %(default)s)',
-        )
-    parser.add_argument(
-        '--size',
-        type=int,
-        default=128,
-        metavar='PIXELS',
-        help='height and width (default: %(default)s)',
-    )
+        add_option(parser, f'--{split}', count, f'scenes to render for {split}', metavar='SCENES')
+    add_option(parser, '--size', 128, 'height and width', metavar='PIXELS')
     parser.add_argument('--seed', type=int, default=0, help='(default: %(default)s)')
     return parser.parse_args(argv)
 

@@ -11,7 +11,7 @@ from mmsdag.demo.options import RecognitionOptions
 from mmsdag.utils import register_safe_loading
 from mmsdag.utils.launch import clear_errors
 from mmsdag.utils.memory import keep_freed_memory
-from mmsdag.utils.options import add_override_option
+from mmsdag.utils.options import add_option, add_override_option
 
 from .arguments import new_parser
 
@@ -45,12 +45,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     default = RecognitionOptions()
     parser = new_parser(DESCRIPTION, EXAMPLES)
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=default.out,
-        help='folder of everything that is written (default: %(default)s)',
-    )
+    add_option(parser, '--out', default.out, 'folder of everything that is written')
     for name in ('unguided', 'guided'):
         path = getattr(default, name)
         parser.add_argument(
@@ -61,19 +56,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             help=f'{name} Zero-DCE (default: checkpoints/{path.name})',
         )
     for split in ('train', 'test'):
-        parser.add_argument(
-            f'--{split}',
-            type=int,
-            default=getattr(default, split),
-            metavar='SCENES',
-            help=f'scenes to {split} on (default: %(default)s)',
-        )
-    parser.add_argument(
-        '--seed',
-        type=int,
-        default=0,
-        help='seed of the scenes and trainings (default: %(default)s)',
-    )
+        count = getattr(default, split)
+        add_option(parser, f'--{split}', count, f'scenes to {split} on', metavar='SCENES')
+    add_option(parser, '--seed', 0, 'seed of the scenes and trainings')
     add_override_option(parser, 'settings of both trainings')
     return parser.parse_args(argv)
 

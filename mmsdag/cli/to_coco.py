@@ -28,6 +28,7 @@ from mmsdag.datasets.converters.coco import (
 from mmsdag.datasets.image_lists import choose, classify, in_range, read_list
 from mmsdag.utils import write_atomically
 from mmsdag.utils.launch import clear_errors
+from mmsdag.utils.options import add_option
 
 from .arguments import describe
 
@@ -177,11 +178,8 @@ def _add_common(parser: argparse.ArgumentParser, convert: object) -> None:
         help='folder of the images, searched with all folders in it; without it no image is opened',
     )
     for check, choices in POLICIES.items():
-        parser.add_argument(
-            f'--{check}',
-            choices=choices,
-            default=choices[0],
-            help='treatment of what fails this check (default: %(default)s)',
+        add_option(
+            parser, f'--{check}', choices[0], 'treatment of what fails this check', choices=choices
         )
     parser.add_argument(
         '--report',

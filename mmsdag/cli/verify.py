@@ -15,7 +15,7 @@ from mmsdag.utils.configs import config_folder
 from mmsdag.utils.drawing import contact_sheet
 from mmsdag.utils.image_writer import write_image
 from mmsdag.utils.launch import clear_errors
-from mmsdag.utils.options import add_override_option
+from mmsdag.utils.options import add_option, add_override_option
 
 from .arguments import new_parser
 
@@ -69,18 +69,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser, 'settings of every split, for example data_root=/data/exdark', '--dataset-options'
     )
     parser.add_argument('--sheet', type=Path, help='JPEG to write')
-    parser.add_argument(
-        '--pictures',
-        type=int,
-        default=12,
-        help='how many of each split are on it (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--side',
-        type=int,
-        default=240,
-        help='pixels of the longer side of each (default: %(default)s)',
-    )
+    add_option(parser, '--pictures', 12, 'how many of each split are on it')
+    add_option(parser, '--side', 240, 'pixels of the longer side of each')
     return parser.parse_args(argv)
 
 

@@ -1,10 +1,28 @@
-"""Options of command lines that override settings."""
+"""Options of command lines: those with a default, and those that override settings."""
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from mmengine.config import DictAction
+
+
+def add_option(
+    parser: argparse.ArgumentParser, name: str, default: Any, help: str, **kwargs: Any
+) -> None:
+    """Add an option of the type of its default, which the help names.
+
+    Args:
+        parser: Gets the option.
+        name: Name of the option.
+        default: Its default.
+        help: What it does.
+        **kwargs: See :meth:`argparse.ArgumentParser.add_argument`.
+    """
+    parser.add_argument(
+        name, type=type(default), default=default, help=f'{help} (default: %(default)s)', **kwargs
+    )
 
 
 def add_override_option(

@@ -93,3 +93,10 @@ def test_curves_pass_the_gradient_check():
     x = torch.rand(1, 3, 3, 3, dtype=torch.float64, requires_grad=True)
     curves = torch.rand(1, 6, 3, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda a, b: apply_curves(a, b, num_iters=2), (x, curves))
+
+
+def test_a_part_is_replaced_by_its_name_and_another_name_is_refused():
+    model = ZeroDCE(NET, tv_loss=dict(type='mmsdag.IlluminationSmoothnessLoss', loss_weight=3.0))
+    assert (model.tv_loss.loss_weight, model.color_loss.loss_weight) == (3.0, 5.0)
+    with pytest.raises(TypeError, match="ZeroDCE has no argument 'smooth_loss'"):
+        ZeroDCE(NET, smooth_loss=dict(type='mmsdag.MSELoss'))

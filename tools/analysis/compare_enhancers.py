@@ -31,6 +31,7 @@ from mmsdag.utils.drawing import contact_sheet, fit, titled
 from mmsdag.utils.image_io import read_image
 from mmsdag.utils.image_writer import write_image
 from mmsdag.utils.launch import clear_errors
+from mmsdag.utils.options import add_option
 from mmsdag.utils.tables import markdown_table
 
 EXAMPLES = """\
@@ -158,13 +159,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         metavar='CONFIG',
         help='config whose test_dataloader has the photographs (default: that of the enhancers)',
     )
-    parser.add_argument(
-        '--every',
-        type=int,
-        default=1,
-        metavar='N',
-        help='compare on every N-th photograph (default: %(default)s)',
-    )
+    add_option(parser, '--every', 1, 'compare on every N-th photograph', metavar='N')
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -186,33 +181,24 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='NAME=CHECKPOINT',
         help='an SDAG network; repeat for more',
     )
-    parser.add_argument(
-        '--gamma',
-        type=float,
-        default=2.2,
-        help='a row for x^(1/GAMMA); 0: none (default: %(default)s)',
-    )
-    parser.add_argument(
+    add_option(parser, '--gamma', 2.2, 'a row for x^(1/GAMMA); 0: none')
+    add_option(
+        parser,
         '--amp-dtype',
-        default='auto',
+        'auto',
+        'precision of the SDAG networks',
         choices=['auto', 'bfloat16', 'float16'],
-        help='precision of the SDAG networks (default: %(default)s)',
     )
-    parser.add_argument(
+    add_option(
+        parser,
         '--texture',
-        type=float,
-        default=TEXTURE,
+        TEXTURE,
+        'standard deviation of brightness, in [0, 1], up to which a window is flat and has no '
+        'structure',
         metavar='DEVIATION',
-        help='standard deviation of brightness, in [0, 1], up to which a window is flat and has '
-        'no structure (default: %(default)s)',
     )
     parser.add_argument('--picture', type=Path, help='JPEG to write')
-    parser.add_argument(
-        '--photographs',
-        type=int,
-        default=4,
-        help='how many are in the picture (default: %(default)s)',
-    )
+    add_option(parser, '--photographs', 4, 'how many are in the picture')
     return parser.parse_args(argv)
 
 

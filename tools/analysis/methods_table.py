@@ -30,6 +30,7 @@ from mmsdag.utils import write_atomically
 from mmsdag.utils.configs import config_folder
 from mmsdag.utils.launch import clear_errors
 from mmsdag.utils.memory import keep_freed_memory
+from mmsdag.utils.options import add_option
 from mmsdag.utils.tables import markdown_table
 
 EXAMPLES = """\
@@ -181,12 +182,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='WIDTHxHEIGHT',
         help='sizes to count and to time (default: 600x400)',
     )
-    parser.add_argument(
-        '--repeats',
-        type=int,
-        default=5,
-        help='number of timed runs; 0: none (default: %(default)s)',
-    )
+    add_option(parser, '--repeats', 5, 'number of timed runs; 0: none')
     parser.add_argument(
         '--threads', type=int, default=1, help='threads of the CPU (default: %(default)s)'
     )
@@ -202,13 +198,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='CSV',
         help='figures.csv of tools/benchmark_downstream.py, joined by name',
     )
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=Path('work_dirs/methods'),
-        metavar='DIR',
-        help='folder for the tables (default: %(default)s)',
-    )
+    add_option(parser, '--out', Path('work_dirs/methods'), 'folder for the tables', metavar='DIR')
     return parser.parse_args(argv)
 
 
