@@ -10,6 +10,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from mmsdag.registry import MODELS
+from mmsdag.utils.outputs import PixelFormat
 
 from .enhancement import EnhancementMixin
 
@@ -45,12 +46,7 @@ class EnhancedDataPreprocessor(EnhancementMixin):
 
     def __init__(self, data_preprocessor: dict, channel_order: str = 'bgr', **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if channel_order not in ('bgr', 'rgb'):
-            raise ValueError(
-                f"channel_order={channel_order!r} of EnhancedDataPreprocessor: choose 'bgr' or "
-                "'rgb'"
-            )
-        self._is_bgr = channel_order == 'bgr'
+        self._is_bgr = PixelFormat('EnhancedDataPreprocessor', channel_order=channel_order).is_bgr
         self.data_preprocessor = MODELS.build(data_preprocessor)
         if not isinstance(self.data_preprocessor, BaseDataPreprocessor):
             raise TypeError(
