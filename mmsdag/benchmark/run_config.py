@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
 
 from mmsdag.datasets.transforms import darkened
 from mmsdag.utils.env import package_versions
-from mmsdag.utils.hashing import digest, file_digest
+from mmsdag.utils.hashing import digest, with_file_digests
 
 from .sources import Enhancer, EvaluationSet, Recognizer, inner_dataset, label_table
 
@@ -158,8 +157,8 @@ def run_key(
         [
             FORMAT,
             package_versions(),
-            _content(settings),
-            _content(dataset['pipeline']),
+            with_file_digests(settings, _is_file),
+            with_file_digests(dataset['pipeline'], _is_file),
             dataset['type'],
             data.digest,
             label_table(recognizer, data),
@@ -167,12 +166,5 @@ def run_key(
     )[:20]
 
 
-def _content(node: Any) -> Any:
-    """Replace the names of files by digests of their contents."""
-    if isinstance(node, Mapping):
-        return {str(key): _content(value) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [_content(value) for value in node]
-    if isinstance(node, str) and '/' in node and os.path.isfile(node):
-        return file_digest(node)
-    return node
+def _is_file(text: str) -> bool:
+    return '/' in text and os.path.isfile(text)

@@ -12,13 +12,12 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmsdag.utils import find_latest_checkpoint, save_checkpoint, write_atomically
-from mmsdag.utils.hashing import digest, file_digest
+from mmsdag.utils.hashing import digest, with_file_digests
 from mmsdag.utils.quiet import quiet
 
 _RECORD = 'demo.json'
@@ -65,16 +64,6 @@ def config_identity(cfg: Config, data: str) -> str:
             folder of the training data does not count.
         data: Identity of the training data.
     """
-
-    def content(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: content(value) for key, value in node.items()}
-        if isinstance(node, (list, tuple)):
-            return [content(value) for value in node]
-        if isinstance(node, str) and node.endswith('.pth'):
-            return file_digest(node)
-        return node
-
     settings = cfg.to_dict()
     wanted = {
         key: settings.get(key)
@@ -90,7 +79,7 @@ def config_identity(cfg: Config, data: str) -> str:
         )
     }
     wanted['train_dataloader']['dataset'].pop('data_root')
-    return digest([content(wanted), data])
+    return digest([with_file_digests(wanted, lambda text: text.endswith('.pth')), data])
 
 
 def _is_news(record: logging.LogRecord) -> bool:

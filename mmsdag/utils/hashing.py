@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,20 @@ def digest(content: Any) -> str:
 
     text = json.dumps(content, sort_keys=True, default=plain)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def with_file_digests(node: Any, is_file: Callable[[str], bool]) -> Any:
+    """Replace the names of files in nested settings by digests of their contents.
+
+    Args:
+        node: Dicts, lists, tuples and values.
+        is_file: Whether a text is the name of a file that counts.
+    """
+    if isinstance(node, Mapping):
+        return {str(key): with_file_digests(value, is_file) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [with_file_digests(value, is_file) for value in node]
+    return file_digest(node) if isinstance(node, str) and is_file(node) else node
 
 
 def file_digest(path: str | Path) -> str:
