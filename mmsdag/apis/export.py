@@ -28,11 +28,11 @@ def export_onnx(
     """Write an enhancer's ``enhance`` as an ONNX file.
 
     Its input ``image`` and output ``enhanced`` are (N, 3, H, W), RGB,
-    [0, 1], float32. The file is written once onnxruntime has computed from it
-    what PyTorch computes, on noise of other sizes than the exporter has seen.
+    [0, 1], float32. The file is written only if onnxruntime reproduces
+    PyTorch's output on noise of sizes other than the exported one.
 
     Args:
-        network: A module with ``enhance(x)``; it is not changed. What it does
+        network: A module with ``enhance(x)``; it is not changed. Its behavior
             on a CPU in float32 and eval mode is exported.
         path: File to write; missing folders are made.
         static: (N, H, W): fix the shape, as TensorRT and LiteRT want it. By
@@ -43,8 +43,8 @@ def export_onnx(
 
     Raises:
         ImportError: If onnx or onnxruntime is missing.
-        ValueError: If ONNX cannot say what the network does, onnxruntime
-            computes something else from it, or ``static`` is no shape.
+        ValueError: If ONNX cannot express the network, onnxruntime's output
+            differs from PyTorch's, or ``static`` is not a shape.
     """
     check_packages()
     check_shape(static)

@@ -68,8 +68,8 @@ def export_model_onnx(
     if not difference <= tolerance:
         raise ValueError(
             f'onnxruntime differs from PyTorch by {difference:.1e}, more than '
-            f'{tolerance:.0e}: the model has a step that is not exported as '
-            'it is, or scores that are so close that they change places'
+            f'{tolerance:.0e}: a step of the model is exported wrongly, or '
+            'nearly equal scores are sorted in another order'
         )
     write_atomically(os.fspath(path), content)
     return difference

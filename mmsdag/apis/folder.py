@@ -34,8 +34,8 @@ class FolderReport:
         enhanced: How many were enhanced and written.
         skipped: How many had a result already.
         failed: Why the others were not, by path.
-        notes: What was left out of images that were enhanced, by path: of an
-            animation all but the first frame, for example.
+        notes: Parts of enhanced images that were left out, by path: for
+            example, all but the first frame of an animation.
     """
 
     enhanced: int = 0

@@ -29,11 +29,11 @@ ImageInput = Union[PathOrStr, np.ndarray, 'Image.Image']
 class LowLightInferencer:
     """Enhance images of any size.
 
-    Large images go through the network in pieces. For a network that looks a
-    limited number of pixels far (Zero-DCE: 7), the pieces give what the whole
-    image gives, up to the rounding of float32. Others, with instance norm or
-    pooling, are cut only where the whole image does not fit into half of the
-    memory; their pieces fade into each other, and a warning says so.
+    Large images are enhanced in tiles. For a network with a limited receptive
+    field (Zero-DCE: 7 pixels), the tiles give the same result as the whole
+    image, up to the rounding of float32. For others, with instance norm or
+    pooling, an image is tiled only if it does not fit into half of the memory;
+    the tiles are blended, with a warning.
 
     Args:
         model: Name of a model, as in ``'zero_dce.sdag'``, see

@@ -1,4 +1,4 @@
-"""What all exports to ONNX share: trace a module, run the file, compare."""
+"""Common steps of ONNX export: trace a module, run the file, compare."""
 
 from __future__ import annotations
 

@@ -66,9 +66,9 @@ class VideoReport:
 
     Attributes:
         before: Of the input.
-        by_frame: As the enhancer leaves it.
+        by_frame: Of the enhanced frames, before they are steadied.
         written: Of the result.
-        cuts: Frames that begin a shot, beside the first.
+        cuts: Frames that begin a shot, except the first.
     """
 
     before: list[float] = field(default_factory=list)
@@ -95,7 +95,7 @@ class VideoReport:
 
 
 class Steadier:
-    """Let the mean luma of enhanced frames change slowly, except at cuts.
+    """Smooth the mean luma of enhanced frames over time, except at cuts.
 
     The mean luma is averaged exponentially over time, and each frame is
     scaled to that average.
@@ -116,7 +116,7 @@ class Steadier:
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the next frame depends on, as JSON has it."""
+        """State that the next frame depends on, JSON-serializable."""
         thumbnail = self._thumbnail
         return dict(
             time=self._time,
@@ -258,7 +258,7 @@ def _key(inferencer: LowLightInferencer, source: str | Path, steady: float) -> s
             steady,
             SEGMENT,
             check_pyav().__version__,
-            # Its weights and its options show in what it makes of an image.
+            # The output on a test image identifies its weights and options.
             [inferencer.enhance(image).tobytes().hex() for image in (ramp, ramp // 8)],
             repr(runner.gate.when),
             runner.tile,

@@ -38,9 +38,9 @@ class SegmentedVideo:
     """Encode a video in segments that outlive the process.
 
     A segment is two files in a folder: H.264 packets, one after the other,
-    and an index with their sizes and timestamps and the state that its owner
-    wants back. Each begins with a key frame, by an encoder of its own: a video
-    that was stopped and continued is the same as one that was not.
+    and an index with their sizes and timestamps and the caller's state. Each
+    segment has its own encoder and begins with a key frame, so that a stopped
+    and continued video equals an uninterrupted one.
 
     Args:
         folder: Folder of the segments; made with the first one.
@@ -91,7 +91,7 @@ class SegmentedVideo:
         """Finish the segment, unless it is empty.
 
         Args:
-            state: What :attr:`states` gives, as JSON has it.
+            state: State to store, JSON-serializable; see :attr:`states`.
         """
         if self._encoder is None:
             return

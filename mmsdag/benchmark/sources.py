@@ -384,8 +384,8 @@ def label_table(recognizer: Recognizer, data: EvaluationSet) -> list[int] | None
     strange = [name for name in wanted if name not in known]
     if strange:
         raise ValueError(
-            f'{where}: {owner} has no class {", ".join(map(repr, strange))}; give its own name of '
-            "it, as in class_names=dict(Motorbike='motorcycle'). It has "
+            f'{where}: {owner} has no class {", ".join(map(repr, strange))}; map the names of the '
+            "classes, as in class_names=dict(Motorbike='motorcycle'). Its classes: "
             f'{", ".join(known)}'
         )
     return [wanted.index(n) if n in wanted else -1 for n in known]

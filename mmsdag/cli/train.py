@@ -171,8 +171,8 @@ def set_resume(cfg: Config, resume: str | None) -> None:
         if resume is not None and lacking:
             raise ValueError(
                 f'checkpoint {source!r} holds weights but no {", ".join(sorted(lacking))}, so '
-                f'training cannot continue from it: --cfg-options load_from={source} starts anew '
-                'from its weights'
+                f'training cannot continue from it: --cfg-options load_from={source} starts a new '
+                'training from its weights'
             )
 
 

@@ -20,5 +20,5 @@ __all__ = [
 
 
 def __getattr__(name: str) -> type:
-    """What extends mmdet or mmseg is imported when asked for."""
+    """Import a class that extends mmdet or mmseg on first access."""
     return DATASETS.attribute_of(__name__, name)

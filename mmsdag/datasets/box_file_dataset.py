@@ -32,9 +32,9 @@ class BoxFileDataset(BaseDetDataset):
         missing_images: What to do with listed images that are not there:
             ``'error'``, ``'skip'`` (with a warning) or ``'keep'``, which is
             for counting annotations without any image.
-        bad_boxes: What to do with boxes that have no area, are turned inside
-            out, or are of an unknown class: ``'error'`` or ``'skip'`` (with
-            a warning). A file that cannot be read is always an error.
+        bad_boxes: What to do with boxes of zero or negative size or of an
+            unknown class: ``'error'`` or ``'skip'`` (with a warning). A file
+            that cannot be read is always an error.
         **kwargs: See :class:`mmdet.datasets.BaseDetDataset`.
 
     Raises:

@@ -50,16 +50,16 @@ def classify(listed: list[ListedImage], class_list: list[ListedImage]) -> list[L
     if missing:
         raise ValueError(
             f'{len(missing)} of {len(listed)} listed images are not in class_list, for example '
-            f"{missing[0]!r}: complete it, or do without the kinds of light by class_list=''"
+            f"{missing[0]!r}: complete it, or set class_list='' to read no kinds of light"
         )
     return [replace(known[_key(i)], name=i.name, line=i.line) for i in listed]
 
 
 def choose(listed: list[ListedImage], **filters: Collection[str] | None) -> list[ListedImage]:
-    """Keep images whose ``lighting``, ``split``, … is among the given.
+    """Keep images whose ``lighting``, ``split``, … is one of the given values.
 
     Raises:
-        ValueError: If the list does not say, or a filter leaves nothing.
+        ValueError: If the list lacks an attribute, or no image is left.
     """
     for key, chosen in filters.items():
         if chosen is None:
@@ -72,7 +72,7 @@ def choose(listed: list[ListedImage], **filters: Collection[str] | None) -> list
         listed = [image for image in listed if getattr(image, key) in chosen]
     if not listed:
         raise ValueError(
-            'no image is of all of '
+            'no image matches '
             + ', '.join(f'{k}={sorted(v)}' for k, v in filters.items() if v is not None)
         )
     return listed

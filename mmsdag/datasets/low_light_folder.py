@@ -210,8 +210,8 @@ class LowLightFolderDataset(BaseDataset):
             if error.path not in self._broken:
                 self._broken.add(error.path)
                 print_log(
-                    f'{error}; another image is drawn in its place (broken '
-                    f'files met by this process: {len(self._broken)})',
+                    f'{error}; another image is drawn instead (broken files '
+                    f'in this process so far: {len(self._broken)})',
                     'current',
                     WARNING,
                 )

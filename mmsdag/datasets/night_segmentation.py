@@ -32,14 +32,14 @@ def label_id_map(
     """Map each label id of Cityscapes to a train id or to 255.
 
     Args:
-        train_id_map: What train ids become in turn, as mmseg makes it where
-            ``metainfo`` names some of the classes only.
-        ignore_index: For the label ids that are not evaluated.
+        train_id_map: Further mapping of the train ids, as mmseg builds it if
+            ``metainfo`` names only some of the classes.
+        ignore_index: Value for the label ids that are not evaluated.
 
     Returns:
-        For the key ``label_map`` of ``mmseg.LoadAnnotations``, which leaves
-        values that are not in it (255: ignored already, and the id -1 of
-        license plates in 8 bits) as they are.
+        The ``label_map`` for ``mmseg.LoadAnnotations``, which does not change
+        values outside of it (255, which is ignored already: also the id -1 of
+        license plates in 8 bits).
     """
     mapping = {}
     for label_id in _LABEL_IDS:

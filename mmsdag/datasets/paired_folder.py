@@ -15,10 +15,10 @@ from .low_light_folder import LowLightFolderDataset, named
 class PairedFolderDataset(LowLightFolderDataset):
     """Photographs with ground truth of the same name in another folder.
 
-    As LOL has them: ``low/1.png`` and ``high/1.png`` (Wei et al., BMVC 2018).
+    The layout of LOL: ``low/1.png`` and ``high/1.png`` (Wei et al., BMVC 2018).
 
     Args:
-        data_root: The folder of both folders.
+        data_root: Folder that contains both folders.
         data_prefix: ``img_path`` and ``gt_path``, the folders of the dark
             photographs and of the ground truth; LOL's by default.
         **kwargs: See :class:`LowLightFolderDataset`.

@@ -1,4 +1,4 @@
-"""An endless sampler that can start anywhere at once."""
+"""An endless sampler that can start at any position without delay."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .seeding import DrawIndex, shuffled
 class ResumableSampler(Sampler):
     """Endless passes over a dataset, each in a new order.
 
-    Draw ``d`` of the run goes to process ``d mod world size`` and depends on
-    nothing but the seed and ``d``: ``ResumableTrainLoop`` goes on after a
-    resume without loading what was seen, and the processes together see what
-    one would see alone.
+    Draw ``d`` of the run goes to process ``d mod world size`` and depends only
+    on the seed and ``d``. ``ResumableTrainLoop`` therefore resumes without
+    loading the samples seen before, and the processes together see the same
+    samples as a single process.
 
     Args:
         dataset: The dataset.

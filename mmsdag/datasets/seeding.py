@@ -1,8 +1,8 @@
-"""Seed random numbers by values that a resumed run knows.
+"""Seed random numbers so that a resumed run repeats them.
 
-A sample's pipeline draws from (seed, draw number), a training step from
-(seed, rank, iteration). So neither the number of workers nor a kill and a
-resume changes what a run sees.
+A sample's pipeline is seeded by (seed, position in the sampling sequence), a
+training step by (seed, rank, iteration). The number of workers, a kill and a
+resume do not change the samples of a run.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def seeded(index: int) -> Iterator[None]:
     both run in one process (``num_workers=0``).
 
     Args:
-        index: What the sampler yielded. Nothing happens with a plain ``int``.
+        index: Index from the sampler; a plain ``int`` is not seeded.
     """
     if not isinstance(index, DrawIndex):
         yield

@@ -1,9 +1,9 @@
 """Bootstrap intervals of metrics and of their differences.
 
-The images of a test set are a sample: with others the figures would be
-others. The bootstrap draws as many images as there are, with repetition, many
-times over, and looks at how the figures scatter (Efron and Tibshirani 1993,
-"An introduction to the bootstrap").
+Metrics depend on which images happen to be in the test set. The bootstrap
+resamples the test set with replacement many times and takes the spread of a
+metric over the resamples (Efron and Tibshirani 1993, "An introduction to the
+bootstrap").
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Interval(NamedTuple):
     """A percentile interval.
 
     Attributes:
-        low: Lower end; NaN if no sample has the figure.
+        low: Lower end; NaN if the metric is undefined in all samples.
         high: Upper end.
     """
 
@@ -34,18 +34,18 @@ class Interval(NamedTuple):
 def resample(
     images: int, samples: int = 1000, seed: int = 0, groups: Sequence | None = None
 ) -> np.ndarray:
-    """Draw images with repetition.
+    """Resample images with replacement.
 
-    Figures that are to be compared must be computed of the same draws: the
-    same arguments give the same ones.
+    Metrics to be compared must be computed from the same samples; the same
+    arguments give the same samples.
 
     Args:
         images: Number of images.
         samples: Number of draws.
         seed: Of the draws.
-        groups: What each image belongs to, such as its scene: images of one
-            group resemble each other, and are drawn together. One of the
-            group None, and by default each, is on its own.
+        groups: Group of each image, such as its scene. Images of one group
+            are not independent and are drawn together. An image with the
+            group None is drawn alone, by default each image.
 
     Returns:
         (samples, images), int, how often each image counts; a row sums to

@@ -163,7 +163,7 @@ def _features(block: np.ndarray) -> list[float]:
 
 @lru_cache
 def _shape_table() -> tuple[np.ndarray, np.ndarray]:
-    """Return shapes of the distribution, and the ratio that tells them."""
+    """Return candidate shapes of the distribution, and the moment ratio of each."""
     from scipy.special import gamma
 
     shapes = np.arange(0.2, 10.001, 0.001)

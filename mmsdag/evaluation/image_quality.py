@@ -165,7 +165,7 @@ class LPIPS(ImageMetric):
         **kwargs: See :class:`ImageMetric`.
 
     Raises:
-        FileNotFoundError: If the weights cannot be had.
+        FileNotFoundError: If the weights cannot be loaded.
         ImportError: If ``lpips`` is not installed.
         ValueError: If they are not AlexNet's.
     """
@@ -203,10 +203,10 @@ def _perceptual_net(weights: str) -> nn.Module:
         content = load_checkpoint(weights)
     except OSError as error:  # no such file, or no network
         raise FileNotFoundError(
-            f"LPIPS needs AlexNet's weights, and weights={weights!r} cannot be had ({error}): "
-            'download alexnet-owt-7be5be79.pth of torchvision where there is a network and name '
-            "the file, as weights of LPIPS in test_evaluator or in MMSDAG_ALEXNET; 'none' leaves "
-            'LPIPS out'
+            f"LPIPS needs AlexNet's weights, and weights={weights!r} cannot be loaded ({error}): "
+            'download alexnet-owt-7be5be79.pth of torchvision on a machine with a network and give '
+            'its path as weights of LPIPS in test_evaluator or in MMSDAG_ALEXNET; '
+            "'none' leaves LPIPS out"
         ) from error
     content = content.get('state_dict', content)
     if 'features.0.weight' not in content:
@@ -320,15 +320,15 @@ def lightness_order_error(image: np.ndarray, enhanced: np.ndarray, side: int = 5
         \mathrm{LOE} = \frac1n \sum_p \sum_q
         [L_p \ge L_q] \oplus [L'_p \ge L'_q]
 
-    with the lightness L, the largest of a pixel's colors. p and q run over
-    n pixels on a grid whose shorter side is ``side``, as the figure grows
-    with their number; they are taken as they are, not averaged, so that any
-    strictly rising curve has an error of 0. Both images are rounded to 8
-    bits, in which they are published.
+    with the lightness L, the largest channel of a pixel. p and q run over
+    n pixels on a grid whose shorter side is ``side``, because the error grows
+    with their number. The image is subsampled, not averaged, so that every
+    strictly increasing curve has an error of 0. Both images are rounded to 8
+    bits, as in published files.
 
     Args:
-        image: What was enhanced, (H, W, 3), [0, 255].
-        enhanced: What became of it, likewise.
+        image: The input, (H, W, 3), [0, 255].
+        enhanced: The enhanced image, of the same shape and range.
         side: Shorter side of the grid, in pixels; smaller images are taken
             whole.
 
@@ -361,7 +361,7 @@ def _grid(shape: Sequence[int], side: int) -> list[np.ndarray]:
 
 @METRICS.register_module()
 class ImageStatistics(ImageMetric):
-    r"""Brightness, contrast and entropy of images, without a better or worse.
+    r"""Brightness, contrast and entropy of images; higher is not better.
 
     - ``mean``: mean of all pixels and colors, [0, 1].
     - ``contrast``: their standard deviation.

@@ -20,9 +20,9 @@ class MeanMatchedPSNR(ImageMetric):
         \mathrm{PSNR}(\min(255, x \, \bar g_{gray} / \bar x_{gray}),\, g)
 
     in dB, with the mean gray levels (BT.601) of the image x and of the ground
-    truth g. It judges noise and color, not the choice of the brightness, which
-    the ground truth gives away: never compare it with plain PSNR. Much work on
-    LOL reports it, after the code of KinD (Zhang et al., ACM MM 2019) and of
+    truth g. It measures noise and color but not brightness, which it takes
+    from the ground truth: never compare it with plain PSNR. Many papers report
+    it for LOL, following the code of KinD (Zhang et al., ACM MM 2019) and
     LLFlow (Wang et al., AAAI 2022).
     """
 

@@ -16,9 +16,9 @@ from mmsdag.registry import METRICS, MODELS
 class SDAGReconstructionError(BaseMetric):
     """Mean absolute error of a frozen SDAG's reconstruction of images.
 
-    Stage two's guidance loss as a figure of merit, for the enhanced images
-    (``recon_error``) and for the images that went in
-    (``input_recon_error``). Lower is better.
+    Stage two's guidance loss as a metric, of the enhanced images
+    (``recon_error``) and of the input images (``input_recon_error``). Lower is
+    better.
 
     Args:
         checkpoint: Weights of the SDAG network.

@@ -16,10 +16,10 @@ _OWN = ('_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_pr
 
 
 def has_hooks(*modules: nn.Module) -> bool:
-    """Return whether a hook is called with any of the modules.
+    """Return whether calling any of the modules runs a hook.
 
-    Hooks of all modules count, too. Code that computes what a module stands
-    for without calling it asks this first.
+    Global hooks count, too. Check this before computing a module's output
+    without calling it.
     """
     return any(getattr(module, table) for table in _GLOBAL) or any(
         getattr(m, table) for m in modules for table in _OWN

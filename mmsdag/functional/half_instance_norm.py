@@ -185,7 +185,7 @@ class _HalfInstanceNormBlock(torch.autograd.Function):
 
 
 def _mean_of_first(x: Tensor, channels: int) -> Tensor:
-    """Mean over the positions, and 0 for the channels behind."""
+    """Mean over the positions; 0 for the channels that are not normalized."""
     mean = _sum(x)[:, :channels] / (x.shape[2] * x.shape[3])
     return _spatial(F.pad(mean, (0, x.shape[1] - channels)), x)
 
@@ -193,10 +193,11 @@ def _mean_of_first(x: Tensor, channels: int) -> Tensor:
 def _scale_and_activate(
     centered: Tensor, weight: Tensor, shift: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """leaky(scale * centered + shift), for each channel of each image.
+    """Compute leaky(scale * centered + shift) per channel and image.
 
-    The channels behind have scale 1, so that all go the same, vectorised
-    way. Two passes, because E[x^2] - E[x]^2 in one loses digits in float32.
+    Channels that are not normalized have scale 1, so that one vectorized
+    operation covers all. Two passes, because E[x^2] - E[x]^2 in one pass loses
+    digits in float32.
 
     Returns:
         The result, 1 / standard deviation (N, first channels), and the scale

@@ -24,7 +24,7 @@ def unit_from_uint8(pixels: np.ndarray, out: np.ndarray | None = None) -> np.nda
 def uint8_from_unit(pixels: np.ndarray) -> np.ndarray:
     """Convert (H, W, C), float32, >= 0, to uint8, rounded half to even.
 
-    What lies above 1 is clipped; below 0 there must be nothing.
+    Values above 1 are clipped; values below 0 are not allowed.
     """
     return cv2.convertScaleAbs(pixels, alpha=255)
 

@@ -1,4 +1,4 @@
-"""From a photograph back to the sensor, and forth again in the dark."""
+"""Simulate low light at the sensor of a camera."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ def retake_in_the_dark(
     noise: Tensor,
     rounding: Tensor,
 ) -> Tensor:
-    """Take photographs again with less light, as Cui et al. simulate it.
+    """Simulate photographs with less light by the pipeline of Cui et al.
 
-    Tone curve and gamma undone → the camera's colors → white balance undone,
-    less gain → ``exposure`` times as much light → shot and read noise →
-    rounding error → white balance → sRGB's colors → gamma: "Multitask AET with
+    Undo tone curve and gamma → convert to the camera's colors → undo white
+    balance, apply the gain → multiply by ``exposure`` → add shot and read
+    noise → add the rounding error → white balance → convert to sRGB's colors
+    → gamma: "Multitask AET with
     Orthogonal Tangent Regularity for Dark Object Detection", ICCV 2021,
     Sec. 3.2. As in the authors' code, the tone curve is not applied again,
     and the gain is not undone.

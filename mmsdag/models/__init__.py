@@ -48,7 +48,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what extends mmdet or mmseg when it is asked for."""
+    """Import a class that extends mmdet or mmseg on first access."""
     if name == 'build_enhancer':
         return getattr(loading, name)  # its older name, with a warning
     return MODELS.attribute_of(__name__, name)

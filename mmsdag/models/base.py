@@ -147,16 +147,16 @@ class UnsupervisedEditModel(BaseModel):
 
 
 def check_optimizers(optim_wrapper: Any, names: Sequence[str], owner: str, schedule: str) -> None:
-    """Refuse optimizers that a model with a step of its own cannot use.
+    """Check the optimizers of a model with its own ``train_step``.
 
     Args:
-        optim_wrapper: What the runner hands to ``train_step``.
-        names: The optimizers that there must be.
+        optim_wrapper: The argument of ``train_step``.
+        names: Names of the required optimizers.
         owner: Name of the model, for the message.
-        schedule: Config that has them, for the message.
+        schedule: Config with these optimizers, for the message.
 
     Raises:
-        TypeError: If these are not the optimizers that there are.
+        TypeError: If ``optim_wrapper`` has other optimizers.
     """
     if not (
         isinstance(optim_wrapper, OptimWrapperDict) and set(optim_wrapper.keys()) == set(names)

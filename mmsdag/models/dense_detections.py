@@ -1,4 +1,4 @@
-"""What mmdet's dense heads find at every location, before any NMS."""
+"""Boxes and scores of mmdet's dense heads at every location, before NMS."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def check_head(head: nn.Module | None, name: str) -> None:
     )
     if not (isinstance(head, (YOLOXHead, YOLOV3Head)) or decodes_as_base):
         raise ValueError(
-            f'{name} with {kind.__name__} as bbox_head: boxes before NMS are known of YOLOX, '
-            "YOLOv3 and the one-stage detectors whose head decodes as mmdet's BaseDenseHead, such "
-            'as RetinaNet, FCOS, ATSS and RTMDet; choose one of these'
+            f'{name}: bbox_head={kind.__name__} is not supported; choose YOLOX, YOLOv3, or a '
+            "one-stage detector whose head decodes as mmdet's BaseDenseHead, such as RetinaNet, "
+            'FCOS, ATSS and RTMDet'
         )
 
 

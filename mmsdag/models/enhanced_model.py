@@ -143,7 +143,7 @@ class EnhancedModel(KeepsFrozen):
             return self._enhance_integers(batch.float(), 255).to(torch.uint8)
         if not batch.is_floating_point():
             raise TypeError(
-                f'EnhancedModel got images of {batch.dtype}: they are floating point or uint8'
+                f'EnhancedModel got images of {batch.dtype}: must be floating point or uint8'
             )
         rgb = self.format.decode(batch.float()).clamp(0, 1)
         return self.format.encode(self.runner.enhance_rgb(rgb)).to(batch.dtype)
@@ -166,7 +166,7 @@ class EnhancedModel(KeepsFrozen):
             else:
                 if batch.dtype not in (np.uint8, np.uint16):
                     raise TypeError(
-                        f'EnhancedModel got images of {batch.dtype}: they are '
+                        f'EnhancedModel got images of {batch.dtype}: must be '
                         'floating point, uint8 or uint16'
                     )
                 out = self._enhance_integers(pixels, np.iinfo(batch.dtype).max)

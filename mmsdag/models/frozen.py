@@ -1,4 +1,4 @@
-"""Networks that a training around them does not change."""
+"""Freeze networks inside a model that is trained."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class KeepsFrozen(nn.Module):
     """
 
     def train(self: Network, mode: bool = True) -> Network:
-        """Switch the mode of all that is not frozen."""
+        """Switch the mode of all modules that are not frozen."""
         super().train(mode)
         for module in self.modules():
             if getattr(module, 'is_frozen', False):

@@ -52,7 +52,7 @@ __getattr__ = moved_names(
 
 
 class Role(NamedTuple):
-    """What a network is loaded for.
+    """Purpose for which a network is loaded.
 
     Attributes:
         argument: Argument that describes it, for messages.
@@ -181,9 +181,9 @@ def _load_weights(
         network.load_state_dict(_state_of(content))
     except RuntimeError as error:
         raise ValueError(
-            f'checkpoint {str(checkpoint)!r} is not of the network that {name} describes; give one '
-            f'that is, set {role.argument} to the config of its own, or convert it (`mmsdag '
-            f"convert`) if it is an author's file: {shorten(str(error), 300, placeholder=' …')}"
+            f'checkpoint {str(checkpoint)!r} does not fit the network that {name} describes; give '
+            f"one that does, set {role.argument} to the checkpoint's config, or convert an "
+            f"author's file by `mmsdag convert`: {shorten(str(error), 300, placeholder=' …')}"
         ) from error
     check_finite(network.state_dict(), checkpoint)
 
@@ -285,7 +285,7 @@ def network_config(source: EnhancerLike, role: Role = ENHANCER) -> tuple[dict[st
 def _settings(content: Any, source: EnhancerLike) -> dict[str, Any]:
     """Options of the network that belong to the weights of a checkpoint.
 
-    A network's own config, given directly, has the last word.
+    A network's own config, given directly, takes precedence.
     """
     meta = content.get('meta') if isinstance(content, Mapping) else None
     settings = meta.get('generator') if isinstance(meta, Mapping) else None

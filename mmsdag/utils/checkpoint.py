@@ -70,10 +70,10 @@ _METHODS: dict[type, tuple[str, ...]] = {
 
 
 def _method(owner: Any, name: str) -> Callable:
-    """Do what ``getattr`` may do in a checkpoint, and no more.
+    """Replace ``getattr`` in checkpoints: return only the methods listed above.
 
-    Methods are pickled as calls of ``getattr``; the real one would hand a
-    pickle ``__globals__`` to write to.
+    Methods are pickled as calls of ``getattr``; the built-in one would give a
+    pickle write access to ``__globals__``.
     """
     if not (isinstance(owner, type) and name in _METHODS.get(owner, ())):
         raise pickle.UnpicklingError(f'GLOBAL getattr({owner!r}, {name!r})')
@@ -298,11 +298,11 @@ def find_latest_checkpoint(work_dir: str | Path) -> Path | None:
         work_dir: Folder of the training.
 
     Returns:
-        What ``last_checkpoint`` names, also after the folder was moved; None
-        where nothing was saved yet.
+        The file named in ``last_checkpoint``, also after the folder was moved;
+        None if nothing was saved yet.
 
     Raises:
-        FileNotFoundError: If ``last_checkpoint`` names a file that is gone.
+        FileNotFoundError: If ``last_checkpoint`` names a missing file.
     """
     pointer = Path(work_dir) / 'last_checkpoint'
     if not pointer.is_file():
@@ -312,8 +312,8 @@ def find_latest_checkpoint(work_dir: str | Path) -> Path | None:
         if path.is_file():
             return path
     raise FileNotFoundError(
-        f'{str(pointer)!r} names {str(named)!r}, which is gone: name another '
-        'checkpoint to resume from, or delete last_checkpoint to start anew'
+        f'{str(pointer)!r} names {str(named)!r}, which does not exist: name another '
+        'checkpoint to resume from, or delete last_checkpoint to start again'
     )
 
 

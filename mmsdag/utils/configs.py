@@ -53,7 +53,7 @@ def find_config(name: str | os.PathLike) -> Path:
         return known[found[0]]
     if found:
         raise ValueError(
-            f'config {str(name)!r} names several: {", ".join(key.as_posix() for key in found)}'
+            f'config {str(name)!r} is ambiguous: {", ".join(key.as_posix() for key in found)}'
         )
     names = [key.as_posix() for key in known]
     close = similar(wanted.as_posix(), names)

@@ -139,7 +139,7 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
 
 
 def read_photograph(path: str | os.PathLike, metadata: bool = False) -> Photograph:
-    """Read a photograph as :func:`read_image` does, and what is told of it.
+    """Read a photograph and its metadata; see :func:`read_image`.
 
     Args:
         path: A file on this machine.

@@ -2,10 +2,10 @@
 
 A name is ``method.tag``, as in timm. The tag says what guided the training
 (if anything did), what the data were, and the seed, as in
-``zero_dce.sdag_brackets_seed0``. Parts that are left out at its end stand for
-the first model that is listed: ``zero_dce.sdag_brackets``, ``zero_dce.sdag``,
-and ``zero_dce`` for the first of Zero-DCE. Enhancers without weights have no
-tag.
+``zero_dce.sdag_brackets_seed0``. A name without the last parts is that of the
+first model listed that begins with it: ``zero_dce.sdag_brackets``,
+``zero_dce.sdag``, and ``zero_dce`` for the first of Zero-DCE. Enhancers without
+weights have no tag.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from .suggestions import similar
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
-#: What the ``Task`` of a collection says if its models can enhance.
+#: ``Task`` of the collections whose models enhance images.
 TASK = 'Low-Light Image Enhancement'
-#: The same of models that guide enhancers.
+#: ``Task`` of the collections whose models guide enhancers.
 GUIDANCE = 'Semantic Degradation-Aware Guidance'
 
 #: Configs of the enhancers that have a name but no trained weights here.
@@ -105,7 +105,7 @@ def trained_models(task: str = TASK) -> list[TrainedModel]:
 
 
 def model_names(task: str = TASK) -> dict[str, TrainedModel]:
-    """Return every name of the trained models, but for the older ones.
+    """Return every name of the trained models, except older names.
 
     The names of a model are sorted by their length.
     """

@@ -6,5 +6,5 @@ from mmsdag.registry import VISUALIZERS
 
 
 def __getattr__(name: str) -> type:
-    """What extends mmdet or mmseg is imported when asked for."""
+    """Import a class that extends mmdet or mmseg on first access."""
     return VISUALIZERS.attribute_of(__name__, name)

@@ -214,7 +214,7 @@ def test_weights_of_an_enhancer_that_was_trained_along_are_taken(tmp_path):
     [
         (dict(enhanced=False), 'has no enhancer: .*--enhancer'),
         ({'model.data_preprocessor.resize_to': (64, 64)}, 'resize_to=.64, 64.'),
-        ({'model.bbox_head.type': 'GFLHead'}, 'GFLHead as bbox_head: .*FCOS'),
+        ({'model.bbox_head.type': 'GFLHead'}, 'bbox_head=GFLHead is not supported.*FCOS'),
     ],
 )
 def test_what_cannot_be_exported_is_refused_before_the_work(changes, message, tmp_path):

@@ -255,13 +255,13 @@ def test_authors_files_are_sent_to_the_converter(config_file, tmp_path):
 
 def test_a_file_that_is_no_dict_is_refused(config_file, tmp_path):
     torch.save([torch.zeros(1)], tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match='not of the network'):
+    with pytest.raises(ValueError, match='does not fit the network'):
         LowLightInferencer(config_file, tmp_path / 'a.pth', 'cpu')
 
 
 def test_weights_of_another_network_are_refused(config_file, checkpoint_of):
     weights = checkpoint_of(ZeroDCENet(channels=8))
-    with pytest.raises(ValueError, match='not of the network.*zero_dce.py'):
+    with pytest.raises(ValueError, match='does not fit the network.*zero_dce.py'):
         LowLightInferencer(config_file, weights, 'cpu')
 
 

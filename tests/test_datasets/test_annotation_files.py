@@ -229,7 +229,7 @@ def test_choosing_needs_a_list_that_tells_and_leaves_something():
         choose(listed('1.jpg'), lighting={'Low'})
     with pytest.raises(
         ValueError,
-        match=r'no image is of all of lighting=\['
+        match=r'no image matches lighting=\['
         r"'Weak'\], split=\['val'\]",
     ):
         choose([image], lighting={'Weak'}, split={'val'})

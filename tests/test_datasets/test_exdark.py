@@ -170,7 +170,7 @@ def test_without_a_list_of_classes_no_light_is_told(voc_tree):
 def test_a_list_of_classes_that_lacks_an_image_is_refused(voc_tree):
     (voc_tree / 'imageclasslist.txt').write_text(CLASS_LIST.split('2.png')[0])
     with pytest.raises(
-        ValueError, match="1 of 2 .* for example '2.png': complete it, or .* by class_list=''"
+        ValueError, match="1 of 2 .* for example '2.png': complete it, or set class_list=''"
     ):
         build(voc_tree)
 

@@ -241,7 +241,7 @@ def test_a_file_that_breaks_later_is_replaced_and_named_once(folder, warnings):
     drawn = {dataset[1]['name'] for _ in range(20)}
     assert drawn and '1.png' not in drawn
     (warning,) = warnings
-    assert '1.png: ' in warning and 'broken files met' in warning
+    assert '1.png: ' in warning and 'broken files in' in warning
 
 
 def test_the_replacement_depends_on_the_draw_alone(folder):

@@ -144,7 +144,7 @@ def test_weights_load_with_the_wrapper_and_without(prefix, kind, tmp_path):
 
 def test_weights_of_another_network_are_refused(tmp_path):
     torch.save(Foreign(bias=False).state_dict(), tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match='not of the network'):
+    with pytest.raises(ValueError, match='does not fit the network'):
         load_enhancer(dict(type='mmsdag.EnhancerWrapper', module=Foreign()), tmp_path / 'a.pth')
 
 

@@ -78,7 +78,7 @@ def test_what_describes_none_is_refused(enhancer, message):
 
 
 def test_a_checkpoint_of_an_enhancer_without_weights_is_refused(checkpoint):
-    with pytest.raises(ValueError, match='not of the network') as error:
+    with pytest.raises(ValueError, match='does not fit the network') as error:
         load_enhancer(dict(type='mmsdag.GammaEnhancer'), checkpoint)
     # A network may have hundreds of weights.
     assert len(str(error.value)) < 600
@@ -183,7 +183,7 @@ def test_options_of_a_checkpoint_replace_those_of_a_config(with_settings, tmp_pa
 
 
 def test_the_network_s_own_config_has_the_last_word(with_settings):
-    with pytest.raises(ValueError, match='is not of the network'):
+    with pytest.raises(ValueError, match='does not fit the network'):
         load_enhancer(dict(NETWORK, channels=8), with_settings)
 
 

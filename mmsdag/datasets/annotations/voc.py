@@ -20,7 +20,7 @@ _CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 def parse_voc(content: bytes, path: str | os.PathLike) -> Annotation:
     """Read a PASCAL VOC annotation.
 
-    Corners count pixels from 1, as VOC's do: 1 is taken off, mmdet's way.
+    Coordinates start at 1 in VOC; 1 is subtracted, as in mmdet.
 
     Args:
         content: An XML document.

@@ -86,8 +86,8 @@ def darkened(pipeline: Sequence[Any], **levels: Any) -> list[Any]:
     """Return a pipeline that darkens the image after it is loaded.
 
     Args:
-        pipeline: Transforms, configs or built, the first of which that loads
-            an image has ``LoadImage`` in its name.
+        pipeline: Transforms or their configs. The first with ``LoadImage`` in
+            its name loads the image.
         **levels: Arguments of :class:`Darken`.
 
     Raises:

@@ -174,9 +174,8 @@ class GammaDegradation(Degradation):
     Args:
         gamma: A value or a range (log-uniform); below 1 darkens. Defaults to
             the SDAG authors' 0.3.
-        per_channel: Draw a value for each channel: a color cast, such as
-            enhancers add that curve each channel on its own. Not in the
-            paper.
+        per_channel: Draw a value for each channel. This adds a color cast, as
+            enhancers with a separate curve per channel do. Not in the paper.
         **kwargs: See :class:`Degradation`.
     """
 

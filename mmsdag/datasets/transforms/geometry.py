@@ -15,11 +15,11 @@ _ANNOTATIONS = ('gt_bboxes', 'gt_seg_map', 'gt_masks', 'gt_keypoints')
 
 
 class _Geometric(Transform):
-    """Base of the steps that move pixels, and nothing but pixels.
+    """Base of the geometric transforms of images without annotations.
 
     Raises:
-        ValueError: If a sample has annotations, which a step of the same name
-            of mmdet or mmcv moves along.
+        ValueError: If a sample has annotations; the transform of the same
+            name in mmdet or mmcv moves them, too.
     """
 
     keys: tuple[str, ...]

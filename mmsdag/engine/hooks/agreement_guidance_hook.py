@@ -18,11 +18,11 @@ from .guidance_hook import Batch, GuidanceHook
 class AgreementGuidanceHook(GuidanceHook):
     """Add ``loss_agreement`` to the losses of a model that restores images.
 
-    The class scores that frozen classifiers or segmentors compute of the
-    restored image are compared with the mean of what they say of the model's
-    input and of brightened versions of it. The input is the image before the
-    model degraded it. So a dark photograph, which has no well-lit reference,
-    guides by the agreement of several recognizers and views. No labels are
+    Frozen classifiers or segmentors compute class scores of the restored
+    image. These are compared with their mean scores on the model's input, taken
+    before the model degrades it, and on brightened versions of it. Dark
+    photographs, which have no well-lit reference, can therefore guide by the
+    agreement of several recognizers and views. No labels are
     used. See :class:`AgreementGuidanceLoss` for the formula.
 
     It works beside :class:`ConsistencyGuidanceHook`, which compares features.

@@ -1,4 +1,4 @@
-"""Training loop that resumes exactly and at once."""
+"""Training loop that resumes exactly and without delay."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mmsdag.registry import LOOPS
 
 @LOOPS.register_module()
 class ResumableTrainLoop(IterBasedTrainLoop):
-    """MMEngine's loop by iterations, with exact and quick resuming.
+    """MMEngine's iteration-based loop, with exact and fast resuming.
 
-    MMEngine's loads every batch that was seen before the interruption, once
-    more. With ``ResumableSampler`` there is no need to; other samplers are
-    served as MMEngine does. The same batch size and number of processes as
-    before give the same samples as without the interruption.
+    On a resume, MMEngine's loop loads all earlier batches again. With
+    ``ResumableSampler`` this loop skips them; with other samplers it behaves
+    like MMEngine's. With the same batch size and number of processes, a
+    resumed run sees the same samples as an uninterrupted one.
     """
 
     def run(self) -> nn.Module:

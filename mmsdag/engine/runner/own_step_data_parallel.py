@@ -23,7 +23,7 @@ class OwnStepDataParallel(nn.Module):
     ``MMDistributedDataParallel`` replaces a model's ``train_step`` by one for
     a single optimizer, and expects one backward pass after each forward pass.
     Here the model's own step runs, and every gradient is averaged over the
-    processes as soon as it is there, whichever loss it is of. Each process
+    processes as soon as it is computed, for every loss. Each process
     must compute gradients of the same parameters in the same order.
 
     Weights are equal at the start, as MMEngine's runner broadcasts them.

@@ -50,8 +50,8 @@ class EnhancementMixin(BaseDataPreprocessor):
             default as many as hold a megapixel (frozen on a CPU: an eighth
             of one), at least one. Where a GPU's memory does not suffice, they
             are halved.
-        round_to_uint8: Round what becomes of a uint8 image to whole numbers,
-            as a file of it would; by default, unless ``trainable``.
+        round_to_uint8: Round the result of a uint8 image to whole numbers, as
+            saving it would; by default, unless ``trainable``.
         padding_value: How to find the margins that a pipeline's ``Pad`` has
             added: they are left as they are, and the enhancer does not see
             them. By default ``'metainfo'``: below and beside the size that
@@ -231,23 +231,23 @@ def _check_padding(value: Padding, owner: str) -> Padding:
 
 
 def window_by_metainfo(image: Tensor, sample: Any) -> tuple[slice, slice] | None:
-    """Return where an image is within its padding, as its data sample tells.
+    """Find the content of a padded image from the metainfo of its data sample.
 
-    Its content begins at the top left. Its size is ``img_shape`` where this
-    is smaller than the image. Where it is not, since the ``Pad`` of mmcv and
-    mmdet overwrites it, the size is ``ori_shape`` times ``scale_factor``,
-    which is what ``Resize`` leaves before ``Pad``; a crop between them only
+    The content begins at the top left. Its size is ``img_shape`` if that is
+    smaller than the image. Otherwise, since the ``Pad`` of mmcv and mmdet
+    overwrites ``img_shape``, it is ``ori_shape`` times ``scale_factor``, the
+    size that ``Resize`` leaves before ``Pad``; a crop between them only
     makes it smaller. After other transforms (a mosaic, an affine one) these
-    keys do not describe the image: the size is believed only if all around it
-    has one color.
+    keys do not describe the image: the size is used only if everything
+    outside has one color.
 
     Args:
         image: (C, H, W).
         sample: A data sample, or ``None``.
 
     Returns:
-        Its rows and its columns; ``None`` where it has no padding, or
-        nothing tells.
+        Rows and columns of the content; ``None`` if the image has no padding,
+        or metainfo does not tell.
     """
     if not hasattr(sample, 'get'):  # none, or of another kind
         return None
@@ -268,15 +268,15 @@ def window_by_metainfo(image: Tensor, sample: Any) -> tuple[slice, slice] | None
 def window_by_color(
     image: Tensor, padding_value: float | Sequence[float]
 ) -> tuple[slice, slice] | None:
-    """Return where an image is within its margins of one color.
+    """Find the content of an image within margins of one color.
 
     Args:
         image: (C, H, W).
-        padding_value: That color, one number or one a channel.
+        padding_value: Color of the margins, one number or one per channel.
 
     Returns:
-        Its rows and its columns; ``None`` where it has no margins, or is
-        all margin.
+        Rows and columns of the content; ``None`` if the image has no margins,
+        or only has this color.
     """
     height, width = image.shape[1:]
     colors = padding_value if isinstance(padding_value, Sequence) else [padding_value]
@@ -302,7 +302,7 @@ def window_by_color(
 
 
 def _pasted(content: Tensor, image: Tensor, window: tuple[slice, slice]) -> Tensor:
-    """The image with its margins around another content."""
+    """Paste new content into the window of an image; keep its margins."""
     canvas = image.to(content.dtype, copy=True)
     canvas[(slice(None), *window)] = content
     return canvas

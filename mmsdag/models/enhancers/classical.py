@@ -20,7 +20,7 @@ class GammaEnhancer(nn.Module):
     """Gamma correction, ``x ** (1 / gamma)``.
 
     Args:
-        gamma: Above 1 to brighten; 2.2 is what displays undo.
+        gamma: Above 1 to brighten; 2.2 is the usual gamma of displays.
         trainable: Make ``gamma`` a weight, to be learned from there: the
             smallest enhancer that can be trained, and guided.
 

@@ -242,7 +242,7 @@ class EnlightenGAN(UnsupervisedEditModel):
         if not (isinstance(inputs, Mapping) and {'img', 'bright'} <= inputs.keys()):
             raise TypeError(
                 "EnlightenGAN learns from a dict of images, 'img' (dark) and "
-                "'bright': let train_dataloader.dataset be an UnpairedDataset"
+                "'bright': set train_dataloader.dataset to an UnpairedDataset"
             )
         with autocast(self.amp_dtype, inputs['img'].device):
             return self.losses(self._laid_out(inputs['img']), self._laid_out(inputs['bright']))

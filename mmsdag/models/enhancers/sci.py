@@ -16,9 +16,10 @@ from .sci_net import retinex
 class SCI(UnsupervisedEditModel):
     """SCI with its two losses, summed over the stages.
 
-    Each stage estimates the illumination of its input, which the calibration
-    network makes of the image and its enhancement by the stage before. The
-    first stage is the one that infers, and that guidance sees.
+    Each stage estimates the illumination of its input. From the second stage
+    on, the calibration network computes the input from the image and its
+    enhancement by the previous stage. Inference and guidance use the first
+    stage.
 
     Args:
         generator: Config of the network.

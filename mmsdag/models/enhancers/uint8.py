@@ -1,4 +1,4 @@
-"""Enhancers with a shorter way for 8-bit images."""
+"""Enhancers with a faster path for 8-bit images."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mmsdag.functional._hooks import has_hooks
 
 
 def enhance_uint8_of(network: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Return an enhancer's ``enhance_uint8``, if it may be used on a CPU.
+    """Return an enhancer's ``enhance_uint8`` if it may replace ``enhance``.
 
-    Their ``enhance_uint8`` takes pixels (H, W, 3), RGB, uint8, to what
-    ``enhance`` makes of them, rounded to levels, bit for bit.
+    It maps pixels (H, W, 3), RGB, uint8, to the output of ``enhance``, rounded
+    to 8 bits, bit for bit.
 
     Returns:
-        That method; ``None`` if there is none, or if somebody's subclass,
-        attribute or hook changes what ``enhance`` does.
+        The method; ``None`` if there is none, or if a subclass, an attribute
+        or a hook changes the result of ``enhance``.
     """
     cls: Any = type(network)
     if (

@@ -21,9 +21,9 @@ ModuleLike = Union[Mapping, str, nn.Module]
 class EnhancerWrapper(BaseModule):
     """Wrap a network of another package as an enhancer.
 
-    It translates between RGB, [0, 1], and the pixels that the network was
-    made for, pads what it cannot divide, and finds the image among what it
-    puts out. The network is the submodule ``module``; a checkpoint that was
+    It converts between RGB, [0, 1], and the network's pixel format, pads images
+    to multiples of ``size_divisor``, and selects the image in the network's
+    output. The network is the submodule ``module``; a checkpoint that was
     saved without the wrapper, whose weights lack that prefix, loads too.
 
     Args:
@@ -49,7 +49,7 @@ class EnhancerWrapper(BaseModule):
 
     Raises:
         ImportError: If there is no such package or module.
-        TypeError: If ``module`` is, or makes, something else than a network.
+        TypeError: If ``module`` is not a network, or does not return one.
         ValueError: For another argument out of its range, or (called) an
             output that is no image of the input's size.
 
@@ -122,7 +122,7 @@ class EnhancerWrapper(BaseModule):
         return self(x).clamp(0, 1)
 
     def _add_prefix(self, state_dict: dict, prefix: str, *args: Any) -> None:
-        """Take weights of which none fits for the module's own."""
+        """Add the prefix ``module.`` to weights that were saved without it."""
         names = {key[len(prefix) :] for key in state_dict if key.startswith(prefix)}
         if not names & self.state_dict().keys():
             for name in names:
@@ -138,8 +138,8 @@ def _build(module: ModuleLike, kwargs: Mapping[str, Any]) -> nn.Module:
         built = module
     if not isinstance(built, nn.Module):
         raise TypeError(
-            f'module={module!r} of EnhancerWrapper: is, or makes, '
-            f'a {type(built).__name__}, not a torch.nn.Module'
+            f'module={module!r} of EnhancerWrapper gives a '
+            f'{type(built).__name__}, not a torch.nn.Module'
         )
     return built
 

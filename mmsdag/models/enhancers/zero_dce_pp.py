@@ -11,7 +11,7 @@ from .zero_dce import ZeroDCE
 class ZeroDCEPP(ZeroDCE):
     """Zero-DCE++: Zero-DCE's losses, smoothness weighted eight times more.
 
-    Its one map stands for the eight whose variations Zero-DCE adds up.
+    One map replaces the eight maps whose variations Zero-DCE sums.
 
     Args:
         generator: Config of the network.

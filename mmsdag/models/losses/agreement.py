@@ -1,4 +1,4 @@
-"""Guidance by what a frozen recognizer says of other views of an image."""
+"""Guidance by the predictions of frozen recognizers on views of an image."""
 
 from __future__ import annotations
 

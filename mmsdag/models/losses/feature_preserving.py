@@ -17,8 +17,8 @@ class SelfFeaturePreservingLoss(BaseModule):
     """Self feature preserving loss (Sec. III-B).
 
     Mean squared difference of features, each map normalized to mean 0 and
-    variance 1 within its image (as in the authors' code), so that contents
-    count and brightness does not.
+    variance 1 within its image (as in the authors' code), so that the loss
+    depends on content, not on brightness.
 
     The extractor is kept outside of the module's parameters and state dict.
     :meth:`init_weights` loads its weights.

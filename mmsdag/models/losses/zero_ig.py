@@ -1,4 +1,4 @@
-"""Losses of Zero-IG (Shi et al., CVPR 2024) that are its own.
+"""Losses that only Zero-IG uses (Shi et al., CVPR 2024).
 
 They follow the authors' code, which has more terms than the paper.
 """
@@ -19,7 +19,7 @@ _LUMA = (0.144, 0.587, 0.299)
 
 @MODELS.register_module()
 class AdaptiveLightLoss(nn.Module):
-    r"""Bring an illumination to what brightens the image to a mean of 0.5.
+    r"""Train an illumination that brightens the image to a mean of 0.5.
 
     The gain of an image :math:`I` of mean :math:`\bar I` is :math:`g = 0.5 /
     \bar I`, in [1, 25]. The illumination :math:`L` should be
@@ -27,8 +27,8 @@ class AdaptiveLightLoss(nn.Module):
     :math:`gI`.
 
     Args:
-        light_weight: Weight of the illumination's mean squared distance.
-        quotient_weight: Weight of the quotient's.
+        light_weight: Weight of the mean squared distance of :math:`L`.
+        quotient_weight: Weight of the mean squared distance of :math:`I / L`.
     """
 
     def __init__(self, light_weight: float = 700.0, quotient_weight: float = 1000.0) -> None:
@@ -86,7 +86,7 @@ class TextureConsistencyLoss(nn.Module):
 
 @MODELS.register_module()
 class BlurredMSELoss(nn.Module):
-    """Mean squared distance of two blurred images: of their colors.
+    """Mean squared distance of two blurred images: compare their colors.
 
     Args:
         loss_weight: Weight of the term.
@@ -103,7 +103,7 @@ class BlurredMSELoss(nn.Module):
 
 @MODELS.register_module()
 class NoiseEnergyLoss(nn.Module):
-    """Remove as much as varies: energies of what was removed and of the image.
+    """Match the energy of the removed noise to the local variation of the image.
 
     See :func:`mmsdag.functional.residual_energy`.
 

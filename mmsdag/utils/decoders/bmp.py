@@ -11,7 +11,7 @@ _SMALL = 2**20
 
 
 def check_header(content: bytes) -> None:
-    """Refuse what Pillow would read to something, or take minutes to fill.
+    """Refuse files that Pillow would misread, or fill for minutes.
 
     Raises:
         ValueError: If the pixels begin inside of the header, or if a large

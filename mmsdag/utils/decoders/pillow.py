@@ -62,7 +62,7 @@ def open_file(kind: str, file: Any) -> ImageFile.ImageFile:
 
 
 def load(image: ImageFile.ImageFile, kind: str, content: bytes) -> None:
-    """Decode, and refuse what Pillow decodes to something else."""
+    """Decode a file; refuse those that Pillow decodes wrongly."""
     if kind == 'JPEG 2000':
         _check_jpeg_2000(content)
     image.load()
@@ -96,7 +96,7 @@ def refusals() -> Iterator[None]:
         if _PILLOW_REFUSES.search(str(error)):
             raise UnsupportedError(
                 f'is of a kind that Pillow does not read ({error}): save it '
-                'anew as PNG, or TIFF of 8 or 16 bits'
+                'again as PNG, or TIFF of 8 or 16 bits'
             ) from error
         raise
 

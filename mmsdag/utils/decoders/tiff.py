@@ -1,8 +1,8 @@
-"""Decode TIFF files that Pillow cannot: above all those of 9 to 16 bits.
+"""Decode TIFF files that Pillow cannot, mainly those of 9 to 16 bits.
 
 libtiff (in Pillow) only decompresses: the file is presented to it as a gray
-image of 8 bits whose rows are the rows of the file, byte by byte. What the
-bytes mean is told by the tags of the file, see the TIFF 6.0 specification.
+image of 8 bits whose rows are the rows of the file, byte by byte. This module
+interprets the bytes by the tags of the file (TIFF 6.0 specification).
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def read_header(content: bytes) -> TiffHeader:
     file = io.BytesIO(content)
     if content[:4] == b'MM\0+':
         raise UnsupportedError(
-            'is BigTIFF in big-endian byte order, which Pillow does not read: save it anew as TIFF'
+            'is BigTIFF in big-endian byte order, which Pillow does not read: save it again as TIFF'
         )
     directory = TiffImagePlugin.ImageFileDirectory_v2(content[: 16 if content[2] == 43 else 8])
     file.seek(directory.next)
