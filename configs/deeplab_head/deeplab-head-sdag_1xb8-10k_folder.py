@@ -21,9 +21,4 @@ model = dict(
 
 train_cfg = dict(type='ResumableTrainLoop', max_iters=10_000)
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-4))
-custom_hooks = [
-    dict(
-        type='SDAGGuidanceHook',
-        checkpoint='{{ fileDirname }}/../../checkpoints/sdag_vgg16_1xb16-1k_brackets.pth',
-    )
-]
+custom_hooks = [dict(type='SDAGGuidanceHook', checkpoint='sdag.vgg16')]
