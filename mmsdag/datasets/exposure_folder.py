@@ -20,13 +20,15 @@ class ExposureFolderDataset(LowLightFolderDataset):
     """Select shots and scenes of a folder of exposure brackets.
 
     ``ann_file`` is a JSON list with an object for each scene: ``images`` (its
-    file names), ``dark`` (names of those too dark) and ``bright`` (the name of
-    the well-exposed one, or null).
+    file names), ``mean`` (their mean gray levels), ``dark`` (names of those
+    too dark) and ``bright`` (the name of the well-exposed one, or null).
 
     Args:
         data_root: The folder.
         ann_file: The list of the scenes.
-        shots: ``'dark'``, ``'bright'`` (normal light) or ``'all'``.
+        shots: ``'dark'``, ``'bright'`` (normal light) or ``'all'``; or a range
+            of mean gray levels in [0, 255], both included: ``(75, 175)``
+            chooses all well-lit shots.
         scene_range: First and last scene, both included; None is open. A scene
             has the number in the name of its first image, and is in or out as
             a whole, so that ``(None, 900)`` and ``(901, None)`` share none.
@@ -47,13 +49,15 @@ class ExposureFolderDataset(LowLightFolderDataset):
         self,
         data_root: str,
         ann_file: str = 'scenes.json',
-        shots: str = 'all',
+        shots: str | tuple[float, float] = 'all',
         scene_range: tuple[int | None, int | None] = (None, None),
         paired: bool | Literal['random'] = False,
         **kwargs: Any,
     ) -> None:
-        if shots not in SHOTS:
-            raise ValueError(f'shots={shots!r} is none of {", ".join(SHOTS)}')
+        if not (shots in SHOTS if isinstance(shots, str) else len(shots) == 2):
+            raise ValueError(
+                f'shots={shots!r} is none of {", ".join(SHOTS)}, nor a range of mean gray levels'
+            )
         if paired not in (True, False, 'random'):
             raise ValueError(f"paired={paired!r} must be True, False or 'random'")
         self.shots = shots
@@ -64,9 +68,10 @@ class ExposureFolderDataset(LowLightFolderDataset):
 
     def read_list(self) -> list[str]:
         """Return the names of the chosen shots."""
+        keys = ['images', 'dark', 'bright'] + ['mean'] * (not isinstance(self.shots, str))
         partners = {
             name: self._partners_of(name, scene)
-            for scene in read_scenes(self.ann_file, self.scene_range, ('images', 'dark', 'bright'))
+            for scene in read_scenes(self.ann_file, self.scene_range, keys)
             for name in self._chosen(scene)
         }
         if self.paired:
@@ -128,4 +133,8 @@ class ExposureFolderDataset(LowLightFolderDataset):
             return scene['images']
         if self.shots == 'dark':
             return scene['dark']
+        if not isinstance(self.shots, str):
+            low, high = self.shots
+            levels = zip(scene['images'], scene['mean'])
+            return [name for name, level in levels if low <= level <= high]
         return [scene['bright']] if scene['bright'] else []

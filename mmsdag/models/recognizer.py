@@ -14,6 +14,7 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from mmsdag.models.dense_scores import dense_logits, sigmoid_classes
 from mmsdag.models.frozen import KeepsFrozen, freeze
 from mmsdag.utils.checkpoint import check_finite, load_checkpoint
 
@@ -40,11 +41,16 @@ class RecognizerFeatures(KeepsFrozen):
             always the last features.
         cfg_options: Changes of ``config``, as in
             :meth:`mmengine.Config.merge_from_dict`.
+        scale_factor: Factor by which images are resized (bilinearly) before
+            they are normalized, as the recognizer's test pipeline does after
+            the enhancer: 416 / 512 for images of 512 pixels before a detector
+            that runs at 416. Resizing averages noise.
 
     Raises:
         FileNotFoundError: If the config or the checkpoint is missing.
         ValueError: If there is no model in the config, a layer is missing,
-            or the checkpoint does not fit the model, or is not finite.
+            the checkpoint does not fit the model, or is not finite, or
+            ``scale_factor`` is not above 0.
     """
 
     mean: Tensor
@@ -56,8 +62,12 @@ class RecognizerFeatures(KeepsFrozen):
         checkpoint: str | os.PathLike[str],
         layers: Sequence[str] | None = None,
         cfg_options: Mapping[str, Any] | None = None,
+        scale_factor: float = 1.0,
     ) -> None:
         super().__init__()
+        if not scale_factor > 0:
+            raise ValueError(f'scale_factor={scale_factor!r} of a recognizer: must be above 0')
+        self.scale_factor = float(scale_factor)
         self.model = build_recognizer(config, cfg_options)
         load_weights(self.model, checkpoint)
         freeze(self.model)
@@ -105,19 +115,30 @@ class RecognizerFeatures(KeepsFrozen):
         features = [value for name in self.layers for value in found.get(name, [])]
         return features + list(_tensors(logits))
 
+    @property
+    def has_sigmoid_scores(self) -> bool:
+        """Whether each class has a probability of its own."""
+        return sigmoid_classes(self.model) is not None
+
     def class_scores(self, images: Tensor) -> Tensor:
-        """Compute the logits of a classifier or segmentor.
+        """Compute the logits of a classifier, segmentor or dense detector.
 
         Args:
             images: (N, 3, H, W), RGB, [0, 1].
 
         Returns:
-            (N, K) of K classes, or (N, K, h, w).
+            (N, K) of K classes, or (N, K, h, w); of a detector (N, K, P) at P
+            locations, see :func:`~mmsdag.models.dense_scores.dense_logits`.
+            They are logits of a softmax over the classes, or of sigmoids if
+            :attr:`has_sigmoid_scores`.
 
         Raises:
             ValueError: If the model puts out something else.
         """
         logits = self.model(self._encode(images), mode='tensor')
+        classes = sigmoid_classes(self.model)
+        if classes is not None:
+            return dense_logits(logits, classes)
         if not isinstance(logits, Tensor) or logits.ndim < 2 or (logits.shape[1] < 2):
             found = (
                 f'a tensor {tuple(logits.shape)}'
@@ -127,12 +148,14 @@ class RecognizerFeatures(KeepsFrozen):
             raise ValueError(
                 f'{type(self.model).__name__} in recognizers returns {found} '
                 'where class scores (N, K) or (N, K, h, w) of two or more '
-                'classes are needed: name a classifier with its head, or a '
-                'segmentor'
+                'classes are needed: name a classifier with its head, a '
+                'segmentor, or a one-stage detector with sigmoid scores'
             )
         return logits
 
     def _encode(self, images: Tensor) -> Tensor:
+        if self.scale_factor != 1:
+            images = F.interpolate(images, scale_factor=self.scale_factor, mode='bilinear')
         pixels = images if self.is_rgb else images.flip(1)
         pixels = (pixels * 255 - self.mean) / self.std
         height, width = pixels.shape[2:]

@@ -34,7 +34,14 @@ def numbers(folder, **kwargs):
 
 
 @pytest.mark.parametrize(
-    'shots, expected', [('all', [1, 2, 3, 4, 5, 6, 7]), ('dark', [1, 5, 6]), ('bright', [2, 7])]
+    'shots, expected',
+    [
+        ('all', [1, 2, 3, 4, 5, 6, 7]),
+        ('dark', [1, 5, 6]),
+        ('bright', [2, 7]),
+        # Well-lit shots, of a scene without a bright one, too.
+        ((9, 99), [2, 4, 6, 7]),
+    ],
 )
 def test_shots_choose_by_exposure(folder, shots, expected):
     assert numbers(folder, shots=shots) == expected
@@ -76,6 +83,16 @@ def test_pairs_of_scenes_with_one_shot_are_refused(folder):
 def test_unknown_shots_are_refused(folder):
     with pytest.raises(ValueError, match="shots='night' is none of all"):
         numbers(folder, shots='night')
+    with pytest.raises(ValueError, match='range of mean gray levels'):
+        numbers(folder, shots=(75,))
+
+
+def test_a_range_of_levels_needs_the_levels(folder):
+    scenes = [{key: value for key, value in scene.items() if key != 'mean'} for scene in SCENES]
+    (folder / 'scenes.json').write_text(json.dumps(scenes))
+    assert numbers(folder, shots='bright') == [2, 7]
+    with pytest.raises(ValueError, match='JSON list of scenes with images, dark, bright, mean'):
+        numbers(folder, shots=(75, 175))
 
 
 @pytest.mark.parametrize('content', ['[', '{"a": 1}', '[{"dark": []}]', '[3]'])

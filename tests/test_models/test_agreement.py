@@ -77,6 +77,8 @@ def test_class_scores_of_each_pixel_are_compared():
 
 
 class _Pixelwise(torch.nn.Module):
+    has_sigmoid_scores = False
+
     def class_scores(self, images: torch.Tensor) -> torch.Tensor:
         return images
 

@@ -62,6 +62,23 @@ def test_images_are_padded_to_what_the_recognizer_needs(checkpoint):
     assert backbone[..., 5:, :].abs().sum() == 0
 
 
+def test_images_are_resized_as_the_test_pipeline_does(checkpoint):
+    config = linear_recognizer.config(pad_size_divisor=2)
+    features = RecognizerFeatures(config, checkpoint, scale_factor=0.5)
+    x = torch.rand(1, 3, 6, 4)
+    backbone = features(x)[0]
+    # Each pixel is the mean of four; then 3x2 pixels are padded to 4x2.
+    expected = torch.nn.functional.avg_pool2d(x, 2).flip(1) * 510
+    torch.testing.assert_close(backbone[..., :3, :], expected)
+    assert backbone.shape == (1, 3, 4, 2)
+
+
+@pytest.mark.parametrize('factor', [0, -1.0, float('nan')])
+def test_a_scale_factor_out_of_range_is_refused(checkpoint, factor):
+    with pytest.raises(ValueError, match=f'scale_factor={factor} of a recognizer'):
+        RecognizerFeatures(linear_recognizer.config(), checkpoint, scale_factor=factor)
+
+
 def test_a_missing_layer_is_named(checkpoint):
     with pytest.raises(ValueError, match="no module \\['neck'\\].*backbone"):
         RecognizerFeatures(linear_recognizer.config(), checkpoint, layers=['neck'])

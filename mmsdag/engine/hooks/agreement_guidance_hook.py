@@ -18,12 +18,12 @@ from .guidance_hook import Batch, GuidanceHook
 class AgreementGuidanceHook(GuidanceHook):
     """Add ``loss_agreement`` to the losses of a model that restores images.
 
-    Frozen classifiers or segmentors compute class scores of the restored
-    image. These are compared with their mean scores on the model's input, taken
-    before the model degrades it, and on brightened versions of it. Dark
-    photographs, which have no well-lit reference, can therefore guide by the
-    agreement of several recognizers and views. No labels are
-    used. See :class:`AgreementGuidanceLoss` for the formula.
+    Frozen classifiers, segmentors or one-stage detectors compute class scores
+    of the restored image. These are compared with their mean scores on the
+    model's input, taken before the model degrades it, and on brightened
+    versions of it. Dark photographs, which have no well-lit reference, can
+    therefore guide by the agreement of several recognizers and views. No labels
+    are used. See :class:`AgreementGuidanceLoss` for the formula.
 
     It works beside :class:`ConsistencyGuidanceHook`, which compares features.
 

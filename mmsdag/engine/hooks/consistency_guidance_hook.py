@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,20 +32,14 @@ class ConsistencyGuidanceHook(GuidanceHook):
             ``dict(config=..., checkpoint=...)``; see
             :class:`~mmsdag.models.recognizer.RecognizerFeatures`. Take the
             recognizer that will run on the enhanced images.
-        target: Dotted name of the submodule whose output is the restored
-            image.
-        output: Which of its outputs; see :class:`GuidanceHook`.
         loss_weight: Weight of the term; 0 switches the hook off.
-        begin: First iteration in which the term counts.
-        ramp_iters: Number of iterations over which its weight then rises
-            linearly.
-        channel_order: ``'rgb'`` or ``'bgr'``: order of the model's inputs
-            and of the target's output.
-        value_range: Their values for black and white.
         amp_dtype: Precision of the recognizers: ``None``, ``'bfloat16'``,
             ``'float16'`` or ``'auto'``, bfloat16 where the hardware has it.
         name: Key of the term in the losses; see :class:`GuidanceHook`.
-        rehearse: Whether the first iteration must add the term.
+        **options: ``target``, ``output``, ``begin``, ``ramp_iters``,
+            ``channel_order``, ``value_range`` and ``rehearse`` of
+            :class:`GuidanceHook`. Channel order and value range are those of
+            the model's inputs, too.
 
     Raises:
         ValueError: For an argument out of its range, a recognizer that cannot
@@ -65,16 +59,10 @@ class ConsistencyGuidanceHook(GuidanceHook):
     def __init__(
         self,
         recognizers: RecognizerLike,
-        target: str = 'generator',
-        output: int | str | None = None,
         loss_weight: float = 1.0,
-        begin: int = 0,
-        ramp_iters: int = 0,
-        channel_order: str = 'rgb',
-        value_range: Sequence[float] = (0.0, 1.0),
         amp_dtype: str | None = None,
         name: str = 'loss_consistency',
-        rehearse: bool = True,
+        **options: Any,
     ) -> None:
         super().__init__(
             dict(
@@ -83,15 +71,9 @@ class ConsistencyGuidanceHook(GuidanceHook):
                 loss_weight=loss_weight,
                 amp_dtype=amp_dtype,
             ),
-            target=target,
-            output=output,
             name=name,
             loss_weight=loss_weight,
-            begin=begin,
-            ramp_iters=ramp_iters,
-            channel_order=channel_order,
-            value_range=value_range,
-            rehearse=rehearse,
+            **options,
         )
 
     def term(self, images: Tensor, batch: Batch) -> Tensor:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmsdag.models.dense_scores import bernoulli_divergence
 from mmsdag.models.frozen import freeze
 from mmsdag.models.precision import autocast, check_amp_dtype
 from mmsdag.models.recognizer import RecognizerFeatures
@@ -34,14 +35,18 @@ class AgreementGuidanceLoss(BaseModule):
         L = w\,\frac1R \sum_r \mathrm{KL}(q \,\|\, p_r(e))
 
     No labels are used, and no gradient flows to the target. Class scores of a
-    segmentor are compared at each pixel.
+    segmentor are compared at each pixel. A one-stage detector gives each class
+    a probability of its own at each location: the temperature then divides its
+    logit, and the divergences of all locations and classes are summed and
+    divided by :math:`1 + \sum q`.
 
     The recognizers are not part of the module's parameters and state dict.
 
     Args:
         recognizers: Arguments of
             :class:`~mmsdag.models.recognizer.RecognizerFeatures`: one dict,
-            or several. Classifiers, or segmentors; all with the same classes.
+            or several. Classifiers, segmentors, or one-stage detectors with
+            sigmoid scores; all with the same classes.
         views: Configs of enhancers without learned weights, such as
             ``dict(type='mmsdag.GammaEnhancer', gamma=1.6)``. The image itself
             is always a view.
@@ -94,9 +99,7 @@ class AgreementGuidanceLoss(BaseModule):
         target = self.target(images.float())
         enhanced = near_range(enhanced)
         terms = [
-            F.kl_div(self._log_probabilities(recognizer, enhanced), target, reduction='none')
-            .sum(1)
-            .mean()
+            self._divergence(recognizer, self._scores(recognizer, enhanced), target)
             for recognizer in self.frozen
         ]
         return self.loss_weight * torch.stack(terms).mean()
@@ -110,7 +113,7 @@ class AgreementGuidanceLoss(BaseModule):
         """
         views = [images, *(view.enhance(images) for view in self.views)]
         found = [
-            self._log_probabilities(recognizer, view).exp()
+            _probabilities(recognizer, self._scores(recognizer, view))
             for recognizer in self.frozen
             for view in views
         ]
@@ -122,12 +125,24 @@ class AgreementGuidanceLoss(BaseModule):
                 'recognizers of the same classes and resolution'
             )
         mean = torch.stack(found).mean(0)
+        if self.frozen[0].has_sigmoid_scores:
+            mean = mean.clamp(1e-12, 1 - 1e-6)
+            return (torch.logit(mean) / self.temperature).sigmoid()
         return (mean.clamp_min(1e-12).log() / self.temperature).softmax(1)
 
-    def _log_probabilities(self, recognizer: RecognizerFeatures, images: Tensor) -> Tensor:
+    def _scores(self, recognizer: RecognizerFeatures, images: Tensor) -> Tensor:
         with autocast(self.amp_dtype, images.device):
-            scores = recognizer.to(images.device).class_scores(images)
-        return scores.float().log_softmax(1)
+            return recognizer.to(images.device).class_scores(images).float()
+
+    @staticmethod
+    def _divergence(recognizer: RecognizerFeatures, scores: Tensor, target: Tensor) -> Tensor:
+        if recognizer.has_sigmoid_scores:
+            return bernoulli_divergence(scores, target)
+        return F.kl_div(scores.log_softmax(1), target, reduction='none').sum(1).mean()
+
+
+def _probabilities(recognizer: RecognizerFeatures, scores: Tensor) -> Tensor:
+    return scores.sigmoid() if recognizer.has_sigmoid_scores else scores.softmax(1)
 
 
 def _view(config: Mapping[str, Any]) -> Any:
