@@ -66,6 +66,28 @@ enhancers = dict(
         guided_twin_of='blend_unet_camvid',
         title='BlendUNet, CamVid, guided by CGNet',
     ),
+    blend_unet_camvid_tuned=dict(
+        enhancer=_blend_unet,
+        checkpoint=_seeds('blend_unet.camvid_tuned'),
+        title='BlendUNet, fine-tuned on CamVid, unguided',
+    ),
+    blend_unet_camvid_tuned_guided=dict(
+        enhancer=_blend_unet,
+        checkpoint=_seeds('blend_unet.guided_camvid_tuned'),
+        guided_twin_of='blend_unet_camvid_tuned',
+        title='BlendUNet, fine-tuned on CamVid, guided by CGNet',
+    ),
+    blend_unet_brackets=dict(
+        enhancer=_blend_unet,
+        checkpoint=_seeds('blend_unet.brackets'),
+        title='BlendUNet, fine-tuned on brackets, unguided',
+    ),
+    blend_unet_brackets_guided=dict(
+        enhancer=_blend_unet,
+        checkpoint=_seeds('blend_unet.guided_brackets'),
+        guided_twin_of='blend_unet_brackets',
+        title='BlendUNet, fine-tuned on brackets, guided by YOLOX-nano',
+    ),
     blend_unet_signs=dict(
         enhancer=_signs_unet,
         checkpoint=_seeds('blend_unet.gtsrb'),
