@@ -46,7 +46,7 @@ class LowLightInferencer:
             enhancer that has no weights.
         device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``, ...; by default CUDA where
             there is a device, else the CPU.
-        tile: Edge of a piece in pixels, overlap included; images of more
+        tile: Edge of a tile in pixels, overlap included; images of more
             than ``tile ** 2`` pixels are cut. ``'auto'`` takes what about
             1 GiB of memory (CUDA: 4) allows; 0 never cuts.
         amp_dtype: ``None`` for float32, ``'bfloat16'``, ``'float16'``, or

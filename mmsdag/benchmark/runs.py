@@ -94,7 +94,7 @@ def run_all(plan: Plan, runs: Sequence[Run], show: Callable[[str], None]) -> dic
     waiting = [run for run in runs if read_result(plan, run) is None]
     # Runs may share a key: unchanged images are the same at both plug-ins.
     waiting = list({run.key: run for run in reversed(waiting)}.values())[::-1]
-    show(f'{len(runs)} cells: {len(waiting)} to run, {len(runs) - len(waiting)} done already')
+    show(f'{len(runs)} runs: {len(waiting)} to do, {len(runs) - len(waiting)} done already')
     sizes = [len(plan.datasets[run.dataset].infos) for run in waiting]
     with tqdm(total=sum(sizes), unit='image', disable=None) as bar:
         started, done = time.time(), 0

@@ -22,11 +22,11 @@ DESCRIPTION = 'Enhance photographs, folders of them, and videos.'
 DEFAULT_MODEL = 'zero_dce.sdag'
 
 _RESULTS = """
-Results of the same names, PNGs by default, are written to {out}; those of a
-folder in the same sub-folders. Existing results are skipped, so that an
-interrupted run goes on where it was: after a change of the model name another
-folder, or give --overwrite. A file that cannot be read is left out and named
-at the end; the exit status is then 1. It is 2 if nothing could be started.
+Results have the names of their inputs, as PNG by default, and are written to
+{out}; a folder's sub-folders are kept. Existing results are skipped, so that an
+interrupted run continues. To run another model, choose another folder or add
+--overwrite. Files that cannot be read are skipped and listed at the end; the
+exit status is then 1. It is 2 if nothing could be started.
 """
 EXAMPLES = (
     _RESULTS.format(out='--out')
@@ -137,7 +137,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--keep-metadata',
         action='store_true',
-        help='copy date, place and camera from the EXIF data; without it all of them are left out',
+        help='copy date, place and camera from the EXIF data; by default no EXIF data are written',
     )
 
 
@@ -286,7 +286,7 @@ def _name_others(inputs: Sequence[str]) -> None:
     for folder in filter(Path.is_dir, map(checked_path, inputs)):
         others = others_in(folder)
         if others:
-            print(f'{len(others)} other files in {folder} were left out:{named(others)}')
+            print(f'{len(others)} other files in {folder} were skipped:{named(others)}')
 
 
 def _device(name: str | None) -> str | None:

@@ -19,11 +19,11 @@ from mmsdag.utils.model_index import (
 
 DESCRIPTION = 'List the models of the package, with their training data and metrics.'
 EXAMPLES = """
-A name is METHOD.TAG. The tag says what guided the training (if anything did),
-what the data were, and the seed. What is left out at its end stands for the
-first that is listed: zero_dce.sdag is zero_dce.sdag_brackets_seed0, and
-zero_dce the first Zero-DCE. Metrics are the mean of all seeds and, in
-parentheses, those of each.
+A name is METHOD.TAG. The tag names the guide (if there was one), the training
+data and the seed. A shortened name selects the first model in the list that
+begins with it: zero_dce.sdag is zero_dce.sdag_brackets_seed0, and zero_dce is
+the first Zero-DCE. Metrics are means over seeds, with each seed's value in
+parentheses.
 
 The name of an enhancer works as --model of `mmsdag enhance`, as `enhancer` in
 configs, as MMSDAG_ENHANCER, and as the model of LowLightInferencer; that of a

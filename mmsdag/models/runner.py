@@ -353,7 +353,7 @@ class EnhancerRunner:
         if tiles[0].weights is not None:
             warnings.warn(
                 f'{type(self.network).__name__} looks at the whole image, but {size[1]}x{size[0]} '
-                f'pixels go through it in pieces of {tile}: the result is an approximation; '
+                f'pixels go through it in tiles of {tile}: the result is an approximation; '
                 'tile=0 avoids it, given the memory',
                 stacklevel=6,
             )

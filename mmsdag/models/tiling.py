@@ -31,16 +31,16 @@ class Span(NamedTuple):
 def spans(length: int, tile: int, halo: int, multiple: int = 1) -> list[Span]:
     """Cut one axis of an image into ranges of equal size.
 
-    Pieces overlap by ``2 * halo`` or more, and every pixel that is kept lies
-    ``halo`` or more from an edge of its piece that is no edge of the image.
+    Tiles overlap by ``2 * halo`` or more, and every pixel that is kept lies
+    ``halo`` or more from an edge of its tile that is not an edge of the image.
 
     Args:
         length: Pixels along the axis.
-        tile: Most pixels of a piece, overlap included.
+        tile: Most pixels of a tile, overlap included.
         halo: Pixels at an inner edge that are not kept.
-        multiple: Pieces start on multiples of it, so that a network with
+        multiple: Tiles start on multiples of it, so that a network with
             strides sees the pixels on the grid that it sees in the whole
-            image. Then the last piece may be longer than the others. Has no
+            image. Then the last tile may be longer than the others. Has no
             effect if ``tile`` leaves no room for it.
 
     Raises:
@@ -50,11 +50,11 @@ def spans(length: int, tile: int, halo: int, multiple: int = 1) -> list[Span]:
         return [Span(0, length, 0, length)]
     if tile <= 4 * halo:
         raise ValueError(
-            f'tile={tile}: pieces that overlap by {2 * halo} pixels must be '
+            f'tile={tile}: tiles that overlap by {2 * halo} pixels must be '
             f'larger than {4 * halo}; choose a larger tile'
         )
-    # Rounding makes a piece longer by less than a multiple, the last one by
-    # less than two, and shortens the steps between pieces by less than one.
+    # Rounding makes a tile longer by less than a multiple, the last one by
+    # less than two, and shortens the steps between tiles by less than one.
     rounded = tile - 2 * (multiple - 1)
     if rounded <= 2 * halo + max(2 * halo, 4 * multiple):
         rounded, multiple = tile, 1
@@ -68,26 +68,26 @@ def spans(length: int, tile: int, halo: int, multiple: int = 1) -> list[Span]:
     return [Span(*span) for span in zip(starts, stops, cuts, cuts[1:])]
 
 
-def blend_weights(piece: Span, length: int, halo: int) -> np.ndarray:
+def blend_weights(span: Span, length: int, halo: int) -> np.ndarray:
     """Return weights that blend a tile with its neighbors along one axis.
 
     Args:
-        piece: One of :func:`spans`.
+        span: One of :func:`spans`.
         length: Pixels along the axis.
         halo: As for :func:`spans`; the fade is twice as wide.
 
     Returns:
         (stop - start,), float32; at each pixel of the axis the weights of
-        all pieces sum to one.
+        all tiles sum to one.
     """
-    pixels = np.arange(piece.start, piece.stop, dtype=np.float32)
+    pixels = np.arange(span.start, span.stop, dtype=np.float32)
 
     def rise(cut: int) -> np.ndarray:
         return np.clip((pixels - cut + halo + 1) / (2 * halo + 1), 0, 1)
 
-    # Where one piece falls its neighbor rises, so that the sum telescopes.
-    weights = np.ones_like(pixels) if piece.first == 0 else rise(piece.first)
-    return weights if piece.last == length else weights - rise(piece.last)
+    # Where one tile's weight falls its neighbor's rises, so that the sum telescopes.
+    weights = np.ones_like(pixels) if span.first == 0 else rise(span.first)
+    return weights if span.last == length else weights - rise(span.last)
 
 
 class Tile(NamedTuple):
@@ -157,7 +157,7 @@ def receptive_radius(network: nn.Module) -> int | None:
     Returns:
         The radius in pixels; ``None`` if a pixel depends on the whole image
         (instance norm, pooling), on more than 63 pixels around it, or on
-        where it lies (strides), so that pieces cannot give the same result.
+        where it lies (strides), so that tiles cannot give the same result.
     """
     # In float64, for which there are no Winograd kernels that would spread
     # the NaN farther.

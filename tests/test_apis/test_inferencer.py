@@ -80,7 +80,7 @@ def test_arrays_are_bgr(inferencer, photo):
 
 
 @pytest.mark.parametrize('tile', [50, 101])
-def test_pieces_give_what_the_whole_image_gives(config_file, checkpoint, photo, tile):
+def test_tiles_give_what_the_whole_image_gives(config_file, checkpoint, photo, tile):
     # docs/enhance.md states this figure.
     whole, cut = (
         LowLightInferencer(config_file, checkpoint, 'cpu', tile=size).enhance(photo, np.float32)
@@ -117,7 +117,7 @@ def test_an_image_that_fits_is_not_cut(inferencer, photo, monkeypatch):
     assert sizes == [(1, 3, 110, 100)]
 
 
-def test_a_global_network_warns_and_blends_its_pieces(make_inferencer):
+def test_a_global_network_warns_and_blends_its_tiles(make_inferencer):
     inferencer = make_inferencer('mmsdag.GlobalEnhancer')
     assert inferencer.runner.radius is None
     ramp = np.linspace(0, 150, 240, dtype=np.float32)
@@ -137,11 +137,11 @@ def test_a_global_network_warns_and_blends_its_pieces(make_inferencer):
     assert largest_step(cut) < largest_step(seamed) / 5
 
 
-def test_constant_pieces_blend_to_the_constant(make_inferencer):
+def test_constant_tiles_blend_to_the_constant(make_inferencer):
     inferencer = make_inferencer('mmsdag.Identity', tile=150)
     inferencer.runner.radius = None
     image = np.full((200, 170, 3), 77, np.uint8)
-    with pytest.warns(UserWarning, match='pieces'):
+    with pytest.warns(UserWarning, match='in tiles of'):
         np.testing.assert_array_equal(inferencer.enhance(image), image)
 
 
@@ -185,7 +185,7 @@ def test_bfloat16_stays_within_a_few_levels(config_file, published, photo):
     assert 0 < np.abs(exact - rough).max() <= 4
 
 
-def test_memory_running_out_makes_the_pieces_smaller(make_inferencer, monkeypatch):
+def test_memory_running_out_makes_the_tiles_smaller(make_inferencer, monkeypatch):
     inferencer = make_inferencer('mmsdag.Identity')
 
     def enhance(x):

@@ -503,7 +503,7 @@ def test_a_second_call_measures_nothing(done, capsys):
     before = done.cells()
     assert done.run() == 0
     assert done.cells() == before
-    assert ': 0 to run, 24 done already' in capsys.readouterr().out
+    assert ': 0 to do, 24 done already' in capsys.readouterr().out
 
 
 def test_what_a_change_does_not_touch_is_not_measured_again(bench):
@@ -538,7 +538,7 @@ def test_an_interrupted_call_goes_on(bench, monkeypatch, capsys):
     monkeypatch.setattr(runs, 'run_one', run_one)
     before = bench.cells()
     assert bench.run() == 0
-    assert '2 to run, 2 done already' in capsys.readouterr().out
+    assert '2 to do, 2 done already' in capsys.readouterr().out
     assert len(bench.cells()) == 4 and bench.cells().items() >= before.items()
 
 

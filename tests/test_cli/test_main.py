@@ -181,7 +181,7 @@ def test_files_that_are_not_images_are_counted_and_named(photos, capsys):
     Path('folder/sub/clip.mov').touch()
     assert main(['enhance', 'folder', '--device', 'cpu']) == 0
     assert (
-        '2 other files in folder were left out:\n  notes.txt\n  sub/clip.mov\n'
+        '2 other files in folder were skipped:\n  notes.txt\n  sub/clip.mov\n'
     ) in capsys.readouterr().out
 
 
