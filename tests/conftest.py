@@ -38,15 +38,16 @@ def restored_registries():
     Classes of packages and of tests/helpers stay: their modules are imported
     only once.
     """
-    registries = [r for r in vars(registry).values() if isinstance(r, Registry)]
+    own = [r for r in vars(registry).values() if isinstance(r, Registry)]
+    registries = [*own, *(r.parent for r in own if r.parent is not None)]
     before = [dict(r.module_dict) for r in registries]
     yield
-    for own, entries in zip(registries, before):
-        for name, found in list(own.module_dict.items()):
+    for each, entries in zip(registries, before):
+        for name, found in list(each.module_dict.items()):
             if name in entries:
-                own.module_dict[name] = entries[name]
+                each.module_dict[name] = entries[name]
             elif not found.__module__.startswith(('mm', 'torch', 'helpers')):
-                del own.module_dict[name]
+                del each.module_dict[name]
 
 
 @pytest.fixture
