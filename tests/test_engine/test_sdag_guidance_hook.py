@@ -260,7 +260,7 @@ def test_missing_checkpoint_is_named_before_training(tmp_path):
 def test_checkpoint_of_another_shape_is_refused(tmp_path, checkpoint):
     other = guidance(checkpoint)
     other['sdag'] = dict(SDAG_NET, num_blocks=2)
-    with pytest.raises(ValueError, match=r'not of the.* set sdag .*blocks\.1'):
+    with pytest.raises(ValueError, match=r'does not fit the.* set sdag .*blocks\.1'):
         train(tmp_path, ZERO_DCE, [other])
 
 
