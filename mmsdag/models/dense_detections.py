@@ -10,6 +10,8 @@ from mmdet.models.dense_heads import YOLOV3Head, YOLOXHead
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from torch import Tensor, nn
 
+from mmsdag.models.dense_scores import flatten_levels, score_maps
+
 
 def check_head(head: nn.Module | None, name: str) -> None:
     """Raise a ``ValueError`` unless :func:`dense_detections` takes a head.
@@ -56,29 +58,27 @@ def dense_detections(
         **(dict(with_stride=True) if isinstance(head, YOLOXHead) else {}),
     )
     if isinstance(head, YOLOXHead):
-        classes = _flat(outputs[0], head.cls_out_channels).sigmoid()
-        objectness = _flat(outputs[2], 1).sigmoid()
         points = torch.cat(list(priors))  # x, y, stride, stride
-        deltas = _flat(outputs[1], 4)
+        deltas = flatten_levels(outputs[1], 4)
         centers = deltas[..., :2] * points[:, 2:] + points[:, :2]
         half = deltas[..., 2:].exp() * points[:, 2:] / 2
-        return (torch.cat([centers - half, centers + half], -1), classes * objectness)
+        return torch.cat([centers - half, centers + half], -1), _scores(head, outputs)
     if isinstance(head, YOLOV3Head):
         return _of_yolov3(head, outputs[0], priors)
     return _of_base(head, outputs, priors, size)
 
 
-def _flat(levels: Sequence[Tensor], channels: int) -> Tensor:
-    """Maps (N, A * channels, H, W) to (N, P, channels)."""
-    return torch.cat(
-        [level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, channels) for level in levels], 1
-    )
+def _scores(head: Any, outputs: Sequence[Sequence[Tensor]]) -> Tensor:
+    scores, factor = score_maps(outputs, head.cls_out_channels)
+    is_softmax = not getattr(head, 'use_sigmoid_cls', True)  # YOLOX has no such choice
+    scores = scores.softmax(-1)[..., :-1] if is_softmax else scores.sigmoid()
+    return scores if factor is None else scores * factor.sigmoid()
 
 
 def _of_yolov3(
     head: Any, levels: Sequence[Tensor], priors: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor]:
-    values = _flat(levels, head.num_attrib)
+    values = flatten_levels(levels, head.num_attrib)
     strides = torch.cat(
         [
             torch.full_like(prior[:, :1], stride)
@@ -93,11 +93,7 @@ def _of_yolov3(
 def _of_base(
     head: Any, outputs: Sequence[Sequence[Tensor]], priors: Sequence[Tensor], size: Sequence[Any]
 ) -> tuple[Tensor, Tensor]:
-    scores = _flat(outputs[0], head.cls_out_channels)
-    scores = scores.sigmoid() if head.use_sigmoid_cls else scores.softmax(-1)[..., :-1]
-    if len(outputs) > 2:  # centerness, or the like
-        scores = scores * _flat(outputs[2], 1).sigmoid()
-    deltas = _flat(outputs[1], head.bbox_coder.encode_size)
+    deltas = flatten_levels(outputs[1], head.bbox_coder.encode_size)
     # Boxes of one image: for batches mmdet has another, deprecated function,
     # and it clips by a module that is gone while a graph is exported.
     # len(deltas) would be a constant of the graph.
@@ -109,7 +105,7 @@ def _of_base(
         x, y = boxes[..., 0::2], boxes[..., 1::2]
         x, y = _clip(x, width), _clip(y, height)
         boxes = torch.stack([x[..., 0], y[..., 0], x[..., 1], y[..., 1]], -1)
-    return boxes, scores
+    return boxes, _scores(head, outputs)
 
 
 def _clip(values: Tensor, limit: Any) -> Tensor:

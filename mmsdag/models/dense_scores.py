@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-#: A probability of 1 has no finite logit.
-_LARGEST = 1 - 1e-6
+#: Logarithm of the largest probability: that of 1 has no finite logit.
+_LARGEST_LOG = math.log1p(-1e-6)
 
 
 def sigmoid_classes(model: nn.Module) -> int | None:
@@ -29,32 +30,51 @@ def sigmoid_classes(model: nn.Module) -> int | None:
     return getattr(head, 'cls_out_channels', None) if is_sigmoid else None
 
 
+def flatten_levels(levels: Sequence[Tensor], channels: int) -> Tensor:
+    """Flatten maps (N, A*channels, H, W) of all levels to (N, P, channels)."""
+    return torch.cat(
+        [level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, channels) for level in levels], 1
+    )
+
+
+def score_maps(outputs: Sequence[Sequence[Tensor]], classes: int) -> tuple[Tensor, Tensor | None]:
+    """Return the logits that make up the scores of a dense head.
+
+    Args:
+        outputs: Class scores, boxes and, if there are three, objectness
+            (YOLOX) or centerness (FCOS), each a list over the levels of
+            (N, A*K, h, w), (N, A*4, h, w), (N, A, h, w), of A anchors and K
+            classes.
+        classes: K.
+
+    Returns:
+        Class scores (N, P, K) of the P anchors at all levels, and the factor
+        (N, P, 1) or None.
+    """
+    factor = flatten_levels(outputs[2], 1) if len(outputs) > 2 else None
+    return flatten_levels(outputs[0], classes), factor
+
+
 def dense_logits(outputs: Sequence[Sequence[Tensor]], classes: int) -> Tensor:
     r"""Compute the logits of a dense head's scores.
 
     The score of a class is :math:`p = \sigma(c)`, or :math:`p =
-    \sigma(c)\,\sigma(o)` of a head that also predicts objectness (YOLOX) or
-    centerness (FCOS), as these detectors rank their boxes.
+    \sigma(c)\,\sigma(o)` of a head that also predicts objectness or
+    centerness :math:`o`, as these detectors rank their boxes.
 
     Args:
-        outputs: Class scores, boxes and, if there are three, the factor
-            :math:`o`, each a list over the levels of (N, A*K, h, w),
-            (N, A*4, h, w), (N, A, h, w), of A anchors and K classes.
+        outputs: Of the head; see :func:`score_maps`.
         classes: K.
 
     Returns:
         (N, K, P) of the P anchors at all levels.
     """
-    factors = outputs[2] if len(outputs) == 3 else [None] * len(outputs[0])
-    levels = []
-    for scores, factor in zip(outputs[0], factors):
-        n, channels = scores.shape[:2]
-        log_p = F.logsigmoid(scores.float().reshape(n, channels // classes, classes, -1))
-        if factor is not None:
-            log_p = log_p + F.logsigmoid(factor.float().reshape(n, channels // classes, 1, -1))
-        levels.append(log_p.transpose(1, 2).flatten(2))
-    p = torch.cat(levels, 2).clamp(max=torch.tensor(_LARGEST).log().item())
-    return p - torch.log(-torch.expm1(p))
+    scores, factor = score_maps(outputs, classes)
+    log_p = F.logsigmoid(scores.float())
+    if factor is not None:
+        log_p = log_p + F.logsigmoid(factor.float())
+    log_p = log_p.transpose(1, 2).clamp(max=_LARGEST_LOG)
+    return log_p - torch.log(-torch.expm1(log_p))
 
 
 def bernoulli_divergence(logits: Tensor, target: Tensor) -> Tensor:
