@@ -103,9 +103,9 @@ def task_config(task: Task, options: RecognitionOptions) -> Config:
 def restorer_config(options: RecognitionOptions) -> Config:
     """Read the config of the enhancer that the recognizers guide."""
     cfg = _training_config('blend-unet-recognizers_scenes.py', RESTORER, options)
-    (hook,) = cfg.custom_hooks
-    for recognizer, task in zip(hook.recognizers, TASKS):
-        recognizer.checkpoint = str(options.weights(task.name))
+    for hook in cfg.custom_hooks:
+        for recognizer in hook.recognizers:
+            recognizer.checkpoint = str(options.weights(Path(recognizer.checkpoint).stem))
     return cfg
 
 

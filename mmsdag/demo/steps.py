@@ -44,7 +44,8 @@ def train(cfg: Config, identity: str, weights: Path, name: str, prefix: str = ''
         return
     latest = find_latest_checkpoint(work_dir)
     cfg.resume = latest is not None
-    cfg.load_from = latest and str(latest)
+    if latest:
+        cfg.load_from = str(latest)
     with quiet(logging.INFO, stdout=False):
         runner = Runner.from_cfg(cfg)
     # The level stays; setting it clears the logger's cache of the disabled
@@ -74,6 +75,7 @@ def config_identity(cfg: Config, data: str) -> str:
             'optim_wrapper',
             'param_scheduler',
             'custom_hooks',
+            'load_from',
             'default_hooks',
             'randomness',
         )

@@ -88,6 +88,7 @@ def bernoulli_divergence(logits: Tensor, target: Tensor) -> Tensor:
         The sum over all scores, divided by one more than the sum of the
         targets, which is about the number of locations on objects.
     """
-    entropy = F.binary_cross_entropy(target, target, reduction='sum')
-    cross = F.binary_cross_entropy_with_logits(logits, target, reduction='sum')
-    return (cross - entropy) / (target.sum() + 1)
+    entropy = F.binary_cross_entropy(target, target, reduction='none')
+    cross = F.binary_cross_entropy_with_logits(logits, target, reduction='none')
+    # Summed first, the two would cancel but for their rounding errors.
+    return (cross - entropy).clamp_min(0).sum() / (target.sum() + 1)

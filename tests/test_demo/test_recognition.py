@@ -14,7 +14,8 @@ from mmsdag.demo import recognition
 from mmsdag.demo import recognition_setup as setup
 from mmsdag.demo.options import RecognitionOptions
 from mmsdag.demo.recognition_setup import TASKS, conditions, restorer_config, task_config
-from mmsdag.demo.steps import loss_history
+from mmsdag.demo.steps import config_identity, loss_history, train
+from mmsdag.utils import load_checkpoint
 from mmsdag.utils.image_io import read_image
 
 pytestmark = pytest.mark.slow
@@ -69,11 +70,38 @@ def test_the_recognizers_of_this_run_guide_by_day_only(done):
     options, _ = done
     cfg = restorer_config(options)
     assert cfg.train_dataloader.dataset.data_prefix == dict(img_path='day/train')
-    (hook,) = cfg.custom_hooks
-    assert [(Path(r.config).name, r.checkpoint) for r in hook.recognizers] == [
-        (task.config, str(options.weights(task.name))) for task in TASKS
-    ]
-    assert loss_history(Path(cfg.work_dir))['loss_consistency'][2] > 0
+    segmentor, detector = [(task.config, str(options.weights(task.name))) for task in TASKS]
+    assert [
+        [(Path(r.config).name, r.checkpoint) for r in hook.recognizers] for hook in cfg.custom_hooks
+    ] == [[segmentor, detector], [segmentor], [detector]]
+    history = loss_history(Path(cfg.work_dir))
+    for term in ('loss_consistency', 'loss_agreement', 'loss_agreement_2'):
+        assert history[term][2] > 0
+
+
+def test_the_enhancer_begins_with_the_committed_weights(done):
+    options, _ = done
+    cfg = restorer_config(options)
+    committed = load_checkpoint(cfg.load_from)['state_dict']
+    cfg.work_dir = str(options.out / 'untrained')
+    cfg.optim_wrapper.optimizer.lr = 0.0
+    cfg.optim_wrapper.optimizer.weight_decay = 0.0
+    cfg.param_scheduler = None
+    weights = options.out / 'untrained.pth'
+    train(cfg, 'untrained', weights, 'untrained', prefix='generator.')
+    begun = load_checkpoint(weights)['state_dict']
+    assert len(begun) == len(committed) > 0
+    for name, value in begun.items():
+        source = committed.get(name, committed.get(name.removeprefix('generator.')))
+        assert torch.equal(value, source.float())
+
+
+def test_another_start_is_another_training(done):
+    options, _ = done
+    cfg = restorer_config(options)
+    first = config_identity(cfg, 'data')
+    cfg.load_from = None
+    assert config_identity(cfg, 'data') != first
     assert conditions(options)['consistent'].checkpoint == str(options.weights('blend-unet'))
 
 

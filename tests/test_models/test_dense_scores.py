@@ -122,3 +122,15 @@ def test_the_target_is_the_mean_over_views(detector):
     loss = AgreementGuidanceLoss(detector, [view], temperature=1.0)
     expected = sum(loss.frozen[0].class_scores(x).sigmoid() for x in (image, image.sqrt())) / 2
     torch.testing.assert_close(loss.target(image), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_many_scores_that_hardly_differ_diverge_hardly():
+    torch.manual_seed(0)
+    logits = torch.randn(2, 80, 5000)
+    shifted = logits + 1e-3
+    found = bernoulli_divergence(shifted, logits.sigmoid()).item()
+    wide = logits.double()
+    exact = bernoulli_divergence(wide + 1e-3, wide.sigmoid()).item()
+    assert found == pytest.approx(exact, rel=0.05)
+    assert 1e-8 < exact < 1e-6
+    assert bernoulli_divergence(logits, logits.sigmoid()).item() >= 0
