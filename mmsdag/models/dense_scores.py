@@ -50,9 +50,20 @@ def score_maps(outputs: Sequence[Sequence[Tensor]], classes: int) -> tuple[Tenso
     Returns:
         Class scores (N, P, K) of the P anchors at all levels, and the factor
         (N, P, 1) or None.
+
+    Raises:
+        ValueError: If the third output is something else, as that of VFNet.
     """
+    scores = flatten_levels(outputs[0], classes)
     factor = flatten_levels(outputs[2], 1) if len(outputs) > 2 else None
-    return flatten_levels(outputs[0], classes), factor
+    if factor is not None and factor.shape[1] != scores.shape[1]:
+        raise ValueError(
+            f"the third output of the detector's head has {factor.shape[1]} values for "
+            f'{scores.shape[1]} anchors, and is therefore neither objectness nor centerness: '
+            'take a detector such as YOLOX, RetinaNet, FCOS or ATSS, or guide by its features, '
+            'with ConsistencyGuidanceHook'
+        )
+    return scores, factor
 
 
 def dense_logits(outputs: Sequence[Sequence[Tensor]], classes: int) -> Tensor:

@@ -134,3 +134,9 @@ def test_many_scores_that_hardly_differ_diverge_hardly():
     assert found == pytest.approx(exact, rel=0.05)
     assert 1e-8 < exact < 1e-6
     assert bernoulli_divergence(logits, logits.sigmoid()).item() >= 0
+
+
+def test_a_third_output_that_is_no_factor_names_the_remedy():
+    maps = [[torch.zeros(1, channels, 4, 4)] for channels in (3, 4, 4)]
+    with pytest.raises(ValueError, match='64 values for 16 anchors.*ConsistencyGuidanceHook'):
+        dense_logits(maps, 3)
