@@ -7,7 +7,7 @@ _yolox_nano = dict(
     checkpoint='{{$MMSDAG_YOLOX_NANO:../shared/weights/yolox_nano_coco_mmdet.pth}}',
     scale_factor=0.8125,
 )
-load_from = '{{ fileDirname }}/../../checkpoints/blend-unet-recognizers_8k_mixed_seed0.pth'
+load_from = '{{ fileDirname }}/../../checkpoints/blend-unet-cgnet_8k_camvid_seed0.pth'
 _guide = dict(recognizers=_yolox_nano, amp_dtype='auto')
 custom_hooks = [
     dict(type='EMAHook', momentum=0.01),

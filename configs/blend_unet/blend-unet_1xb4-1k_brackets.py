@@ -1,5 +1,4 @@
-# Fine-tunes the network of mixed data on bracket shots and street scenes.
-# For another seed, set randomness.seed and load_from.
+# Fine-tunes the network of dark street scenes on bracket shots and more of them.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/blend_unet_dark.py',
@@ -7,4 +6,4 @@ _base_ = [
     '../_base_/schedules/blend_unet_1k.py',
 ]
 
-load_from = '{{ fileDirname }}/../../checkpoints/blend-unet_8k_mixed_seed0.pth'
+load_from = '{{ fileDirname }}/../../checkpoints/blend-unet_8k_camvid_seed0.pth'

@@ -176,6 +176,28 @@ def set_resume(cfg: Config, resume: str | None) -> None:
             )
 
 
+def check_schedules(cfg: Config) -> None:
+    """Check that the parameter schedulers begin before the training ends.
+
+    Raises:
+        ValueError: If one does not, as after ``train_cfg.max_iters`` has been
+            lowered for a trial.
+    """
+    schedulers = cfg.get('param_scheduler') or []
+    if not isinstance(schedulers, list):
+        return
+    for index, scheduler in enumerate(schedulers):
+        unit = 'max_epochs' if scheduler.get('by_epoch', True) else 'max_iters'
+        last = cfg.train_cfg.get(unit)
+        begin = scheduler.get('begin', 0)
+        if last is not None and begin >= last and 'end' not in scheduler:
+            raise ValueError(
+                f'param_scheduler[{index}].begin={begin} of {scheduler.type} is not before the '
+                f'end of the training, train_cfg.{unit}={last}: train longer, or lower it with '
+                f'--cfg-options param_scheduler.{index}.begin=0'
+            )
+
+
 def prepare(args: argparse.Namespace) -> Config:
     """Read and complete the config; join the other processes.
 
@@ -187,6 +209,7 @@ def prepare(args: argparse.Namespace) -> Config:
     for key in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'):
         if cfg.get(key) is None:
             raise ValueError(f'config {args.config!r} has no {key}, so there is nothing to train')
+    check_schedules(cfg)
     if args.amp:
         use_amp(cfg)
     if args.no_validate:

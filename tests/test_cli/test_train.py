@@ -183,6 +183,19 @@ def test_wrong_input_is_one_sentence(config, capsys, options, expected, monkeypa
     assert expected in failure(capsys, train, config, *options)
 
 
+def test_a_schedule_that_begins_after_a_shortened_training_is_named(config, capsys):
+    scheduler = dict(type='CosineAnnealingLR', by_epoch=False, begin=20)
+    config.write_text(config.read_text() + f'param_scheduler = [{scheduler!r}]\n')
+    error = failure(capsys, train, config)
+    assert 'param_scheduler[0].begin=20 of CosineAnnealingLR' in error
+    assert 'train_cfg.max_iters=4' in error
+    remedy = error.split('--cfg-options ')[1]
+    assert prepared(config, '--cfg-options', remedy).param_scheduler[0].begin == 0
+    scheduler['end'] = 30
+    config.write_text(config.read_text() + f'param_scheduler = [{scheduler!r}]\n')
+    assert prepared(config).param_scheduler[0].end == 30
+
+
 def test_a_missing_config_is_one_sentence(capsys):
     assert "'gone.py'" in failure(capsys, train, 'gone.py')
     assert "'gone.py'" in failure(capsys, tester, 'gone.py', 'a.pth')
