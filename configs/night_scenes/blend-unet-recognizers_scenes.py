@@ -20,6 +20,6 @@ custom_hooks = [
         loss_weight=3.0,
         amp_dtype='auto',
     ),
-    dict(_scores, recognizers=[_segmentor], loss_weight=3.0),
+    dict(_scores, recognizers=[_segmentor], loss_weight=10.0),
     dict(_scores, recognizers=[_detector], loss_weight=1.0),
 ]

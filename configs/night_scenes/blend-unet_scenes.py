@@ -6,7 +6,7 @@ _base_ = [
 ]
 
 # The darkness and the noise of one camera.
-model = dict(degradation=dict(keep=0.1, exposure=(0.02, 0.2), shot=(1e-4, 2e-3)))
+model = dict(degradation=dict(keep=0.1, exposure=(0.02, 0.1), shot=(2e-4, 1e-3)))
 
 train_dataloader = dict(
     batch_size=8,
@@ -26,10 +26,10 @@ train_dataloader = dict(
 )
 
 # Minutes: few steps, at twice the rate.
-train_cfg = dict(max_iters=300)
+train_cfg = dict(max_iters=500)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = dict(
-    _delete_=True, type='OneCycleLR', by_epoch=False, eta_max=2e-3, total_steps=300
+    _delete_=True, type='OneCycleLR', by_epoch=False, eta_max=2e-3, total_steps=500
 )
 # An average would still be full of the first weights.
 custom_hooks = []
