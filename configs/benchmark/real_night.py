@@ -20,6 +20,24 @@ def _seeds(name):
     return [f'{name}_seed{seed}' for seed in range(3)]
 
 
+def _blend_unets(key, checkpoints, tag, data, guide):
+    """Return BlendUNet, unguided and guided; ``checkpoints``: of a model's name."""
+    unguided = f'blend_unet{key}'
+    return {
+        unguided: dict(
+            enhancer=_blend_unet,
+            checkpoint=checkpoints(f'blend_unet.{tag}'),
+            title=f'BlendUNet, {data}, unguided',
+        ),
+        f'{unguided}_guided': dict(
+            enhancer=_blend_unet,
+            checkpoint=checkpoints(f'blend_unet.guided_{tag}'),
+            guided_twin_of=unguided,
+            title=f'BlendUNet, {data}, guided by {guide}',
+        ),
+    }
+
+
 def _filtered(enhancer, name):
     return {
         kind: dict(
@@ -46,48 +64,10 @@ enhancers = dict(
         guided_twin_of='zero_dce',
         title='Zero-DCE + SDAG',
     ),
-    blend_unet=dict(
-        enhancer=_blend_unet,
-        checkpoint=_seeds('blend_unet.mixed'),
-        title='BlendUNet, mixed data, unguided',
-    ),
-    blend_unet_guided=dict(
-        enhancer=_blend_unet,
-        checkpoint=_seeds('blend_unet.guided_mixed'),
-        guided_twin_of='blend_unet',
-        title='BlendUNet, mixed data, guided by three recognizers',
-    ),
-    blend_unet_camvid=dict(
-        enhancer=_blend_unet, checkpoint='blend_unet.camvid', title='BlendUNet, CamVid, unguided'
-    ),
-    blend_unet_camvid_guided=dict(
-        enhancer=_blend_unet,
-        checkpoint='blend_unet.guided_camvid',
-        guided_twin_of='blend_unet_camvid',
-        title='BlendUNet, CamVid, guided by CGNet',
-    ),
-    blend_unet_camvid_tuned=dict(
-        enhancer=_blend_unet,
-        checkpoint=_seeds('blend_unet.camvid_tuned'),
-        title='BlendUNet, fine-tuned on CamVid, unguided',
-    ),
-    blend_unet_camvid_tuned_guided=dict(
-        enhancer=_blend_unet,
-        checkpoint=_seeds('blend_unet.guided_camvid_tuned'),
-        guided_twin_of='blend_unet_camvid_tuned',
-        title='BlendUNet, fine-tuned on CamVid, guided by CGNet',
-    ),
-    blend_unet_brackets=dict(
-        enhancer=_blend_unet,
-        checkpoint=_seeds('blend_unet.brackets'),
-        title='BlendUNet, fine-tuned on brackets, unguided',
-    ),
-    blend_unet_brackets_guided=dict(
-        enhancer=_blend_unet,
-        checkpoint=_seeds('blend_unet.guided_brackets'),
-        guided_twin_of='blend_unet_brackets',
-        title='BlendUNet, fine-tuned on brackets, guided by YOLOX-nano',
-    ),
+    **_blend_unets('', _seeds, 'mixed', 'mixed data', 'three recognizers'),
+    **_blend_unets('_camvid', str, 'camvid', 'CamVid', 'CGNet'),
+    **_blend_unets('_camvid_tuned', _seeds, 'camvid_tuned', 'fine-tuned on CamVid', 'CGNet'),
+    **_blend_unets('_brackets', _seeds, 'brackets', 'fine-tuned on brackets', 'YOLOX-nano'),
     blend_unet_signs=dict(
         enhancer=_signs_unet,
         checkpoint=_seeds('blend_unet.gtsrb'),

@@ -192,8 +192,9 @@ def check_schedules(cfg: Config) -> None:
         begin = scheduler.get('begin', 0)
         if last is not None and begin >= last and 'end' not in scheduler:
             raise ValueError(
-                f'param_scheduler[{index}].begin={begin} of {scheduler.type} is not before the '
-                f'end of the training, train_cfg.{unit}={last}: train longer, or lower it with '
+                f'param_scheduler[{index}].begin={begin} of {scheduler.get("type")} is not '
+                f'before the end of the training, train_cfg.{unit}={last}: train longer, or '
+                'lower it with '
                 f'--cfg-options param_scheduler.{index}.begin=0'
             )
 

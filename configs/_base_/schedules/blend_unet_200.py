@@ -1,9 +1,5 @@
 # Minutes on one CPU core, annealed; the averaged weights are the result.
-_base_ = 'blend_unet_8k.py'
+_base_ = 'blend_unet_1k.py'
 
 train_cfg = dict(max_iters=200)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=20),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=20, T_max=180, eta_min=1e-6),
-]
 custom_hooks = [dict(type='EMAHook', momentum=0.02)]
