@@ -18,9 +18,11 @@ from mmsdag.models import (
     RUAS,
     SCI,
     SDAG,
+    BlendUNet,
     EnlightenGAN,
     SDAGGuidanceLoss,
     SDAGNet,
+    SelfSupervisedRestorer,
     ZeroDCE,
     ZeroDCENet,
     ZeroDCEPP,
@@ -31,6 +33,15 @@ from mmsdag.utils import load_checkpoint
 ROOT = Path(__file__).resolve().parents[2]
 NET = dict(type='mmsdag.SDAGNet', extractor=dict(type='mmsdag.VGGExtractor', init_cfg=None))
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
+
+
+def restorer() -> SelfSupervisedRestorer:
+    """BlendUNet, whose output depends on all of its weights."""
+    model = SelfSupervisedRestorer(
+        dict(type='mmsdag.BlendUNet', channels=4), dict(type='mmsdag.GammaDegradation')
+    )
+    torch.nn.init.normal_(model.generator.head.weight, std=0.01)
+    return model
 
 
 def trained_of(net: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -104,6 +115,31 @@ def test_zero_dce_images_and_curves_equal_the_plain_ones(layout):
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
+def test_blend_unet_images_equal_the_plain_ones(layout):
+    net = restorer().generator
+    # Sides that are no multiples of the stride.
+    x = torch.rand(2, 3, 17, 22) * 0.3
+    with torch.no_grad():
+        ours = net(x.contiguous(memory_format=layout))
+        right = plain.blend_unet(x, net.state_dict())
+    assert (ours - right).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_blend_unet_convolves_in_channels_last(layout, dtype):
+    net = BlendUNet(channels=4)
+    found = []
+    for module in net.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(lambda module, args, output: found.append(args[0]))
+    with torch.autocast('cpu', dtype, enabled=dtype is torch.bfloat16):
+        net(torch.rand(2, 3, 17, 22).contiguous(memory_format=layout))
+    assert len(found) == 18
+    assert all(x.is_contiguous(memory_format=torch.channels_last) for x in found)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
 def test_sdag_gradients_equal_the_plain_ones(layout):
     net = SDAGNet(NET['extractor'])
     weights = trained_of(net)
@@ -141,8 +177,9 @@ def test_guided_training_in_float32_equals_the_plain_one(tmp_path):
             'ruas_loss',
             dict(with_denoiser=False),
         ),
+        (restorer, 'blend_unet_loss', {}),
     ],
-    ids=['Zero-DCE++', 'SCI', 'RUAS'],
+    ids=['Zero-DCE++', 'SCI', 'RUAS', 'BlendUNet'],
 )
 def test_a_method_trains_as_the_plain_one(model, loss_of, options):
     # In float64, so that rounding moves no pixel across a jump.

@@ -34,7 +34,7 @@ def small(name: str, side: int):
     return case._replace(shape=(2, side, side))
 
 
-METHODS = ['Zero-DCE++', 'SCI', 'RUAS', 'EnlightenGAN']
+METHODS = ['Zero-DCE++', 'SCI', 'RUAS', 'BlendUNet', 'EnlightenGAN']
 
 
 @pytest.mark.slow

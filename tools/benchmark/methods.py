@@ -75,6 +75,17 @@ METHODS = {
             dict(with_denoiser=False),
         ),
     ),
+    'BlendUNet': Method(
+        dict(
+            type='mmsdag.SelfSupervisedRestorer',
+            generator=dict(type='BlendUNet'),
+            degradation=dict(type='GammaDegradation'),
+        ),
+        lambda images, weights: plain.blend_unet(images, weights).clamp(0, 1),
+        Training(
+            plain.blend_unet_loss, partial(torch.optim.AdamW, lr=1e-3, weight_decay=1e-4), 1.0
+        ),
+    ),
     # It learns in two steps: see adversarial().
     'EnlightenGAN': Method(
         dict(type='mmsdag.EnlightenGAN', generator=dict(type='EnlightenGANNet')),
@@ -87,7 +98,12 @@ def _model_of(method: Method, amp_dtype: str | None) -> Any:
     """Build our model, with the same seeded weights every time."""
     with torch.random.fork_rng(devices=()), DefaultScope.overwrite_default_scope('mmsdag'):
         torch.manual_seed(0)
-        return MODELS.build(dict(method.model, amp_dtype=amp_dtype))
+        model = MODELS.build(dict(method.model, amp_dtype=amp_dtype))
+        for parameter in model.generator.parameters():
+            # A layer that begins at zero would hide the others from the comparison.
+            if parameter.ndim > 1 and not parameter.any():
+                nn.init.normal_(parameter, std=0.01)
+        return model
 
 
 def training(name: str, device: str, ours: bool, amp_dtype: str | None = None) -> Side:

@@ -98,7 +98,7 @@ class BlendUNet(BaseModule):
         versions = (image, image.clamp_min(1e-4) ** (1 / _GAMMA), (image * gain).clamp(0, 1))
         inputs = torch.cat([*versions, mean.expand(-1, 1, height, width)], 1)
         outputs = self._run(inputs.to(x.dtype))[..., :height, :width]
-        outputs = outputs.to(image.dtype)
+        outputs = outputs.to(image.dtype, memory_format=torch.contiguous_format)
         weights = outputs[:, :3].softmax(1)
         return outputs[:, 3:] + sum(
             weights[:, index : index + 1] * version for index, version in enumerate(versions)
@@ -112,6 +112,9 @@ class BlendUNet(BaseModule):
         height, width = inputs.shape[2:]
         stride = self.stride
         features = F.pad(inputs, (0, -width % stride, 0, -height % stride), mode='replicate')
+        # Convolutions want channels last, and neither the concatenation nor
+        # the padding keeps the layout of the images.
+        features = features.contiguous(memory_format=torch.channels_last)
         skips = []
         for level, block in enumerate(self.encoder):
             features = block(F.max_pool2d(features, 2) if level else features)

@@ -6,6 +6,7 @@ are functions of a state dict with the names of ours, so that both sides
 compute with the same weights. Nothing here imports mmsdag.
 """
 
+from .blend_unet import blend_unet, blend_unet_loss
 from .common import Weights, part_of
 from .enlighten_gan import enlighten_gan, enlighten_gan_losses
 from .ruas import ruas, ruas_loss
@@ -15,6 +16,8 @@ from .zero_dce import guided_loss, zero_dce, zero_dce_pp, zero_dce_pp_loss
 
 __all__ = [
     'Weights',
+    'blend_unet',
+    'blend_unet_loss',
     'enlighten_gan',
     'enlighten_gan_losses',
     'guided_loss',
