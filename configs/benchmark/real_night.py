@@ -82,6 +82,22 @@ enhancers = dict(
         title='BlendUNet, traffic signs, guided by ResNet-14',
     ),
 )
+# What the detector finds without the enhancer is kept.
+enhancers['blend_unet_brackets_both'] = dict(
+    enhancer=_blend_unet,
+    checkpoint=_seeds('blend_unet.guided_brackets'),
+    with_original=True,
+    datasets=[
+        'msrs_night',
+        'msrs_infrared',
+        'msrs_day',
+        'brackets_dark',
+        'brackets_bright',
+        'brackets_10_noisy',
+        'exdark',
+    ],
+    title='BlendUNet, fine-tuned on brackets, guided by YOLOX-nano, and the image itself',
+)
 for _key, _enhancer, _name in (
     ('gamma', _gamma, 'gamma 2.2'),
     ('mean', _mean, 'scaled to a mean of 0.4'),

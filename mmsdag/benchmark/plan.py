@@ -147,6 +147,7 @@ def read_plan(path: str | Path, options: Mapping[str, Any] | None = None) -> Pla
     _check_seeds(plan)
     _check_tasks(plan)
     _check_group(plan)
+    _check_with_original(plan)
     return plan
 
 
@@ -224,3 +225,22 @@ def _check_group(plan: Plan) -> None:
                 f'bootstrap.group={group!r}: no entry of any dataset has this '
                 f'key; they have {", ".join(keys)}'
             )
+
+
+def _check_with_original(plan: Plan) -> None:
+    """Check that detectors alone get the image as it is beside the enhanced."""
+    for item in plan.enhancers.values():
+        if not item.with_original:
+            continue
+        where = f'enhancers.{item.name}.with_original'
+        if 'preprocessor' in plan.plug_ins:
+            raise ValueError(
+                f"{where} needs plug_in='transform': a data preprocessor gets one image, not two"
+            )
+        for name in item.datasets or plan.datasets:
+            task = plan.datasets[name].task
+            if task != 'det':
+                raise ValueError(
+                    f'{where}: datasets.{name} is for task={task!r}, but boxes are merged; name '
+                    f'the datasets of detectors in enhancers.{item.name}.datasets'
+                )

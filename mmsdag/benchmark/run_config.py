@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmsdag.datasets.transforms import darkened
+from mmsdag.datasets.transforms import beside_original, darkened
 from mmsdag.utils.env import package_versions
 from mmsdag.utils.hashing import digest, with_file_digests
 
@@ -16,6 +16,10 @@ from .sources import Enhancer, EvaluationSet, Recognizer, inner_dataset, label_t
 
 #: Format of the files of results; others are not read.
 FORMAT = 1
+#: Test-time augmentation of a detector whose config has none.
+TTA_MODEL = dict(
+    type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.65), max_per_img=100)
+)
 #: Stock data preprocessors by task, and those that enhance.
 PREPROCESSORS = dict(
     det=('DetDataPreprocessor', 'mmsdag.EnhancedDetDataPreprocessor'),
@@ -45,7 +49,9 @@ def run_config(
         if plug_in == 'preprocessor':
             _plug_into_model(cfg, enhancer, seed, recognizer)
         else:
-            _plug_into_pipeline(pipeline, enhancer, seed, recognizer)
+            pipeline = _plug_into_pipeline(pipeline, enhancer, seed, recognizer)
+    if enhancer.with_original:
+        cfg.model = dict(cfg.get('tta_model') or TTA_MODEL, module=cfg.model)
     scope = cfg.get('default_scope')
     evaluators = copy.deepcopy(data.evaluators)
     dataset = copy.deepcopy(data.dataset)
@@ -108,7 +114,9 @@ def _plug_into_model(cfg: Config, item: Enhancer, seed: int, base: Recognizer) -
     )
 
 
-def _plug_into_pipeline(pipeline: list[dict], item: Enhancer, seed: int, base: Recognizer) -> None:
+def _plug_into_pipeline(
+    pipeline: list[dict], item: Enhancer, seed: int, base: Recognizer
+) -> list[dict]:
     types = [_short(step['type']) for step in pipeline]
     place = next((i for i, name in enumerate(types) if name.startswith('LoadImage')), None)
     if place is None:
@@ -120,15 +128,14 @@ def _plug_into_pipeline(pipeline: list[dict], item: Enhancer, seed: int, base: R
     # An image that the dataset darkens is enhanced afterwards.
     while types[place : place + 1] == ['Darken']:
         place += 1
-    pipeline.insert(
-        place,
-        dict(
-            type='mmsdag.EnhanceImage',
-            enhancer=item.config,
-            checkpoint=item.checkpoints[seed],
-            amp_dtype=item.amp_dtype,
-        ),
+    step = dict(
+        type='mmsdag.EnhanceImage',
+        enhancer=item.config,
+        checkpoint=item.checkpoints[seed],
+        amp_dtype=item.amp_dtype,
     )
+    before, after = pipeline[:place], pipeline[place:]
+    return [*before, *(beside_original(step, after) if item.with_original else [step, *after])]
 
 
 def _pack_boxes(pipeline: list[dict]) -> None:

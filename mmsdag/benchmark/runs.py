@@ -140,7 +140,9 @@ def run_one(plan: Plan, run: Run, bar: tqdm) -> dict[str, float]:
         runner = Runner.from_cfg(cfg)
         table = label_table(plan.recognizers[run.recognizer], data)
         if table is not None:
-            runner.model.register_forward_hook(Relabel(table))
+            # Test-time augmentation calls the detector itself, for each view.
+            detector = getattr(runner.model, 'module', runner.model)
+            detector.register_forward_hook(Relabel(table))
         collect = COLLECTORS[data.task](bar)
         runner.register_hook(collect, priority='LOWEST')
         metrics = {name: float(value) for name, value in runner.test().items()}

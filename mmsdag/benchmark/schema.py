@@ -40,6 +40,7 @@ class EnhancerEntry(_Entry):
     guided_twin_of: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     amp_dtype: Literal['float16', 'bfloat16', 'auto'] | None = None
+    with_original: bool = False
 
     @field_validator('guided_twin_of', mode='before')
     @classmethod
@@ -119,6 +120,11 @@ class SpecSchema(_Entry):
             if entry.checkpoint and entry.enhancer is None:
                 raise ValueError(
                     f'{where} has a checkpoint but no enhancer; give the config of the network'
+                )
+            if entry.with_original and entry.enhancer is None:
+                raise ValueError(
+                    f'{where}.with_original: there is no enhancer, so both images would be the '
+                    'same; give one, or leave with_original out'
                 )
             if entry.checkpoint == ():
                 raise ValueError(f'{where}.checkpoint is an empty list')

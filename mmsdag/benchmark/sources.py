@@ -41,6 +41,7 @@ class Enhancer:
         twins: Names of the enhancers that it is compared with.
         datasets: Names of the datasets that it is run on; empty for all.
         amp_dtype: Precision.
+        with_original: Whether the detector sees the image as it is, too.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Enhancer:
     twins: tuple[str, ...]
     datasets: tuple[str, ...]
     amp_dtype: str | None
+    with_original: bool
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,7 @@ def read_enhancer(name: str, entry: EnhancerEntry, folder: Path) -> Enhancer:
         twins=entry.guided_twin_of,
         datasets=entry.datasets,
         amp_dtype=entry.amp_dtype,
+        with_original=entry.with_original,
     )
 
 

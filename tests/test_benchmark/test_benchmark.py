@@ -310,6 +310,16 @@ def test_a_classifier_of_other_classes_is_refused(labeled, capsys):
     assert 'classifiers must have been trained' in capsys.readouterr().err
 
 
+def test_only_boxes_of_both_views_can_be_merged(labeled, capsys):
+    labeled.content['plug_in'] = 'transform'
+    labeled.content['enhancers']['gamma']['with_original'] = True
+    with pytest.raises(SystemExit):
+        labeled.run()
+    message = capsys.readouterr().err
+    assert 'enhancers.gamma.with_original: datasets.labels is for' in message
+    assert 'enhancers.gamma.datasets' in message
+
+
 def test_the_stock_evaluators_figures_are_in_the_csv(done):
     lines = {
         line['metric']: float(line['value'])
@@ -376,6 +386,24 @@ def test_a_darkened_image_is_enhanced_after_it_is_darkened(bench):
     assert bench.run('--only', 'triple*') == 0
     for plug_in in ('preprocessor', 'transform'):
         assert bench.value('triple', plug_in=plug_in) == 0
+
+
+def test_what_is_found_with_or_without_the_enhancer_is_kept(bench):
+    # The detector sees what is above 50: as it is the last three, at half of
+    # the light nothing, and three times as bright all four.
+    bench.write_weights('det', threshold=50.0)
+    bench.write_weights('half', **{'generator.gain': 0.5})
+    for name in ('half', 'triple'):
+        entry = dict(enhancer=dict(type='mmsdag.Gain'), checkpoint=f'{name}.pth')
+        bench.content['enhancers'].update(
+            {name: entry, f'{name}_both': dict(entry, with_original=True)}
+        )
+    bench.content['plug_in'] = 'transform'
+    assert bench.run() == 0
+    values = {name: bench.value(name) for name in bench.content['enhancers']}
+    assert values['half'] == 0
+    assert values['half_both'] == values['raw'] == pytest.approx(RECALL_3_OF_4)
+    assert values['triple_both'] == values['triple'] == pytest.approx(100)
 
 
 def test_the_metric_is_plotted_against_the_light(bench):
@@ -708,6 +736,8 @@ def change(content: dict, path: str, value: object) -> None:
             ['triple.pth', 'double.pth'],
             'triple has 2 checkpoints and double 1',
         ),
+        ('enhancers.raw', dict(with_original=True), 'raw.with_original: there is no enhancer'),
+        ('enhancers.gamma.with_original', True, "gamma.with_original needs plug_in='transform'"),
         ('enhancers.gamma.datasets', ['none'], "gamma.datasets='none'"),
         ('datasets.things.darken', dict(exposure=2), 'darken: exposure=2'),
         ('datasets.things.darken', dict(light=1), 'things.darken: .*light'),

@@ -8,7 +8,7 @@ from .degradations import (
     LowLightDegradation,
     PoissonGaussianNoiseDegradation,
 )
-from .enhance_image import EnhanceImage
+from .enhance_image import EnhanceImage, beside_original
 from .geometry import RandomCrop, RandomFlip, RandomTranspose
 from .loading import LoadLowLightImage
 from .maet import MAETDegradation
@@ -28,5 +28,6 @@ __all__ = [
     'RandomCrop',
     'RandomFlip',
     'RandomTranspose',
+    'beside_original',
     'darkened',
 ]

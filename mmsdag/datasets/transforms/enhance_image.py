@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import uuid
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -225,3 +226,24 @@ def _write(image: np.ndarray, path: Path) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def beside_original(enhance: dict, steps: Sequence[dict]) -> list[dict]:
+    """Return test-time augmentation by two views: an image enhanced, and as it is.
+
+    A detector with mmdet's ``DetTTAModel`` merges the boxes of both, so that
+    what it finds without the enhancer is not lost.
+
+    Args:
+        enhance: Config of :class:`EnhanceImage`.
+        steps: Configs of the transforms after it, ``PackDetInputs`` among
+            them, which is made to keep what ``DetTTAModel`` reads.
+    """
+    as_is = dict(type='mmdet.RandomFlip', prob=0.0)
+    steps = [dict(step) for step in steps]
+    for step in steps:
+        if str(step['type']).endswith('PackDetInputs') and 'meta_keys' in step:
+            step['meta_keys'] = tuple(dict.fromkeys((*step['meta_keys'], 'flip', 'flip_direction')))
+    # DetTTAModel reads `flip` of both views.
+    groups = [[enhance, as_is], [as_is], *([step] for step in steps)]
+    return [dict(type='TestTimeAug', transforms=groups)]
