@@ -82,28 +82,30 @@ enhancers = dict(
         title='BlendUNet, traffic signs, guided by ResNet-14',
     ),
 )
-# What the detector finds without the enhancer is kept.
-enhancers['blend_unet_brackets_both'] = dict(
-    enhancer=_blend_unet,
-    checkpoint=_seeds('blend_unet.guided_brackets'),
-    with_original=True,
-    datasets=[
-        'msrs_night',
-        'msrs_infrared',
-        'msrs_day',
-        'brackets_dark',
-        'brackets_bright',
-        'brackets_10_noisy',
-        'exdark',
-    ],
-    title='BlendUNet, fine-tuned on brackets, guided by YOLOX-nano, and the image itself',
-)
 for _key, _enhancer, _name in (
     ('gamma', _gamma, 'gamma 2.2'),
     ('mean', _mean, 'scaled to a mean of 0.4'),
 ):
     for _kind, _entry in _filtered(_enhancer, _name).items():
         enhancers[f'{_key}_{_kind}'] = _entry
+# The detector sees the image as it is, too, and the boxes of both are merged.
+for _key in ('gamma', 'mean_bilateral', 'blend_unet_brackets', 'blend_unet_brackets_guided'):
+    _entry = enhancers[_key]
+    enhancers[f'{_key}_both'] = dict(
+        _entry,
+        with_original=True,
+        datasets=[
+            'msrs_night',
+            'msrs_infrared',
+            'msrs_day',
+            'brackets_dark',
+            'brackets_bright',
+            'brackets_10_noisy',
+            'exdark',
+        ],
+        title=f'{_entry["title"]}, and the image itself',
+    )
+enhancers['blend_unet_brackets_guided_both']['guided_twin_of'] = 'blend_unet_brackets_both'
 # An oracle that knows the exposure, on the test sets darkened by it.
 for _percent, _names in {
     12: ['camvid_12', 'camvid_12_noisy'],

@@ -125,6 +125,10 @@ def test_a_benchmarks_enhancers_are_rows_under_its_names():
     assert methods['raw'].checkpoints == [None]
     assert methods['clahe'].title == 'CLAHE'
     assert len(methods['dark_zero_dce_sdag'].checkpoints) == 3
+    # Only a detector sees the original beside the enhanced image.
+    names = {m.name for m in tool.methods_of_spec('benchmark/real_night')}
+    assert 'blend_unet_brackets_guided' in names
+    assert not any(name.endswith('_both') for name in names)
 
 
 @pytest.mark.parametrize(

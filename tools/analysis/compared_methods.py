@@ -90,6 +90,8 @@ def methods_of_spec(path: str) -> list[Method]:
     methods = []
     for name, entry in entries.items():
         entry = entry or {}
+        if entry.get('with_original'):
+            continue  # the same images, seen by a detector beside others
         files = entry.get('checkpoint')
         checkpoints = [
             file and str(find_checkpoint(file, TASK))
