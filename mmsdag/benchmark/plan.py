@@ -105,6 +105,8 @@ class Plan:
             for plug_in in self.plug_ins
             for enhancer in self.enhancers.values()
             if not enhancer.datasets or data.name in enhancer.datasets
+            # A data preprocessor gets one image, not two.
+            if plug_in == 'transform' or not enhancer.with_original
             for seed in range(len(enhancer.checkpoints))
         ]
 
@@ -232,15 +234,11 @@ def _check_with_original(plan: Plan) -> None:
     for item in plan.enhancers.values():
         if not item.with_original:
             continue
-        where = f'enhancers.{item.name}.with_original'
-        if 'preprocessor' in plan.plug_ins:
-            raise ValueError(
-                f"{where} needs plug_in='transform': a data preprocessor gets one image, not two"
-            )
         for name in item.datasets or plan.datasets:
             task = plan.datasets[name].task
             if task != 'det':
                 raise ValueError(
-                    f'{where}: datasets.{name} is for task={task!r}, but boxes are merged; name '
-                    f'the datasets of detectors in enhancers.{item.name}.datasets'
+                    f'enhancers.{item.name}.with_original: datasets.{name} is for task={task!r}, '
+                    'but boxes are merged; name the datasets of detectors in '
+                    f'enhancers.{item.name}.datasets'
                 )

@@ -118,6 +118,12 @@ def run(args: argparse.Namespace) -> int:
     with clear_errors(), quiet():
         plan = read_plan(args.spec, options)
         runs = _chosen(plan, args.only)
+    for name, item in plan.enhancers.items():
+        if item.with_original and 'transform' not in plan.plug_ins:
+            print(
+                f"enhancers.{name} has no runs: with_original needs plug_in='transform'",
+                file=sys.stderr,
+            )
     if args.list:
         for item in runs:
             done = read_result(plan, item) is not None

@@ -388,7 +388,7 @@ def test_a_darkened_image_is_enhanced_after_it_is_darkened(bench):
         assert bench.value('triple', plug_in=plug_in) == 0
 
 
-def test_what_is_found_with_or_without_the_enhancer_is_kept(bench):
+def test_what_is_found_with_or_without_the_enhancer_is_kept(bench, capsys):
     # The detector sees what is above 50: as it is the last three, at half of
     # the light nothing, and three times as bright all four.
     bench.write_weights('det', threshold=50.0)
@@ -398,6 +398,11 @@ def test_what_is_found_with_or_without_the_enhancer_is_kept(bench):
         bench.content['enhancers'].update(
             {name: entry, f'{name}_both': dict(entry, with_original=True)}
         )
+    assert bench.run('--list') == 0
+    output = capsys.readouterr()
+    assert 'half · ' in output.out
+    assert 'half_both · ' not in output.out
+    assert "half_both has no runs: with_original needs plug_in='transform'" in output.err
     bench.content['plug_in'] = 'transform'
     assert bench.run() == 0
     values = {name: bench.value(name) for name in bench.content['enhancers']}
@@ -737,7 +742,6 @@ def change(content: dict, path: str, value: object) -> None:
             'triple has 2 checkpoints and double 1',
         ),
         ('enhancers.raw', dict(with_original=True), 'raw.with_original: there is no enhancer'),
-        ('enhancers.gamma.with_original', True, "gamma.with_original needs plug_in='transform'"),
         ('enhancers.gamma.datasets', ['none'], "gamma.datasets='none'"),
         ('datasets.things.darken', dict(exposure=2), 'darken: exposure=2'),
         ('datasets.things.darken', dict(light=1), 'things.darken: .*light'),
