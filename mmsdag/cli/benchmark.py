@@ -118,8 +118,8 @@ def run(args: argparse.Namespace) -> int:
     with clear_errors(), quiet():
         plan = read_plan(args.spec, options)
         runs = _chosen(plan, args.only)
-    for name, item in plan.enhancers.items():
-        if item.with_original and 'transform' not in plan.plug_ins:
+    for name, enhancer in plan.enhancers.items():
+        if enhancer.with_original and 'transform' not in plan.plug_ins:
             print(
                 f"enhancers.{name} has no runs: with_original needs plug_in='transform'",
                 file=sys.stderr,
