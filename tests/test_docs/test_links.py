@@ -1,4 +1,4 @@
-"""Links between the documents lead to files and headings that exist."""
+"""Links lead to files and headings that exist, and rows have the columns of their table."""
 
 from __future__ import annotations
 
@@ -40,9 +40,29 @@ def broken_links(path: Path) -> set[str]:
     return broken
 
 
-@pytest.mark.parametrize('path', [pytest.param(f, id=str(f.relative_to(ROOT))) for f in DOCUMENTS])
+def uneven_rows(path: Path) -> list[str]:
+    """Rows of tables that have more or fewer cells than the row before."""
+    lines = [re.sub(r'`[^`\n]*`|\\\|', '', line).strip() for line in path.read_text().splitlines()]
+    return [
+        row
+        for before, row in zip(lines, lines[1:])
+        if before[:1] == row[:1] == '|' and before.count('|') != row.count('|')
+    ]
+
+
+EACH = pytest.mark.parametrize(
+    'path', [pytest.param(f, id=str(f.relative_to(ROOT))) for f in DOCUMENTS]
+)
+
+
+@EACH
 def test_links_lead_somewhere(path):
     assert broken_links(path) == set()
+
+
+@EACH
+def test_rows_have_the_columns_of_their_table(path):
+    assert uneven_rows(path) == []
 
 
 def test_every_document_can_be_reached_from_the_readme():
