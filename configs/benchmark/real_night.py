@@ -12,6 +12,15 @@ _zero_dce = dict(type='mmsdag.ZeroDCENet')
 _blend_unet = dict(type='mmsdag.BlendUNet')
 _signs_unet = f'{_configs}/blend_unet/blend-unet_1xb64-200_gtsrb.py'
 _signs = ['gtsrb_dark', 'gtsrb_bright', 'gtsrb_val']
+_detection = [
+    'msrs_night',
+    'msrs_infrared',
+    'msrs_day',
+    'brackets_dark',
+    'brackets_bright',
+    'brackets_10_noisy',
+    'exdark',
+]
 _gamma = dict(type='mmsdag.GammaEnhancer', gamma=2.2)
 _mean = dict(type='mmsdag.MeanScaleEnhancer', mean=0.4)
 
@@ -94,15 +103,7 @@ for _key in ('gamma', 'mean_bilateral', 'blend_unet_brackets', 'blend_unet_brack
     enhancers[f'{_key}_both'] = dict(
         _entry,
         with_original=True,
-        datasets=[
-            'msrs_night',
-            'msrs_infrared',
-            'msrs_day',
-            'brackets_dark',
-            'brackets_bright',
-            'brackets_10_noisy',
-            'exdark',
-        ],
+        datasets=_detection,
         title=f'{_entry["title"]}, and the image itself',
     )
 enhancers['blend_unet_brackets_guided_both']['guided_twin_of'] = 'blend_unet_brackets_both'

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmsdag.datasets.transforms import beside_original, darkened
+from mmsdag.datasets.transforms import beside_original, darkened, with_meta_keys
 from mmsdag.utils.env import package_versions
 from mmsdag.utils.hashing import digest, with_file_digests
 
@@ -91,7 +91,8 @@ def _pipeline(data: EvaluationSet, cfg: Config) -> list[dict]:
     if data.entry.darken:
         pipeline = darkened(pipeline, **data.entry.darken)
     if data.task == 'det':
-        _pack_boxes(pipeline)
+        # The boxes, for evaluators that have no annotation file.
+        pipeline = with_meta_keys(pipeline, 'instances')
     return pipeline
 
 
@@ -136,16 +137,6 @@ def _plug_into_pipeline(
     )
     before, after = pipeline[:place], pipeline[place:]
     return [*before, *(beside_original(step, after) if item.with_original else [step, *after])]
-
-
-def _pack_boxes(pipeline: list[dict]) -> None:
-    """Pass the boxes to evaluators that have no annotation file."""
-    for step in pipeline:
-        if _short(step['type']) == 'PackDetInputs':
-            keys = step.get(
-                'meta_keys', ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
-            )
-            step['meta_keys'] = tuple(dict.fromkeys((*keys, 'instances')))
 
 
 def _short(name: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.model import BaseTTAModel
 from mmengine.runner import Runner
 from tqdm import tqdm
 
@@ -141,7 +142,8 @@ def run_one(plan: Plan, run: Run, bar: tqdm) -> dict[str, float]:
         table = label_table(plan.recognizers[run.recognizer], data)
         if table is not None:
             # Test-time augmentation calls the detector itself, for each view.
-            detector = getattr(runner.model, 'module', runner.model)
+            model = runner.model
+            detector = model.module if isinstance(model, BaseTTAModel) else model
             detector.register_forward_hook(Relabel(table))
         collect = COLLECTORS[data.task](bar)
         runner.register_hook(collect, priority='LOWEST')

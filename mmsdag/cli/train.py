@@ -194,8 +194,7 @@ def check_schedules(cfg: Config) -> None:
             raise ValueError(
                 f'param_scheduler[{index}].begin={begin} of {scheduler.get("type")} is not '
                 f'before the end of the training, train_cfg.{unit}={last}: train longer, or '
-                'lower it with '
-                f'--cfg-options param_scheduler.{index}.begin=0'
+                f'lower it with --cfg-options param_scheduler.{index}.begin=0'
             )
 
 

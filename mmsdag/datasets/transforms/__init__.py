@@ -12,7 +12,7 @@ from .enhance_image import EnhanceImage, beside_original
 from .geometry import RandomCrop, RandomFlip, RandomTranspose
 from .loading import LoadLowLightImage
 from .maet import MAETDegradation
-from .packing import PackImages
+from .packing import PackImages, with_meta_keys
 
 __all__ = [
     'CameraDegradation',
@@ -30,4 +30,5 @@ __all__ = [
     'RandomTranspose',
     'beside_original',
     'darkened',
+    'with_meta_keys',
 ]

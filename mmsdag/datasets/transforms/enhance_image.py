@@ -23,6 +23,7 @@ from mmsdag.utils.system import check_device
 from mmsdag.version import __version__
 
 from .base import Transform
+from .packing import with_meta_keys
 
 if TYPE_CHECKING:
     from mmsdag.models.loading import EnhancerLike
@@ -240,10 +241,7 @@ def beside_original(enhance: dict, steps: Sequence[dict]) -> list[dict]:
             them, which is made to keep what ``DetTTAModel`` reads.
     """
     as_is = dict(type='mmdet.RandomFlip', prob=0.0)
-    steps = [dict(step) for step in steps]
-    for step in steps:
-        if str(step['type']).endswith('PackDetInputs') and 'meta_keys' in step:
-            step['meta_keys'] = tuple(dict.fromkeys((*step['meta_keys'], 'flip', 'flip_direction')))
     # DetTTAModel reads `flip` of both views.
+    steps = with_meta_keys(steps, 'flip', 'flip_direction')
     groups = [[enhance, as_is], [as_is], *([step] for step in steps)]
     return [dict(type='TestTimeAug', transforms=groups)]

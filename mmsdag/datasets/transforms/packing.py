@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from mmsdag.registry import TRANSFORMS
 
 from .base import Transform, images_of
 
+#: What detectors need to know about an image that is not flipped.
+_DETECTION_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
 #: What is known about an image besides its pixels.
 _META_KEYS = (
     'img_path',
@@ -68,3 +70,18 @@ def _tensor_of(image: np.ndarray) -> Tensor:
     if image.ndim == 2:
         image = image[..., None]
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+
+
+def with_meta_keys(steps: Sequence[Mapping[str, Any]], *names: str) -> list[dict[str, Any]]:
+    """Return a pipeline whose ``PackDetInputs`` also keeps entries of these names.
+
+    Args:
+        steps: Configs of mmdet's transforms.
+        *names: Entries, as in its ``meta_keys``.
+    """
+    copies = [dict(step) for step in steps]
+    for step in copies:
+        if str(step['type']).rpartition('.')[-1] == 'PackDetInputs':
+            kept = step.get('meta_keys', _DETECTION_KEYS)
+            step['meta_keys'] = tuple(dict.fromkeys((*kept, *names)))
+    return copies
