@@ -17,6 +17,7 @@ _detection = [
     'msrs_infrared',
     'msrs_day',
     'brackets_dark',
+    'brackets_val',
     'brackets_bright',
     'brackets_10_noisy',
     'exdark',
@@ -29,18 +30,18 @@ def _seeds(name):
     return [f'{name}_seed{seed}' for seed in range(3)]
 
 
-def _blend_unets(key, checkpoints, tag, data, guide):
-    """Return BlendUNet, unguided and guided; ``checkpoints``: of a model's name."""
+def _blend_unets(key, tag, data, guide):
+    """Return BlendUNet, unguided and guided."""
     unguided = f'blend_unet{key}'
     return {
         unguided: dict(
             enhancer=_blend_unet,
-            checkpoint=checkpoints(f'blend_unet.{tag}'),
+            checkpoint=_seeds(f'blend_unet.{tag}'),
             title=f'BlendUNet, {data}, unguided',
         ),
         f'{unguided}_guided': dict(
             enhancer=_blend_unet,
-            checkpoint=checkpoints(f'blend_unet.guided_{tag}'),
+            checkpoint=_seeds(f'blend_unet.guided_{tag}'),
             guided_twin_of=unguided,
             title=f'BlendUNet, {data}, guided by {guide}',
         ),
@@ -73,10 +74,10 @@ enhancers = dict(
         guided_twin_of='zero_dce',
         title='Zero-DCE + SDAG',
     ),
-    **_blend_unets('', _seeds, 'mixed', 'mixed data', 'three recognizers'),
-    **_blend_unets('_camvid', str, 'camvid', 'CamVid', 'CGNet'),
-    **_blend_unets('_camvid_tuned', _seeds, 'camvid_tuned', 'fine-tuned on CamVid', 'CGNet'),
-    **_blend_unets('_brackets', _seeds, 'brackets', 'fine-tuned on brackets', 'YOLOX-nano'),
+    **_blend_unets('', 'mixed', 'mixed data', 'three recognizers'),
+    **_blend_unets('_camvid', 'camvid', 'CamVid', 'CGNet'),
+    **_blend_unets('_camvid_tuned', 'camvid_tuned', 'fine-tuned on CamVid', 'CGNet'),
+    **_blend_unets('_brackets', 'brackets', 'fine-tuned on brackets', 'YOLOX-nano'),
     blend_unet_signs=dict(
         enhancer=_signs_unet,
         checkpoint=_seeds('blend_unet.gtsrb'),
@@ -185,6 +186,12 @@ datasets.update(
     ),
     msrs_day=dict(_msrs, dataset=dict(ann_file='day_visible.json'), title='MSRS by day'),
     brackets_dark=dict(_brackets, title='dark bracket shots'),
+    # To choose on: BlendUNet trains on the well-lit shots of these scenes.
+    brackets_val=dict(
+        _brackets,
+        dataset=dict(scene_range=(None, 900)),
+        title='dark bracket shots, scenes up to 900',
+    ),
     brackets_bright=dict(
         _brackets, dataset=dict(ann_file='bright.json'), title='bright bracket shots'
     ),
