@@ -188,9 +188,7 @@ datasets.update(
     brackets_dark=dict(_brackets, title='dark bracket shots'),
     # To choose on: BlendUNet trains on the well-lit shots of these scenes.
     brackets_val=dict(
-        _brackets,
-        dataset=dict(scene_range=(None, 900)),
-        title='dark bracket shots, scenes up to 900',
+        _brackets, dataset=dict(scene_range=(None, 900)), title='dark bracket shots to choose on'
     ),
     brackets_bright=dict(
         _brackets, dataset=dict(ann_file='bright.json'), title='bright bracket shots'

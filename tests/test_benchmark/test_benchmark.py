@@ -813,7 +813,7 @@ def test_the_benchmark_of_real_nights_has_all_three_tasks(shared, monkeypatch):
     images = {name: len(data.infos) for name, data in plan.datasets.items()}
     assert (images['camvid_6'], images['camvid_dusk']) == (114, 31)
     assert (images['gtsrb_dark'], images['gtsrb_val']) == (1306, 1229)
-    assert (images['msrs_night'], images['brackets_dark']) == (22, 77)
+    assert (images['msrs_night'], images['brackets_dark'], images['brackets_val']) == (22, 77, 45)
     assert {data.task for data in plan.datasets.values()} == {'det', 'seg', 'cls'}
     # Validation images share no track with training images.
     tracks = {info['track'] for info in plan.datasets['gtsrb_val'].infos}
